@@ -218,6 +218,25 @@ options:
               - Identifies the guest's user data, so that the host knows whether to write it to the disk. A work order
                 never contains the user data itself. Without it, there is none, or C(seed) contains it.
             type: str
+          firmware:
+            description:
+              - How it boots. For V(uefi), the host needs OVMF (Debian's package C(ovmf)).
+            type: str
+            choices: [bios, uefi]
+            default: bios
+          disk_bus:
+            description:
+              - How its disk and that for cloud-init are connected.
+            type: str
+            choices: [virtio, scsi, sata]
+            default: virtio
+          nic_model:
+            description:
+              - The model of its NICs.
+              - A VM has at most 31 with V(e1000) and V(rtl8139).
+            type: str
+            choices: [virtio-net-pci, e1000, e1000e, rtl8139, vmxnet3]
+            default: virtio-net-pci
           state:
             description:
               - Desired state of the VM. If V(stopped), it keeps its disk, taps and ports; if V(paused), its QEMU

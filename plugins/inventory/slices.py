@@ -132,10 +132,12 @@ notes:
     C(cloudrepo_slice_name), C(cloudrepo_owner), C(cloudrepo_state), C(cloudrepo_power), C(cloudrepo_flavor),
     C(cloudrepo_cores), C(cloudrepo_ram_gb), C(cloudrepo_kind), C(cloudrepo_worker), C(cloudrepo_address),
     C(cloudrepo_networks) and C(cloudrepo_connection).
-  - Further variables are C(cloudrepo_interfaces), a list of name, mac, vlan_id, address (on VLAN 400), network and
-    addresses (those from pools, with prefix lengths); C(cloudrepo_links), a list of link_id, name, vlan_id, interface,
-    addresses, peer, peer_interface and peer_addresses; C(cloudrepo_loopback) with ipv4 and ipv6; C(cloudrepo_vnc) with
-    host and port; C(cloudrepo_console) with worker and socket.
+  - Further variables are C(cloudrepo_interfaces), a list of name, guest_name, mac, vlan_id, address (on VLAN 400),
+    network and addresses (those from pools, with prefix lengths); C(cloudrepo_links), a list of link_id, name, vlan_id,
+    interface, guest_interface, addresses, peer, peer_interface, peer_guest_interface and peer_addresses;
+    C(cloudrepo_loopback) with ipv4 and ipv6; C(cloudrepo_vnc) with host and port; C(cloudrepo_console) with worker and
+    socket. Names of guest interfaces are those that the VM's kind of guest gives them.
+  - C(cloudrepo_kind) is the one in O(kinds) that fits the VM, otherwise its kind of guest (M(cloudrepo.slices.kind)).
 seealso:
   - plugin: cloudrepo.slices.console
     plugin_type: connection
@@ -362,7 +364,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         preference = kind.connection_preference if kind else self.get_option("connection_preference")
         connection = rules.connection_of(guest, preference, has_jump_host=jump_host is not None)
         told = {
-            "cloudrepo_kind": kind.name if kind else None,
+            "cloudrepo_kind": kind.name if kind else guest["cloudrepo_kind"],
             "cloudrepo_connection": connection,
             "cloudrepo_console": {
                 "worker": guest["cloudrepo_worker"],

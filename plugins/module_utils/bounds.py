@@ -111,8 +111,20 @@ MACHINE_ID = Form(r"[0-9a-f]{32}", "32 hexadecimal digits", "machine-id of a wor
 IDENTIFIER = Form(
     r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}",
     "1-64 letters, digits and _ . @ -, with none of . @ - at the beginning",
-    "name of a user or flavor",
+    "name of a user, flavor or kind",
     "paths and mail addresses",
+)
+GUEST_INTERFACE = Form(
+    r"[A-Za-z][A-Za-z0-9/._-]{0,31}",
+    "1-32 letters, digits and / . _ -, beginning with a letter",
+    "name of an interface in the guest",
+    "endpoints of links, which have the form VM:INTERFACE",
+)
+INTERFACE_PATTERN = Form(
+    r"[A-Za-z][A-Za-z0-9/._-]{0,24}\{n\}",
+    "1-25 letters, digits and / . _ -, beginning with a letter, and {n}",
+    "names of a kind's data interfaces",
+    "names with up to 4 digits",
 )
 OBJECT_TITLE = Form(
     r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}",
@@ -180,6 +192,17 @@ DATA_INTERFACES = Limit(
     0, MOST_DATA_INTERFACES, "data interfaces of a VM", "the interrupt vectors of a guest with one CPU"
 )
 INTERFACES = Limit(0, MOST_INTERFACES, "interfaces of a VM", DATA_INTERFACES.why)
+FIRMWARES = ("bios", "uefi")
+DISK_BUSES = ("virtio", "scsi", "sata")
+NIC_MODELS = ("virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3")
+"""The hardware that VMs can have; the usual one is the first of each."""
+CONVENTIONAL_NICS = ("e1000", "rtl8139")
+"""NICs that are no PCI Express devices. They need I/O ports, of which root ports have none."""
+MOST_ON_BRIDGE = 31
+BRIDGED_INTERFACES = Limit(
+    0, MOST_ON_BRIDGE, "interfaces of a VM with e1000 or rtl8139", "the slots of a bridge for conventional PCI"
+)
+FIRST_INTERFACE = Limit(0, 999, "number of a kind's first data interface", "names with up to 4 digits")
 CORES = Limit(1, 255, "cores of a flavor", "QEMU's machine type q35 without an IOMMU")
 RAM_GB = Limit(0.001, 960, "memory of a flavor, in GiB", "addresses of 40 bits in QEMU's CPU model")
 RAM_MIB = Limit(1, 1024 * RAM_GB.most, "memory of a VM, in MiB", RAM_GB.why)

@@ -19,7 +19,7 @@ from .allocations import ADDRESS, VLAN_POOL, VNC_PORT, leases
 from .changes import SliceRef
 from .cloud import Cloud
 from .history import Entry, History, Kept, NoHistory
-from .models import VM, Flavor, Slice, User
+from .models import VM, Flavor, Slice, User, kind_fields
 from .stored_fields import FieldError, Record, at, integer, list_of, text
 from .stored_fields import fields as mapping
 
@@ -41,6 +41,8 @@ LEFT_BEHIND = "left_behind"
 """The field beyond the model with resources of slices that a restored backup does not contain: numbers by kind, which
 are not allocated before C(site) has checked the hosts, because these may still use them."""
 HISTORY = "history"
+KINDS = "kinds"
+"""The extra field with registered kinds of guests, by name."""
 """The field beyond the model with how much of the history is kept, if that is not the default."""
 NOTED = "noted"
 """The field beyond the model with the number of the last entry of the history (docs/decisions/0022)."""
@@ -293,6 +295,17 @@ class Cluster:
         self.extra = {**self.extra, REVISION: max([now, *(each + 1 for each in seen)])}
 
     @property
+    def kinds(self) -> dict[str, dict[str, Any]]:
+        """The registered kinds of guests by name, each without its name."""
+        found: dict[str, dict[str, Any]] = self.extra.get(KINDS, {})
+        return found
+
+    @kinds.setter
+    def kinds(self, kinds: dict[str, dict[str, Any]]) -> None:
+        others = {key: value for key, value in self.extra.items() if key != KINDS}
+        self.extra = {**others, KINDS: kinds} if kinds else others
+
+    @property
     def kept(self) -> Kept:
         """How much of the history is kept."""
         return Kept(**self.extra.get(HISTORY, {}))
@@ -402,14 +415,14 @@ class Cluster:
 
         record.check(VNC_KEY, text)
         record.check(USER_DATA, mapping({"key": text, "texts": mapping({}), "slices": mapping({})}))
-        record.check(REVISION, integer)
         record.check(CLOUD, Cloud.from_dict)
         record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
-        record.check(NETWORK_NODE_TRUNK_MTU, integer)
         record.check(LOST_MACHINES, list_of(text))
         record.check(HOSTS, list_of(text))
         record.check(HISTORY, mapping({"entries": integer, "days": integer}))
-        record.check(NOTED, integer)
+        for key in (REVISION, NETWORK_NODE_TRUNK_MTU, NOTED):
+            record.check(key, integer)
+        record.check(KINDS, kinds_by_name)
         slices = table("slices", Slice.from_dict)
         for key, slice_ in slices.items():
             if key != str(slice_.slice_id):
@@ -466,6 +479,12 @@ def read_flavor(data: Any) -> dict[str, Any]:
         "image": record.take("image", str),
         **record.extra(),
     }
+
+
+def kinds_by_name(data: Any) -> None:
+    """Check the types of stored kinds."""
+    for name, kind in Record(data).extra().items():
+        at((name,), kind_fields, kind)
 
 
 def slice_ref(slice_: Slice) -> SliceRef:

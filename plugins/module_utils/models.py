@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from . import lifecycle
 from .identity import Identified
+from .kinds import Kind
 from .lifecycle import Observed
 from .stored_fields import FieldError, Record, boolean, fields, integer, list_of, number, one_of, text, uuid_text
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
@@ -32,6 +33,8 @@ _TRASHED = list_of(
     fields({"name": text, "size_gb": number, "uuid": uuid_text, "first_seen": text, "until": text}),
 )
 _KINDS: dict[str, Callable[[Any], Any]] = {"bool": boolean, "int": integer, "float": number}
+_KIND_FIELDS = {part.name: {"str": text, "int": integer}[part.spec.kind] for part in Kind.parts()}
+kind_fields = fields({}, _KIND_FIELDS)
 _LIMITS = {part.name: _KINDS[part.spec.kind] for part in Ordered.parts() if part.name in Ordered.LIMITS}
 _CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean, "cidr6": text}
 _ADDRESSED = {"ipv4": text, "ipv6": text}
@@ -113,7 +116,7 @@ class Interface:
 
     C(vlan_id) is C(None) if it is on no VLAN, 400 on the management VLAN, otherwise that of its link. C(ip_config) is
     C({ip, cidr, gateway}) for an eth0 with internet access. Fields beyond the data model: those in C(LIMITS) of the
-    interface in a work order, unless they have their defaults.
+    interface in a work order, unless they have their defaults; C(guest_name), its name in the guest if that differs.
     """
 
     def __init__(
@@ -145,6 +148,7 @@ class Interface:
     def from_dict(cls, data: Any) -> Interface:
         record = Record(data)
         record.check("ip_config", lambda value: _IP_CONFIG(value) if value else None)
+        record.check("guest_name", text)
         for key, read in _LIMITS.items():
             record.check(key, read)
         interface = cls(
@@ -383,6 +387,7 @@ class VM(Identified):
         record.check("loopback", fields({}, _ADDRESSED))
         record.check("ready_when", _READY_WHEN)
         record.check("trashed_disks", _TRASHED)
+        record.check("kind", fields({"name": text}, _KIND_FIELDS))
         record.check("vnc_password_version", integer)
         record.check("uuid", uuid_text)
         vm = cls(

@@ -135,6 +135,11 @@ _CONTRACT = {
     "field_unknown": Rule("only documented fields are allowed", "field {field} is unknown"),
     "field_not_allowed": Rule("{field} must be {allowed}", "{rule}, got {got!r}"),
     "management_vlan": Rule("vlan_id must not be {vlan}, the management VLAN", "{rule}"),
+    "firmware_missing": Rule(
+        "a VM with UEFI needs OVMF on its worker",
+        "{path} does not exist; {rule}",
+        "add ovmf to worker_packages and run cloudrepo.slices.site",
+    ),
     "disk_elsewhere": Rule("a disk must be a .qcow2 file in {folder}", "{rule}, got {got!r}"),
     "wanted_and_given_up": Rule("a disk is wanted or given up", "{disk} is listed as both; {rule}"),
 }
@@ -388,6 +393,18 @@ _CHANGE = {
         "flavor {flavor} (VMs {vms}) has no base image; {image} was never registered",
         "set image in cloudrepo_flavors to a file, or to a URL with its checksum, and run cloudrepo.slices.site",
     ),
+    "unknown_kind": Rule(
+        "references must exist",
+        "kind {name} does not exist; existing: {known}",
+        "add it to cloudrepo_kinds and run cloudrepo.slices.site",
+    ),
+    "kind_in_use": Rule("a kind can be removed if nothing has it", "{count} flavors and VMs have it ({users}); {rule}"),
+    "kind_names_ambiguous": Rule(
+        "a name such as eth2 must be that of the same interface in topologies and in the guest",
+        "interfaces would be called {names} and so on; {rule}",
+    ),
+    "kind_without_cloud_init": Rule("guests of kind {name} have no cloud-init", "{rule}; cloud_init is set"),
+    "kind_has_fewer_interfaces": Rule("a VM of kind {name} has at most {most} data interfaces", "{rule}, got {got}"),
     "stored_without": Rule("a stored VM must have all fields of a work order", "stored without {what}"),
     "flavor_without_checksum": Rule(
         "a flavor needs a registered base image", "its flavor is stored without the checksum of a base image"

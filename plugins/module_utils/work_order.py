@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import ClassVar
 
 from . import bounds
+from .bounds import DISK_BUSES, FIRMWARES, NIC_MODELS
 from .contract import (
     Contract,
     enclosing,
@@ -414,6 +415,27 @@ class VM(Contract):
             no_log=False,
         ),
     )
+    firmware: str = field(
+        default=FIRMWARES[0],
+        metadata=text(
+            "How it boots. For V(uefi), the host needs OVMF (Debian's package C(ovmf)).",
+            sample=None,
+            choices=FIRMWARES,
+        ),
+    )
+    disk_bus: str = field(
+        default=DISK_BUSES[0],
+        metadata=text("How its disk and that for cloud-init are connected.", sample=None, choices=DISK_BUSES),
+    )
+    nic_model: str = field(
+        default=NIC_MODELS[0],
+        metadata=text(
+            "The model of its NICs.",
+            f"A VM has at most {bounds.MOST_ON_BRIDGE} with V(e1000) and V(rtl8139).",
+            sample=None,
+            choices=NIC_MODELS,
+        ),
+    )
     state: str = field(
         default="running",
         metadata=text(
@@ -431,7 +453,8 @@ class VM(Contract):
     def faults(self, where: str) -> Iterator[Refusal]:
         """See C(Contract)."""
         yield from self._disk_faults(where)
-        yield from bounds.INTERFACES.problems(where, "number of interfaces", len(self.interfaces))
+        room = bounds.BRIDGED_INTERFACES if self.nic_model in bounds.CONVENTIONAL_NICS else bounds.INTERFACES
+        yield from room.problems(where, "number of interfaces", len(self.interfaces))
         yield from repeated(where, "interface", (nic.name for nic in self.interfaces))
         names = [file.name for file in self.seed]
         yield from repeated(where, "file", [*names, *(["user-data"] if self.user_data_id is not None else [])])

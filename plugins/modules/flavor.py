@@ -61,6 +61,11 @@ options:
     description:
       - SHA-256 checksum of the image in hexadecimal. Required for a URL, verified for a file.
     type: str
+  kind:
+    &kind
+    description:
+      - The kind of guest in the image, as M(cloudrepo.slices.kind) registers it or one of the shipped ones.
+    type: str
   convert:
     &convert
     description:
@@ -86,6 +91,7 @@ options:
       disk_gb: *disk_gb
       image: *image
       checksum: *checksum
+      kind: *kind
       convert: *convert
 """
 
@@ -153,6 +159,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "disk_gb": {"type": "float"},
     "image": {"type": "str"},
     "checksum": {"type": "str"},
+    "kind": {"type": NAME},
     "convert": {"type": "bool", "default": False},
 }
 

@@ -15,8 +15,10 @@ description:
     between two nodes become links, others become networks.
   - Of netlab's addresses, the pools V(p2p), V(lan) and V(loopback), prefixes of links, and addresses of their ends and
     of loopback interfaces are converted.
+  - Nodes whose device, kind or image belongs to a shipped kind of guest (M(cloudrepo.slices.kind_info)) get that kind,
+    and their interfaces keep their names, such as V(swp3).
   - Elements without a counterpart in a slice are listed in RV(not_imported), with their lines. This includes other
-    addresses, routing, start-up configuration, images, and interface names other than V(eth1), V(eth2) and so on.
+    addresses, routing, start-up configuration, images, unknown kinds, and interface names that a kind does not have.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -46,12 +48,18 @@ options:
     type: str
   flavor:
     description:
-      - The flavor of VMs whose kind is not in O(flavors).
+      - The flavor of VMs whose image and kind are not in O(flavors).
     type: str
     required: true
   flavors:
     description:
-      - Flavors by netlab device or containerlab kind.
+      - Flavors by the image of a node, or by its netlab device or containerlab kind. The image has precedence.
+    type: dict
+    default: {}
+  kinds:
+    description:
+      - Kinds of guests by netlab device or containerlab kind, empty for none. The default is a shipped kind.
+      - Interfaces of VMs whose kind is not shipped keep their names, which are checked by M(cloudrepo.slices.slice).
     type: dict
     default: {}
   internet:
@@ -146,6 +154,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},
     "flavor": {"type": NAME, "required": True},
     "flavors": {"type": "dict", "default": {}},
+    "kinds": {"type": "dict", "default": {}},
     "internet": {"type": "bool", "default": False},
     "dest": {"type": "path"},
 }
@@ -165,7 +174,8 @@ def convert(params: dict[str, Any]) -> dict[str, Any]:
         raise UnreadableTopology(f"{params['src']} cannot be read: {error}") from error
     except UnreadableTopology as error:
         raise UnreadableTopology(f"{params['src']}, {error.message}") from error
-    made = topology(graph, Options(params["name"], params["flavor"], params["flavors"], params["internet"]))
+    options = Options(params["name"], params["flavor"], params["flavors"], params["internet"], params["kinds"])
+    made = topology(graph, options)
     lines = [
         f"line {remark.line}: {remark.what}" + (f" ({remark.count} times)" if remark.count > 1 else "")
         for remark in graph.remarks

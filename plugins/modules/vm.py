@@ -114,6 +114,13 @@ options:
         description:
           - An IPv6 address.
         type: str
+  kind:
+    description:
+      - The VM's kind of guest, as M(cloudrepo.slices.kind) registers it or one of the shipped ones. It determines
+        the VM's hardware, what its interfaces are called, and when the guest is ready. The default is the kind of
+        the flavor that its image is from, if that has one.
+      - A change of the hardware takes effect at the next start.
+    type: str
   ready_when:
     description:
       - When the guest is ready. The playbook C(cloudrepo.slices.wait) and C(cloudrepo.slices.deploy) with
@@ -357,6 +364,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "image": {"type": NAME},
     "ready_when": topology.READY_WHEN_ARGUMENT,
     "data_disks": topology.DATA_DISKS_ARGUMENT,
+    "kind": {"type": NAME},
 }
 
 

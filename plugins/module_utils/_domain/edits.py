@@ -36,6 +36,17 @@ from .topology_spec import (
 )
 
 Step = tuple[WantedSlice, int]
+_OPTIONS_OF_VM = (
+    "flavor",
+    "image",
+    "internet",
+    "data_interfaces",
+    "worker",
+    "vnc_password_version",
+    "power",
+    "title",
+    "kind",
+)
 T = TypeVar("T")
 Placed = TypeVar("Placed", Endpoint, End)
 
@@ -44,16 +55,17 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     """Add or change a VM.
 
     C(data) is C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces, vnc_password_version,
-    power, cloud_init, ready_when, loopback, image, data_disks}). C(interfaces) replace all limits and faults of the
-    VM's interfaces, C(data_disks) all its data disks.
+    power, cloud_init, ready_when, loopback, image, kind, data_disks}). C(interfaces) replace all limits and faults of
+    the VM's interfaces, C(data_disks) all its data disks.
     """
     place = _vm_place(want, data)
     name = _called(data)
     if place is None:
         return replace(want, vms=(*want.vms, read_vm({**data, "name": name}))), len(want.vms)
     old = want.vms[place]
-    options = ("flavor", "image", "internet", "data_interfaces", "worker", "vnc_password_version", "power", "title")
-    given = _given(data, *options)
+    given = _given(data, *_OPTIONS_OF_VM)
+    if "flavor" in given and old.of_kind is not None:
+        given.setdefault("kind", old.of_kind.name)
     new = replace(old, name=name or old.name, **given)
     if data.get("interfaces") is not None:
         new = replace(new, interfaces=read_limits(data["interfaces"]))

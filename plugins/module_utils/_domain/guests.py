@@ -14,7 +14,7 @@ from typing import Any
 
 from ..cluster import slice_label
 from ..models import VM, Network, Slice
-from . import addressing
+from . import addressing, kinds
 
 GROUPINGS = ("slice", "owner", "flavor", "kind", "worker", "state", "network")
 DIRECT, JUMP, CONSOLE = "direct", "jump", "console"
@@ -53,6 +53,7 @@ def _guests_of(slice_: Slice) -> Iterator[dict[str, Any]]:
         interfaces = [
             {
                 "name": each.name,
+                "guest_name": each.extra.get(kinds.GUEST_NAME, each.name),
                 "mac": each.mac,
                 "vlan_id": each.vlan_id,
                 "address": each.ip_config["ip"] if each.ip_config else None,
@@ -71,6 +72,7 @@ def _guests_of(slice_: Slice) -> Iterator[dict[str, Any]]:
             "cloudrepo_state": vm.status,
             "cloudrepo_power": vm.power,
             "cloudrepo_flavor": str(flavor.get("name", "")),
+            "cloudrepo_kind": vm.extra.get(kinds.FIELD, {}).get("name"),
             "cloudrepo_cores": flavor.get("cores"),
             "cloudrepo_ram_gb": flavor.get("ram_gb"),
             "cloudrepo_worker": vm.worker_ip,
@@ -86,6 +88,7 @@ def _guests_of(slice_: Slice) -> Iterator[dict[str, Any]]:
 def _ends(slice_: Slice, names: Mapping[int, str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each end of each link, with the VM that it is at."""
     taken = addressing.guest_addresses(slice_)
+    own = {(vm.vm_id, each.name): each.extra.get(kinds.GUEST_NAME) for vm in slice_.vms for each in vm.interfaces}
     for link in slice_.links:
         ends = ((link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface))
         for (vm_id, interface), (peer_id, peer_interface) in (ends, ends[::-1]):
@@ -96,8 +99,10 @@ def _ends(slice_: Slice, names: Mapping[int, str]) -> Iterator[tuple[int, dict[s
                     "name": link.extra.get("name"),
                     "vlan_id": link.vlan_id,
                     "interface": interface,
+                    "guest_interface": own.get((vm_id, interface)) or interface,
                     "peer": names.get(peer_id),
                     "peer_interface": peer_interface,
+                    "peer_guest_interface": own.get((peer_id, peer_interface)) or peer_interface,
                     "addresses": taken.get((vm_id, interface), []),
                     "peer_addresses": taken.get((peer_id, peer_interface), []),
                 },
@@ -156,7 +161,7 @@ def groups_of(
             for grouping, label in (
                 ("owner", guest["cloudrepo_owner"]),
                 ("flavor", guest["cloudrepo_flavor"]),
-                ("kind", kind.name if kind else ""),
+                ("kind", kind.name if kind else guest["cloudrepo_kind"]),
                 ("worker", guest["cloudrepo_worker"]),
                 ("state", guest["cloudrepo_state"]),
             )

@@ -74,20 +74,34 @@ def checks(slices: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     command}).
 
     Args:
-        slices: as modules return them. A VM without C(ready_when) is ready when it answers pings, or without an address
-            on VLAN 400 when there is a prompt on its serial console.
+        slices: as modules return them. A VM without C(ready_when) is ready as its kind says, otherwise when it answers
+            pings, or without an address on VLAN 400 when there is a prompt on its serial console.
     """
     return [
         _check(f"{slice_.get('name', slice_['slice_id'])}/{vm['name']}", vm)
         for slice_ in slices
         for vm in slice_["vms"]
-        if "power" not in vm and vm["status"] != "deleting" and vm.get(FIELD, {}).get("check") != NONE
+        if "power" not in vm and vm["status"] != "deleting" and _says(vm) != NONE
     ]
+
+
+def _says(vm: Mapping[str, Any]) -> str:
+    """Return the check of a VM or of its kind, C(AUTO) by default."""
+    said: str = (vm.get(FIELD) or {"check": vm.get("kind", {}).get(FIELD, AUTO)})["check"]
+    return said
+
+
+def _usual(vm: Mapping[str, Any], address: str | None) -> str:
+    """Return the check of the VM's kind, if it is possible, or the usual one."""
+    said = _says(vm)
+    if said == AUTO or (said in ON_NETWORK_NODE and not address):
+        return PING if address else CONSOLE
+    return said
 
 
 def _check(name: str, vm: Mapping[str, Any]) -> dict[str, Any]:
     address = next((each["ip_config"]["ip"] for each in vm["interfaces"] if each["ip_config"]), None)
-    said = vm.get(FIELD) or {"check": PING if address else CONSOLE}
+    said = vm.get(FIELD) or {"check": _usual(vm, address)}
     return {
         "vm_id": vm["vm_id"],
         "vm_uuid": vm.get("uuid", ""),

@@ -171,7 +171,7 @@ def _unknown(
     yield f"passwords, quotas and roles of the users {', '.join(sorted(cluster.users))}"
     yield "limits of workers (disk_gb, max_vms, overcommit, schedulable)"
     yield "which workers were declared lost; declare them lost again before the next deploy"
-    yield "users without slices, flavors that no VM was created from, and virtual sizes of images"
+    yield "users without slices, flavors that no VM was created from, kinds of guests, and virtual sizes of images"
     yield "topologies and changes that were stored and never deployed"
     yield "deleted slices that could be undeleted, and data disks in the trash that could be restored"
     names = {host.host for host in hosts}

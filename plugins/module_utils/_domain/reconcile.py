@@ -16,7 +16,18 @@ from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
 from ..models import VM, Slice, User
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
-from . import access, address_rules, addressing, cloud_init, host_requirements, networks, titles, user_data, validate
+from . import (
+    access,
+    address_rules,
+    addressing,
+    cloud_init,
+    host_requirements,
+    kinds,
+    networks,
+    titles,
+    user_data,
+    validate,
+)
 from .address_plan import AddressPlan
 from .addressing import Addresses, Addressing
 from .allocation import Allocator, ManagementNetwork
@@ -64,7 +75,7 @@ def settle(
         Refused: with all violations; the cluster is then unchanged.
     """
     before = stored_slice(cluster, want, acting_user)
-    want = titles.named(want, before)
+    want = kinds.with_kinds(cluster, titles.named(want, before), before)
     refusals = list(_problems(cluster, want, settings, before))
     if refusals:
         raise Refused(refusals)

@@ -12,7 +12,7 @@ from .. import bounds
 from ..cluster import ADMIN, MACHINE_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker, slice_label
 from ..errors import Refusal, Refused
 from ..models import User
-from . import passwords
+from . import kinds, passwords
 from .passwords import DIGEST
 
 WORKER_FIELDS = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
@@ -101,8 +101,8 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         cluster: changed in place.
-        want: C({name, cores, ram_gb, disk_gb, image, checksum, virtual_size_gb}); C(checksum) is the SHA-256 of the
-            image, and C(virtual_size_gb) its virtual size; both are null if unknown.
+        want: C({name, cores, ram_gb, disk_gb, image, checksum, virtual_size_gb, kind}); C(checksum) is the SHA-256 of
+            the image, and C(virtual_size_gb) its virtual size; both are null if unknown.
     """
     name = want["name"]
     refusals: list[Refusal] = []
@@ -113,6 +113,9 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
     if missing:
         raise Refused([Refusal("option_missing", where, {"kind": "new flavor", "option": missing})])
     refusals += bounds.IDENTIFIER.problems(where, "flavor", name)
+    refusals += kinds.unknown(where, cluster, want.get("kind"))
+    if want.get("kind") is not None:
+        flavor["kind"] = want["kind"]
     for key, limit in bounds.FLAVOR.items():
         refusals.extend(limit.problems(where, key, flavor[key]))
     if not flavor["image"].isprintable() or not flavor["image"]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from ..cluster import slice_label
 from ..models import VM, Link, Network, Slice
+from .kinds import names_shown, shown
 
 Edge = tuple[str, str, str]
 
@@ -61,13 +62,16 @@ def _segments(slice_: Slice) -> Iterator[tuple[str, str]]:
 
 
 def _edges(slice_: Slice) -> Iterator[Edge]:
+    names = names_shown(slice_)
     for link in slice_.links:
+        first, second = (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface)
         name = f"{_title('', link)} VLAN {link.vlan_id}".strip()
-        label = f"{link.vm1_interface} {name} {link.vm2_interface}"
+        label = f"{names.get(first, first[1])} {name} {names.get(second, second[1])}"
         yield f"vm{link.vm1_id}", f"vm{link.vm2_id}", label
     for network in slice_.networks:
         for member in network.extra.get("members", ()):
-            yield f"vm{member['vm_id']}", f"net{network.vlan_id}", member["interface"]
+            end = (member["vm_id"], member["interface"])
+            yield f"vm{end[0]}", f"net{network.vlan_id}", names.get(end, end[1])
     yield from _internet(slice_)
 
 
@@ -75,7 +79,7 @@ def _internet(slice_: Slice) -> Iterator[Edge]:
     for vm in slice_.live_vms:
         for interface in vm.interfaces:
             if interface.ip_config:
-                yield f"vm{vm.vm_id}", "internet", f"{interface.name} {interface.ip_config['ip']}"
+                yield f"vm{vm.vm_id}", "internet", f"{shown(interface)} {interface.ip_config['ip']}"
 
 
 def _title(name: str, thing: Slice | VM | Network | Link) -> str:

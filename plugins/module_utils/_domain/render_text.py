@@ -14,6 +14,7 @@ from ..models import VM, Link, Network, Slice
 from . import data_disks
 from .addressing import ADDRESSES, LOOPBACK
 from .allocation import pool_text
+from .kinds import names_shown, shown
 from .slice_changes import attributes
 
 
@@ -22,7 +23,7 @@ def slice_table(slice_: Slice) -> str:
     rows: list[tuple[str, ...]] = [("VM", "ID", "WORKER", "STATE", "PID", "ADDRESS", "INTERFACES:VLAN", "VNC", "TITLE")]
     for vm in slice_.vms:
         address = next((each.ip_config["ip"] for each in vm.interfaces if each.ip_config), "-")
-        interfaces = " ".join(f"{each.name}:{each.vlan_id or '-'}" for each in vm.interfaces)
+        interfaces = " ".join(f"{shown(each)}:{each.vlan_id or '-'}" for each in vm.interfaces)
         rows.append(
             (
                 vm.name,
@@ -101,8 +102,9 @@ def _address_lines(slice_: Slice, names: Mapping[int, str]) -> Iterator[str]:
         *((f"link {label}/{each.label}", each) for each in slice_.links),
         *((f"network {label}/{each.label}", each) for each in slice_.networks),
     ]
+    shown = names_shown(slice_)
     for name, thing in things:
-        facts: dict[str, Any] = dict(attributes(thing, names))
+        facts: dict[str, Any] = dict(attributes(thing, names, shown))
         if ADDRESSES in facts:
             yield f"addresses of {name}: {', '.join(facts[ADDRESSES])}"
 
@@ -123,7 +125,7 @@ def _disk_lines(slice_: Slice) -> Iterator[str]:
 
 
 def _network_line(slice_: Slice, network: Network, names: Mapping[int, str]) -> str:
-    facts: dict[str, Any] = dict(attributes(network, names))
+    facts: dict[str, Any] = dict(attributes(network, names, names_shown(slice_)))
     dhcp = (facts["dhcp_range"] or "on") if facts["dhcp_enabled"] else "off"
     told = {
         "VLAN": facts["vlan_id"],

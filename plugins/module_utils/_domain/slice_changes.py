@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Union
 
 from ..bounds import DEFAULT_MTU
@@ -12,7 +13,7 @@ from ..changes import DELETE, UPDATE, Change, SliceRef, between
 from ..cluster import REVISION, Cluster, slice_label, slice_ref
 from ..lifecycle import DELETING, RUNNING
 from ..models import VM, Interface, Link, Network, Slice
-from . import addressing, data_disks, displays, identities
+from . import addressing, data_disks, displays, identities, kinds
 from .allocation import pool_text
 from .host_requirements import stored
 
@@ -21,8 +22,10 @@ Attributes = Mapping[str, Any]
 Reserved = dict[str, Any]
 Thing = Union[Slice, VM, Link, Network, Reserved]
 States = Mapping[Key, tuple[str, Attributes, SliceRef]]
+Shown = Mapping[tuple[int, str], str]
+_AS_STORED: Shown = MappingProxyType({})
 
-_OPTIONAL = ("image", addressing.LOOPBACK, "cloud_init", "ready_when")
+_OPTIONAL = ("image", kinds.FIELD, addressing.LOOPBACK, "cloud_init", "ready_when")
 """Fields of a VM that are attributes only if they are set."""
 STATE = frozenset({"status", "observed", "pid", "releasing", "vlan_pool_used", "uuid", "given_up_disks", "new_disks"})
 """The attributes that are not part of a topology: hosts report them, or they follow from handing a slice out."""
@@ -88,22 +91,28 @@ def state_changes(before: States, after: States) -> list[Change]:
     return _compare(before, after)
 
 
-def attributes(thing: Thing, names: Mapping[int, str]) -> Attributes:
-    """Return the attributes of a slice or of a part of it for a change; C(names) are those of VMs by id."""
+def attributes(thing: Thing, names: Mapping[int, str], shown: Shown = _AS_STORED) -> Attributes:
+    """Return the attributes of a slice or of a part of it for a change.
+
+    Args:
+        thing: the slice or part.
+        names: the names of VMs by id.
+        shown: other names of interfaces at ends, by VM id and name.
+    """
     if isinstance(thing, VM):
         return {"status": thing.status} if thing.deleting else _vm(thing)
     if isinstance(thing, Link):
-        ends = (f"{names.get(vm_id, vm_id)}:{interface}" for vm_id, interface in _link_ends(thing))
+        ends = (_end(vm_id, interface, names, shown) for vm_id, interface in _link_ends(thing))
         return {
             "name": thing.extra.get("name"),
             **_title(thing),
             "vlan_id": thing.vlan_id,
             "ends": "–".join(ends),
-            **_addressed(thing, names),
+            **_addressed(thing, names, shown),
             **_segment(thing),
         }
     if isinstance(thing, Network):
-        return _network(thing, names)
+        return _network(thing, names, shown)
     if isinstance(thing, Slice):
         return {
             "name": slice_label(thing),
@@ -208,14 +217,18 @@ def _interface(interface: Interface) -> str:
     where = f"VLAN {interface.vlan_id}" if interface.vlan_id else "no VLAN"
     address = f" {interface.ip_config['ip']}" if interface.ip_config else ""
     limits = str(stored(interface))
-    return f"{interface.name} {interface.mac} {where}{address}{f' ({limits})' if limits else ''}"
+    return f"{kinds.shown(interface)} {interface.mac} {where}{address}{f' ({limits})' if limits else ''}"
 
 
 def _link_ends(link: Link) -> Sequence[tuple[int, str]]:
     return (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface)
 
 
-def _network(network: Network, names: Mapping[int, str]) -> Attributes:
+def _end(vm_id: int, interface: str, names: Mapping[int, str], shown: Shown) -> str:
+    return f"{names.get(vm_id, vm_id)}:{shown.get((vm_id, interface), interface)}"
+
+
+def _network(network: Network, names: Mapping[int, str], shown: Shown) -> Attributes:
     return {
         "name": network.extra.get("name"),
         **_title(network),
@@ -226,18 +239,17 @@ def _network(network: Network, names: Mapping[int, str]) -> Attributes:
         "dhcp_range": network.dhcp_range if network.dhcp_enabled else None,
         "nat": bool(network.extra.get("nat")),
         "members": sorted(
-            f"{names.get(each['vm_id'], each['vm_id'])}:{each['interface']}"
-            for each in network.extra.get("members", ())
+            _end(each["vm_id"], each["interface"], names, shown) for each in network.extra.get("members", ())
         ),
-        **_addressed(network, names),
+        **_addressed(network, names, shown),
         **_segment(network),
     }
 
 
-def _addressed(segment: Link | Network, names: Mapping[int, str]) -> Attributes:
+def _addressed(segment: Link | Network, names: Mapping[int, str], shown: Shown) -> Attributes:
     """Return the subnets of a link, the IPv6 subnet of a network, and the addresses of its ends, if there are some."""
     told = {
-        f"{names.get(vm_id, vm_id)}:{interface}": [said[name] for name in addressing.FAMILIES.values() if name in said]
+        _end(vm_id, interface, names, shown): [said[name] for name in addressing.FAMILIES.values() if name in said]
         for vm_id, interface, said in addressing.ends(segment)
     }
     addresses = [f"{end} {' '.join(each)}" for end, each in sorted(told.items()) if each]
@@ -262,7 +274,7 @@ def _segment(segment: Link | Network) -> Attributes:
 
 
 def _must_restart(old: Thing, new: Thing) -> bool:
-    """Return whether a running VM must be restarted: for its name, size, guest set-up, data disks or number of NICs."""
+    """Return whether a running VM must be restarted: for its name, size, hardware, set-up, disks or NICs."""
     if not (isinstance(old, VM) and isinstance(new, VM)) or old.status != RUNNING or new.deleting:
         return False
     return _started(old) != _started(new) or len(old.interfaces) != len(new.interfaces)
@@ -273,4 +285,4 @@ def _started(vm: VM) -> tuple[Any, ...]:
     flavor, set_up = vm.flavor or {}, vm.extra.get("cloud_init")
     loopback = None if set_up is None else vm.extra.get(addressing.LOOPBACK)
     disks = {(disk.name, disk.uuid) for disk in vm.data_disks}
-    return vm.name, flavor.get("cores"), flavor.get("ram_gb"), set_up, loopback, disks
+    return vm.name, flavor.get("cores"), flavor.get("ram_gb"), set_up, loopback, kinds.hardware(vm), disks

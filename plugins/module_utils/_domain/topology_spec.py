@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ..bounds import DEFAULT_MTU
 from ..cluster import slice_label
+from ..kinds import Kind
 from ..models import VM, Link, Network, Slice
 from ..vlans import POOL_COUNT
 from . import addressing, data_disks, topologies
@@ -107,6 +108,8 @@ class WantedVM:
         loopback: the addresses of its loopback interface, unless they are to be taken from the slice's pool.
         ready_when: when the guest is ready, C(None) for the default.
         data_disks: its data disks, C(None) leaves them unchanged.
+        kind: the name of its kind, C(None) for that of its flavor.
+        of_kind: the kind that it gets, or that it has (C(kinds)).
     """
 
     name: str
@@ -124,6 +127,8 @@ class WantedVM:
     image: str | None = None
     ready_when: ReadyWhen | None = None
     data_disks: tuple[data_disks.WantedDisk, ...] | None = None
+    kind: str | None = None
+    of_kind: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -225,6 +230,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         image=data.get("image"),
         ready_when=ReadyWhen.read(data.get("ready_when")),
         data_disks=data_disks.read(data.get("data_disks")),
+        kind=data.get("kind"),
     )
 
 
@@ -355,6 +361,7 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         loopback=read_loopback(vm.extra.get(LOOPBACK)),
         image=vm.extra.get("image"),
         ready_when=ReadyWhen.read(vm.extra.get(READY_WHEN)),
+        of_kind=Kind.stored(vm.extra["kind"]) if "kind" in vm.extra else None,
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 

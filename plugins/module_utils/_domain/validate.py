@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from .. import bounds
 from ..errors import Refusal
-from . import cloud_init, data_disks, host_requirements, networks, readiness
+from . import cloud_init, data_disks, host_requirements, kinds, networks, readiness
 from .topology_spec import Endpoint, WantedLink, WantedSlice, WantedVM, interface_number
 
 
@@ -102,6 +102,7 @@ def _guest_problems(want: WantedSlice) -> Iterator[Refusal]:
     """Yield refusals for the set-up of guests, and for what makes them ready."""
     for vm in want.vms:
         where = f"VM {want.name}/{vm.name}"
+        yield from kinds.problems(where, vm)
         yield from cloud_init.problems(where, vm.cloud_init)
         yield from readiness.problems(where, vm.ready_when, internet=vm.internet)
 
@@ -134,7 +135,7 @@ def _segment_problems(want: WantedSlice) -> Iterator[Refusal]:
     for name, vm in vms.items():
         most = _most_interfaces(vm)
         if on[name] > most >= 0 and name not in taken_twice:
-            yield Refusal("too_few_interfaces", f"VM {want.name}/{name}", {"segments": on[name], "most": most})
+            yield from _too_few(f"VM {want.name}/{name}", vm, on[name], most)
 
 
 def _segments(want: WantedSlice) -> Iterator[tuple[str, Sequence[Endpoint], bool]]:
@@ -150,12 +151,24 @@ def _link_label(want: WantedSlice, link: WantedLink, number: int) -> str:
     return f"link {want.name}/{link.name or link.link_id or number} ({link})"
 
 
+def _too_few(where: str, vm: WantedVM, segments: int, most: int) -> Iterator[Refusal]:
+    """Yield a refusal for more links and networks than interfaces; it names the kind if that has no more."""
+    if vm.of_kind is not None and vm.data_interfaces is None and most < bounds.MOST_DATA_INTERFACES:
+        figures = {"name": vm.of_kind.name, "most": most, "got": segments}
+        yield Refusal("kind_has_fewer_interfaces", where, figures)
+    else:
+        yield Refusal("too_few_interfaces", where, {"segments": segments, "most": most})
+
+
 def _most_interfaces(vm: WantedVM) -> int:
-    return bounds.MOST_DATA_INTERFACES if vm.data_interfaces is None else vm.data_interfaces
+    most = bounds.MOST_DATA_INTERFACES if vm.of_kind is None else vm.of_kind.most_data_interfaces
+    return most if vm.data_interfaces is None else vm.data_interfaces
 
 
-def _interfaces_to(most: int) -> list[str]:
-    return [f"eth{number}" for number in range(1, most + 1)] if most < 3 else [f"eth1 to eth{most}"]
+def _interfaces_to(vm: WantedVM, most: int) -> list[str]:
+    """Return the names of data interfaces, as they are called in the guest."""
+    names = [f"eth{number}" if vm.of_kind is None else vm.of_kind.own_name(f"eth{number}") for number in (1, 2, most)]
+    return names[:most] if most < 3 else [f"{names[0]} to {names[2]}"]
 
 
 def _interface_problems(where: str, vm: WantedVM, end: Endpoint) -> Iterator[Refusal]:
@@ -163,11 +176,9 @@ def _interface_problems(where: str, vm: WantedVM, end: Endpoint) -> Iterator[Ref
     if end.interface == "eth0":
         yield Refusal("management_interface", where, {"got": str(end)})
     elif number is None or number > most:
-        yield Refusal(
-            "unknown_reference",
-            where,
-            {"kind": "interface", "name": str(end), "known": _interfaces_to(most)},
-        )
+        own = end.interface if vm.of_kind is None else vm.of_kind.own_name(end.interface or "")
+        figures = {"kind": "interface", "name": f"{end.vm}:{own}", "known": _interfaces_to(vm, most)}
+        yield Refusal("unknown_reference", where, figures)
 
 
 def _network_problems(want: WantedSlice) -> Iterator[Refusal]:

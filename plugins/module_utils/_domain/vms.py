@@ -16,12 +16,15 @@ from ..cluster import Cluster
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
-from . import cloud_init, data_disks, displays, host_requirements, readiness
+from . import cloud_init, data_disks, displays, host_requirements, kinds, readiness
 from .allocation import Allocator, mac_address
 from .match import Matches, in_stored_order
 from .placement import POLICIES, Placement
 from .teardown import releasing, set_extra
 from .topology_spec import WantedSlice, WantedVM
+
+_NOT_OF_VMS = ("virtual_size_gb", kinds.FIELD)
+"""Fields of flavors that VMs do not have in theirs."""
 
 
 @dataclass
@@ -67,6 +70,7 @@ class VmBuilder:
                     figures = {"segments": ends[want.name], "highest": count}
                     self._refuse("interface_without_segment", want.name, figures)
                 self._set_interfaces(vm, count, internet=want.internet)
+                kinds.set_kind(vm, want.of_kind)
                 self._set_limits(vm, want)
                 live[want.name] = vm
         self.slice.vms = [*in_stored_order(live.values(), self.slice.vms, lambda vm: vm.vm_id), *leaving]
@@ -94,7 +98,7 @@ class VmBuilder:
             worker_ip or "",
             vnc_port or 0,
             [],
-            flavor={**{key: value for key, value in flavor.items() if key != "virtual_size_gb"}, "name": want.flavor},
+            flavor={**{key: value for key, value in flavor.items() if key not in _NOT_OF_VMS}, "name": want.flavor},
             qcow_image=f"{self.state_dir}/vms/{vm_id}/{want.name}_img.qcow2",
         )
         if want.worker is None and self.placement.policy != POLICIES[0]:

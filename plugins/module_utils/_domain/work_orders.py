@@ -17,7 +17,7 @@ from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..report import NETWORK_NODE
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import GivenUp, Image, Peer, WorkerOrder
-from . import addressing, cloud_init, displays, host_requirements, lost_workers, receipts, records, user_data
+from . import addressing, cloud_init, displays, host_requirements, kinds, lost_workers, receipts, records, user_data
 from .allocation import server_ip, tap_name
 from .identities import identify
 from .records import SliceRecord
@@ -237,6 +237,7 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -
         title=vm.extra.get("title"),
         seed=cloud_init.files(vm, slice_, wiring.segments, wiring.addresses),
         user_data_id=user_data.id_of(vm),
+        **kinds.hardware(vm),
         state=vm.power,
         interfaces=tuple(
             work_order.Interface(

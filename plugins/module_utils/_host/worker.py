@@ -22,8 +22,8 @@ from .disk.overlays import DiskPlan, Disks
 from .ownership import Conflict, Refusals, Seen
 from .qemu import apply as qemu_apply
 from .qemu import config as qemu_config
+from .qemu import firmware, seed, vnc
 from .qemu import plan as qemu_plan
-from .qemu import seed, vnc
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
 from .runner import observed
@@ -180,6 +180,8 @@ def conflicts(
     yield from qemu_plan.conflicts(orders, have.vms, settings=settings.vms)
     yield from port_owners.conflicts(orders, have.wires.switch)
     yield from trunks.conflicts(orders, have.wires.trunk_mtus)
+    if not missing_ok:
+        yield from firmware.conflicts(orders)
 
 
 def look(

@@ -49,7 +49,7 @@ def _add_nodes(graph: Graph, topology: Value) -> dict[str, int]:
         if kind in _BRIDGES:
             bridges[key] = line
         else:
-            graph.nodes[key] = Node(key, line, kind)
+            graph.nodes[key] = Node(key, line, kind, image=_image(topology, value, kind))
         for name, line_, each in value.items():
             if name not in ("kind", "group"):
                 _remark(graph, line_, f"{name} of node {key}", each)
@@ -59,6 +59,13 @@ def _add_nodes(graph: Graph, topology: Value) -> dict[str, int]:
 def _kind(topology: Value, node: Value) -> str | None:
     group = text_of(node.get("group"))
     found = node.get("kind") or topology.get("groups", group, "kind") or topology.get("defaults", "kind")
+    return _plain(text_of(found)) or None
+
+
+def _image(topology: Value, node: Value, kind: str | None) -> str | None:
+    group = text_of(node.get("group"))
+    places = (topology.get("groups", group, "image"), topology.get("kinds", kind or "", "image"))
+    found = node.get("image") or next(filter(None, places), None) or topology.get("defaults", "image")
     return _plain(text_of(found)) or None
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -13,7 +12,6 @@ from ..errors import SlicesError
 
 End = tuple[str, Optional[str]]
 """A node by its key, and the interface there, C(None) for any."""
-_DATA_INTERFACE = re.compile(r"eth[1-9][0-9]{0,2}")
 
 
 class UnreadableTopology(SlicesError):
@@ -28,12 +26,14 @@ class Node:
         title: its label.
         kind: the device or kind of the node in the other tool.
         loopback: its addresses C(ipv4) and C(ipv6) on the loopback interface.
+        image: its image in the other tool.
     """
 
     title: str
     line: int
     kind: str | None = None
     loopback: Mapping[str, str] = field(default_factory=dict)
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,12 @@ class Graph:
         subnets: Mapping[str, str] | None = None,
         addresses: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Add a segment between nodes, without those that do not exist.
-
-        Interface names other than C(eth1), C(eth2) and so on are not imported.
-        """
+        """Add a segment between nodes, without those that do not exist."""
         known: list[End] = []
         for key, interface in ends:
             if key not in self.nodes:
                 self.remark(line, f"end at {key}, which is not a node")
                 continue
-            if interface is not None and not _DATA_INTERFACE.fullmatch(interface):
-                self.remark(line, f"interface {interface} of {self.nodes[key].title}")
-                interface = None
             known.append((key, interface))
         names = [key for key, _interface in known]
         if len(set(names)) < len(names):

@@ -55,7 +55,8 @@ def _nodes(nodes: Value) -> Iterator[tuple[str, Value]]:
 
 def _add_node(graph: Graph, name: str, value: Value, device: str | None) -> None:
     loopback = netlab_addresses.loopback(value, graph.addressing.get("loopbacks", {}))
-    graph.nodes[name] = Node(name, value.line, text_of(value.get("device")) or device, loopback)
+    image = text_of(value.get("image")) or None
+    graph.nodes[name] = Node(name, value.line, text_of(value.get("device")) or device, loopback, image)
     for key, line, each in value.items():
         if key == "loopback" and each.is_mapping:
             _remark_rest(graph, f"of node {name}", each, loopback, prefix="loopback.")

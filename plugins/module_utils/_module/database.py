@@ -20,7 +20,7 @@ from ..errors import DatabaseError, Refusal, Refused
 from ..history import Entry
 from .control import entry_for, store_of
 from .edge import Outcome
-from .registries import FLAVORS, USERS, WORKERS, all_stored, registry_changes
+from .registries import FLAVORS, KINDS, USERS, WORKERS, all_stored, registry_changes
 
 
 def act(module: AnsibleModule) -> Outcome:
@@ -175,7 +175,7 @@ def differences(store: Store, before: Cluster, after: Cluster) -> list[Change]:
         Change("database", store.name.removeprefix("database "), UPDATE, was, will),
         *(
             change
-            for registry in (USERS, WORKERS, FLAVORS)
+            for registry in (USERS, WORKERS, KINDS, FLAVORS)
             for change in registry_changes(registry, all_stored(before, registry), all_stored(after, registry))
         ),
         *(

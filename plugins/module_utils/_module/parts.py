@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._domain import access, edits, reconcile, slice_changes
+from .._domain import access, edits, kinds, reconcile, slice_changes
 from .._domain.topology_spec import wanted_from
 from ..cluster import Cluster, slice_label
 from ..models import Slice
@@ -85,9 +85,9 @@ def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
     slice_ = access.find(cluster, name, owner, acting_user=acting_user)
     want, place = wanted_from(slice_), None
     if params["state"] == "present":
-        want, place = part.put(want, params)
+        want, place = part.put(want, kinds.with_standard_names(slice_, params))
     else:
-        want = part.take(want, params)
+        want = part.take(want, kinds.with_standard_names(slice_, params))
     after = reconcile.settle(cluster, want, topology.settings(params), acting_user=acting_user)
     changes = topology.changes_of([(slice_, after)])
     slice_changes.revise(cluster, changes)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Registration of users, flavors and workers, and verification of users' passwords."""
+"""Registration of users, flavors, kinds and workers, and verification of users' passwords."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._domain import host_requirements, lost_workers, machines
+from .._domain.kinds import put_kind, remove_kind
 from .._domain.registering import (
     note_network_node,
     put_flavor,
@@ -29,7 +30,7 @@ from .names import NAME
 
 @dataclass(frozen=True)
 class Registry:
-    """A kind of object that is registered by name: users, flavors or workers.
+    """What is registered by name: users, flavors, kinds or workers.
 
     Attributes:
         kind: the noun for messages.
@@ -48,6 +49,7 @@ class Registry:
 
 USERS = Registry(kind="user", plural="users", key="name", put=put_user, remove=remove_user)
 FLAVORS = Registry(kind="flavor", plural="flavors", key="name", put=put_flavor, remove=remove_flavor)
+KINDS = Registry(kind="kind", plural="kinds", key="name", put=put_kind, remove=remove_kind)
 WORKERS = Registry(kind="worker", plural="workers", key="ip", put=put_worker, remove=remove_worker)
 INFO_ARGUMENTS: dict[str, dict[str, Any]] = {"names": {"type": "list", "elements": NAME, "default": []}}
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Optional
 
-from .._domain import access, readiness, reconcile, revisions, slice_changes, teardown, titles, undelete
+from .._domain import access, kinds, readiness, reconcile, revisions, slice_changes, teardown, titles, undelete
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
@@ -189,7 +189,8 @@ def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Sett
         wanted = _wanted(cluster, want, acting_user)
         before = reconcile.stored_slice(cluster, wanted, acting_user)
         if want.get("append") and before is not None:
-            wanted = added_to(wanted_from(before), titles.named(wanted, before))
+            more = kinds.with_kinds(cluster, titles.named(wanted, before), before)
+            wanted = added_to(wanted_from(before), more)
         before = _copy(before)
 
         def undoing(old: Slice | None, new: Slice) -> Iterable[Refusal]:

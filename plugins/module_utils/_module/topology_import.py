@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._domain import titles
-from .._import.graph import End, Graph, Segment
+from .._import import kinds
+from .._import.graph import End, Graph, Node, Segment
 from ..bounds import VLAN_POOLS
 from ..vlans import POOL_SIZE
 
@@ -23,32 +25,30 @@ class Options:
     """How nodes become VMs.
 
     Attributes:
-        flavor: the flavor of VMs whose kind is not in C(flavors).
-        flavors: the flavor by kind.
+        flavor: the flavor of VMs whose kind and image are not in C(flavors).
+        flavors: the flavor by the image or kind of the node.
         internet: whether VMs are on VLAN 400.
+        kinds: the kind of guest by the kind of the node, empty for none. By default it is a shipped one.
     """
 
     name: str | None
     flavor: str
     flavors: Mapping[str, str] = field(default_factory=dict)
     internet: bool = False
+    kinds: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def topology(graph: Graph, options: Options) -> dict[str, Any]:
     """Return the topology of a slice, as an entry of C(slices). What it lacks is added to the graph's remarks."""
     names = dict(zip(graph.nodes, titles.unique([_title(node.title) for node in graph.nodes.values()], "vm")))
-    vms = []
-    for key, node in graph.nodes.items():
-        if node.kind is not None and node.kind not in options.flavors:
-            graph.remark(node.line, f"kind {node.kind} of node {node.title}")
-        flavor = options.flavors.get(node.kind or "", options.flavor)
-        loopback = {"loopback": dict(node.loopback)} if node.loopback else {}
-        vm = {**_named(names[key], _title(node.title)), "flavor": flavor, **loopback}
-        vms.append({**vm, "internet": True} if options.internet else vm)
-    links = [segment for segment in graph.segments if not segment.is_network]
-    networks = [segment for segment in graph.segments if segment.is_network]
+    own = {key: _kind(node, options) for key, node in graph.nodes.items()}
+    segments = [replace(each, ends=_known(graph, each, own)) for each in graph.segments]
+    spare = _data_interfaces(segments, own)
+    vms = [_vm(graph, key, names[key], own[key], spare.get(key), options) for key in graph.nodes]
+    links = [segment for segment in segments if not segment.is_network]
+    networks = [segment for segment in segments if segment.is_network]
     title = options.name or graph.title or _FALLBACK_TITLE
-    pools = -(-len(graph.segments) // _VLANS_PER_POOL)
+    pools = -(-len(segments) // _VLANS_PER_POOL)
     return {
         **_named(titles.unique([_title(title)], "slice")[0], _title(title)),
         **({"vlan_pools": min(pools, int(VLAN_POOLS.most))} if pools > 1 else {}),
@@ -57,6 +57,52 @@ def topology(graph: Graph, options: Options) -> dict[str, Any]:
         **({"links": [_link(each, names) for each in links]} if links else {}),
         **({"networks": _networks(networks, names)} if networks else {}),
     }
+
+
+def _kind(node: Node, options: Options) -> str | None:
+    """Return the kind of guest that a node becomes."""
+    if node.kind is not None and node.kind in options.kinds:
+        return options.kinds[node.kind] or None
+    return kinds.shipped(node.kind, node.image)
+
+
+def _vm(
+    graph: Graph, key: str, name: str, kind: str | None, data_interfaces: int | None, options: Options
+) -> dict[str, Any]:
+    node = graph.nodes[key]
+    if node.kind is not None and kind is None and node.kind not in options.flavors:
+        graph.remark(node.line, f"kind {node.kind} of node {node.title}")
+    flavor = options.flavors.get(node.image or "") or options.flavors.get(node.kind or "", options.flavor)
+    return {
+        **_named(name, _title(node.title)),
+        "flavor": flavor,
+        **({} if kind is None else {"kind": kind}),
+        **({} if data_interfaces is None else {"data_interfaces": data_interfaces}),
+        **({"loopback": dict(node.loopback)} if node.loopback else {}),
+        **({"internet": True} if options.internet else {}),
+    }
+
+
+def _known(graph: Graph, segment: Segment, own: Mapping[str, str | None]) -> tuple[End, ...]:
+    """Return the ends of a segment with names of interfaces that their kinds have; others are left to the slice."""
+    ends: list[End] = []
+    for key, interface in segment.ends:
+        name = None if interface is None else kinds.interface(own[key], interface)
+        if interface is not None and name is None:
+            graph.remark(segment.line, f"interface {interface} of {graph.nodes[key].title}")
+        ends.append((key, name))
+    return tuple(ends)
+
+
+def _data_interfaces(segments: Iterable[Segment], own: Mapping[str, str | None]) -> dict[str, int]:
+    """Return the number of data interfaces of nodes that have one with a higher number than they have segments."""
+    counts: Counter[str] = Counter()
+    highest: dict[str, int] = {}
+    for key, interface in (end for segment in segments for end in segment.ends):
+        counts[key] += 1
+        number = None if interface is None else kinds.number(own[key], interface)
+        highest[key] = max(highest.get(key, 0), number or 0)
+    return {key: number for key, number in highest.items() if number > counts[key]}
 
 
 def _title(text: str) -> str:

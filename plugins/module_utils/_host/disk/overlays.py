@@ -24,6 +24,7 @@ from ..accounts import Account, Accounts
 from ..files import File
 from ..ownership import Conflict, shown
 from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, SEED, SEED_NOTE, STARTED, TAPS, VNC_SECRET
+from ..qemu.devices import UEFI_VARIABLES
 from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
@@ -434,6 +435,7 @@ def _places(vm: VM) -> Iterator[tuple[str, str, bool, int]]:
     yield from ((disk.path, FILE, False, 0o600) for disk in vm.disks)
     yield f"{folder}/{CONSOLE}", FILE, False, 0o640
     yield f"{folder}/{VNC_SECRET}", FILE, False, 0o400
+    yield f"{folder}/{UEFI_VARIABLES}", FILE, False, 0o600
 
 
 def _accesses(vms: Iterable[VM]) -> dict[str, Access]:

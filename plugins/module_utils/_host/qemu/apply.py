@@ -20,7 +20,7 @@ from ..files import File
 from ..runner import Runner
 from ..systemd import Unit
 from ..work_order import all_vms
-from . import pause, qmp, seed, vnc
+from . import firmware, pause, qmp, seed, vnc
 from .config import CONSOLE, LINKS_DOWN, Settings, nic_id
 from .plan import Prune, VmPlan, Write
 from .qmp import Monitor
@@ -188,7 +188,7 @@ def _change(
             *(_file(write, settings) for write in writes),
             *(vnc.secret(new, passwords, settings=settings) for new in secrets),
             *(file for vm in todo.seeds for file in seed.disk(vm, user_data, settings)),
-            *(file for vm in todo.fresh for file in _console(vm, settings)),
+            *(file for vm in todo.fresh for file in (*_console(vm, settings), *firmware.variables(vm, settings))),
         ]
     )
     files.write_all(vnc.note(new, settings=settings) for new in secrets)

@@ -19,6 +19,7 @@ from ...work_order import VM, Disk, Interface
 from ..accounts import Accounts
 from ..datapath.taps import Tap, saved_line
 from ..work_order import folder_of
+from . import devices
 from .sockets import qmp_socket, serial_socket, vnc_socket
 
 CONFIG = "qemu.cfg"
@@ -41,7 +42,6 @@ EXCLUSIVE_PORTS = 30
 _FIRST_PORT_SLOT = 4
 # The last slot before the chipset's own. Data disks are before it, from the last slot to the first.
 _SEED_SLOT = "0x1e"
-_LAST_DATA_SLOT = 0x1D
 _FUNCTIONS_PER_SLOT = 8
 
 
@@ -108,7 +108,7 @@ def nic_place(number: int) -> tuple[int, int]:
 
 
 def root_ports(nics: int) -> int:
-    """The number of root ports of a VM that is started with this many NICs."""
+    """The number of root ports of a VM that is started with this many NICs, unless they are on a bridge."""
     return (nic_place(nics - 1)[0] + 1 if nics else 0) + SPARE_ROOT_PORTS
 
 
@@ -150,6 +150,7 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         "spare_root_ports": SPARE_ROOT_PORTS,
         "interfaces": [{"name": nic.name, "tap": nic.tap, "mac": nic.mac} for nic in vm.interfaces],
         **({"data_disks": {str(disk.name): disk.path for disk in vm.data_disks}} if vm.data_disks else {}),
+        **devices.unusual(vm),
         **({"cloud_init": seed_version(vm)} if vm.seed else {}),
         **{key: uuid for key in _UUIDS if (uuid := getattr(vm, key)) is not None},
     }
@@ -177,10 +178,11 @@ def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]
     """Return why a running VM needs a restart to get the desired properties, as phrases; empty if it does not."""
     if started is None:
         return ("started with an unknown configuration",)
+    have, wanted = {**devices.USUAL, **started}, {**devices.USUAL, **wanted}
     reasons = [
-        f"{key} {started.get(key)} → {value}"
+        f"{key} {have.get(key)} → {value}"
         for key, value in wanted.items()
-        if key not in ("interfaces", "data_disks", *_UUIDS) and started.get(key) != value
+        if key not in ("interfaces", "data_disks", *_UUIDS) and have.get(key) != value
     ]
     if "cloud_init" in started and "cloud_init" not in wanted:
         reasons.append("cloud_init removed")
@@ -242,27 +244,17 @@ def _vnc_sections(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]]
 def _config(vm: VM, settings: Settings) -> str:
     sockets = {"backend": "socket", "server": "on", "wait": "off"}
     sections: list[tuple[str, dict[str, str]]] = [
-        # A value in this file cannot contain a double quote.
-        ("name", {"guest": (vm.title or vm.name).replace('"', "'")}),
-        # The disk is on virtio, and Linux keeps time without an HPET. Omitting both makes the start 5% faster.
-        ("machine", {"type": "q35", "accel": settings.accelerator, "sata": "off", "hpet": "off"}),
-        ("memory", {"size": f"{vm.ram_mib}M"}),
-        ("smp-opts", {"cpus": str(vm.cores)}),
-        ('device "vga"', {"driver": "VGA", "bus": "pcie.0", "addr": "0x1"}),
-        ('object "random"', {"qom-type": "rng-builtin"}),
-        ('device "rng"', {"driver": "virtio-rng-pci", "rng": "random", "bus": "pcie.0", "addr": "0x2"}),
+        *_machine(vm, settings),
+        *devices.controllers(vm),
         ('drive "disk"', {"file": vm.disks[0].path, "format": "qcow2", "if": "none", "discard": "unmap"}),
-        (
-            'device "disk0"',
-            {"driver": "virtio-blk-pci", "drive": "disk", "bus": "pcie.0", "addr": "0x3", "bootindex": "0"},
-        ),
+        ('device "disk0"', {**devices.disk(vm, "disk"), "bootindex": "0"}),
     ]
     for place, disk in enumerate(vm.data_disks):
-        sections += _data_disk(disk, place)
+        sections += _data_disk(vm, disk, place)
     sections += _seed_sections(vm, settings)
-    sections += [_root_port(number) for number in range(root_ports(len(vm.interfaces)))]
+    sections += _ports(vm)
     for number, nic in enumerate(vm.interfaces):
-        sections += _nic(nic, number, settings)
+        sections += _nic(vm, nic, number, settings)
     sections += [
         *_vnc_sections(vm, settings),
         ('chardev "qmp"', {**sockets, "path": qmp_socket(vm.vm_id)}),
@@ -281,21 +273,31 @@ def _config(vm: VM, settings: Settings) -> str:
     return "\n".join(_section(head, values) for head, values in sections)
 
 
-def _data_disk(disk: Disk, place: int) -> list[tuple[str, dict[str, str]]]:
-    slot, function = divmod(place, _FUNCTIONS_PER_SLOT)
+def _data_disk(vm: VM, disk: Disk, place: int) -> list[tuple[str, dict[str, str]]]:
+    drive = {"file": disk.path, "format": "qcow2", "if": "none", "discard": "unmap"}
+    return [(f'drive "{drive_id(disk)}"', drive), *devices.data_disk(vm, drive_id(disk), place, str(disk.name))]
+
+
+def _machine(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]]]:
     return [
-        (f'drive "{drive_id(disk)}"', {"file": disk.path, "format": "qcow2", "if": "none", "discard": "unmap"}),
+        # A value in this file cannot contain a double quote.
+        ("name", {"guest": (vm.title or vm.name).replace('"', "'")}),
+        # Linux keeps time without an HPET. Omitting it and an unused controller makes the start 5% faster.
         (
-            f'device "data{place}"',
+            "machine",
             {
-                "driver": "virtio-blk-pci",
-                "drive": drive_id(disk),
-                "serial": str(disk.name),
-                "bus": "pcie.0",
-                "addr": f"{_LAST_DATA_SLOT - slot:#x}.{function:#x}",
-                "multifunction": "on",
+                "type": "q35",
+                "accel": settings.accelerator,
+                "sata": "on" if devices.has_ahci(vm) else "off",
+                "hpet": "off",
             },
         ),
+        *devices.flash(vm, settings.folder(vm.vm_id)),
+        ("memory", {"size": f"{vm.ram_mib}M"}),
+        ("smp-opts", {"cpus": str(vm.cores)}),
+        ('device "vga"', {"driver": "VGA", "bus": "pcie.0", "addr": "0x1"}),
+        ('object "random"', {"qom-type": "rng-builtin"}),
+        ('device "rng"', {"driver": "virtio-rng-pci", "rng": "random", "bus": "pcie.0", "addr": "0x2"}),
     ]
 
 
@@ -305,8 +307,17 @@ def _seed_sections(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]
     path = f"{settings.folder(vm.vm_id)}/{SEED}"
     return [
         ('drive "seed"', {"file": path, "format": "raw", "if": "none", "readonly": "on"}),
-        ('device "seed0"', {"driver": "virtio-blk-pci", "drive": "seed", "bus": "pcie.0", "addr": _SEED_SLOT}),
+        ('device "seed0"', devices.seed(vm, "seed", _SEED_SLOT)),
     ]
+
+
+def _ports(vm: VM) -> list[tuple[str, dict[str, str]]]:
+    """Return the root ports of NICs and the spare ones; NICs on a bridge share the first one."""
+    if not devices.is_on_bridge(vm):
+        return [_root_port(number) for number in range(root_ports(len(vm.interfaces)))]
+    first, *others = (_root_port(number) for number in range(1 + SPARE_ROOT_PORTS))
+    del first[1]["io-reserve"]
+    return [first, *others, devices.bridge(root_port(0))]
 
 
 def _root_port(number: int) -> tuple[str, dict[str, str]]:
@@ -325,24 +336,32 @@ def _root_port(number: int) -> tuple[str, dict[str, str]]:
     )
 
 
-def _nic(nic: Interface, number: int, settings: Settings) -> list[tuple[str, dict[str, str]]]:
-    backend = f"tap-{nic.name}"
+def _place(vm: VM, number: int) -> dict[str, str]:
+    """Return where a NIC is. A fixed place keeps its name in the guest."""
+    if devices.is_on_bridge(vm):
+        return devices.nic_on_bridge(number)
     port, function = nic_place(number)
+    if number < EXCLUSIVE_PORTS:
+        return {"bus": root_port(port)}
     # A guest with one CPU has about 200 interrupt vectors. A port takes one, a NIC with MSI-X takes three.
-    shared = {} if number < EXCLUSIVE_PORTS else {"addr": f"0x0.{function:#x}", "multifunction": "on", "vectors": "0"}
+    fewer = {"vectors": "0"} if vm.nic_model == devices.USUAL["nic_model"] else {}
+    return {"bus": root_port(port), "addr": f"0x0.{function:#x}", "multifunction": "on", **fewer}
+
+
+def _nic(vm: VM, nic: Interface, number: int, settings: Settings) -> list[tuple[str, dict[str, str]]]:
+    backend = f"tap-{nic.name}"
     return [
         (f'netdev "{backend}"', {"type": "tap", "ifname": nic.tap, "script": "no", "downscript": "no"}),
         (
             f'device "{nic_id(nic.name)}"',
             {
-                "driver": "virtio-net-pci",
+                "driver": vm.nic_model,
                 "netdev": backend,
                 "mac": nic.mac,
-                # A fixed port keeps the NIC's name in the guest. Without a boot ROM, no guest boots from a network.
-                "bus": root_port(port),
-                **shared,
+                **_place(vm, number),
+                # Without a boot ROM, no guest boots from a network.
                 "romfile": "",
-                "csum": "on" if settings.checksum_offload else "off",
+                **devices.offload(vm, checksum_offload=settings.checksum_offload),
             },
         ),
     ]

@@ -125,6 +125,7 @@ def test_a_host_has_variables_from_the_database(read: Read) -> None:
     interfaces = found.pop("cloudrepo_interfaces")
     assert interfaces[0] == {
         "name": "eth0",
+        "guest_name": "eth0",
         "mac": "52:54:00:03:e9:00",
         "vlan_id": 400,
         "address": "10.60.7.101",
@@ -141,8 +142,10 @@ def test_a_host_has_variables_from_the_database(read: Read) -> None:
         "name": None,
         "vlan_id": 100,
         "interface": "eth1",
+        "guest_interface": "eth1",
         "peer": "vm2",
         "peer_interface": "eth1",
+        "peer_guest_interface": "eth1",
         "addresses": [],
         "peer_addresses": [],
     }

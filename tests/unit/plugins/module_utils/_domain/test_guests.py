@@ -71,6 +71,7 @@ def test_a_vm_is_described_by_its_variables() -> None:
         "cloudrepo_state": "pending",
         "cloudrepo_power": "running",
         "cloudrepo_flavor": "cirros",
+        "cloudrepo_kind": None,
         "cloudrepo_cores": 1,
         "cloudrepo_ram_gb": 0.5,
         "cloudrepo_worker": "10.0.10.1",
@@ -86,8 +87,10 @@ def test_a_vm_is_described_by_its_variables() -> None:
                 "name": "core",
                 "vlan_id": 100,
                 "interface": "eth1",
+                "guest_interface": "eth1",
                 "peer": "vm2",
                 "peer_interface": "eth1",
+                "peer_guest_interface": "eth1",
                 "addresses": [],
                 "peer_addresses": [],
             }
@@ -102,7 +105,7 @@ def test_a_vm_is_described_by_its_variables() -> None:
 
 
 def interface(number: int, **fields: Any) -> dict[str, Any]:
-    named = {"name": f"eth{number}", "mac": f"52:54:00:03:e9:{number:02x}"}
+    named = {"name": f"eth{number}", "guest_name": f"eth{number}", "mac": f"52:54:00:03:e9:{number:02x}"}
     return {**named, "vlan_id": None, "address": None, "network": None, "addresses": [], **fields}
 
 

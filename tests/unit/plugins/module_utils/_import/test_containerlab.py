@@ -49,10 +49,21 @@ def test_nodes_have_their_own_kind_or_that_of_their_group_or_the_default() -> No
     assert {key: node.kind for key, node in graph.nodes.items()} == {"r1": "nokia_srlinux", "r2": "vyos", "pc": "linux"}
 
 
+def test_nodes_have_their_own_image_or_that_of_their_kind() -> None:
+    assert {key: node.image for key, node in read().nodes.items()} == {"r1": None, "r2": None, "pc": "alpine"}
+    text = """topology:
+  defaults: {image: frr}
+  groups: {g: {image: "quay.io/alpine:3"}}
+  nodes: {a: , b: {group: g}, c: {image: "${IMAGE:=debian}"}}
+"""
+    found = containerlab.read(text).nodes
+    assert {key: node.image for key, node in found.items()} == {"a": "frr", "b": "quay.io/alpine:3", "c": "debian"}
+
+
 def test_links_keep_interfaces_and_bridges_become_networks() -> None:
     assert read().segments == [
-        Segment((("r1", None), ("r2", "eth1")), 23),
-        Segment((("r1", "eth2"), ("pc", None)), 24),
+        Segment((("r1", "e1-1"), ("r2", "eth1")), 23),
+        Segment((("r1", "eth2"), ("pc", "eth0")), 24),
         Segment((("pc", "eth4"), ("r2", "eth2")), 20, "sw", is_network=True),
     ]
 
@@ -62,8 +73,6 @@ def test_unsupported_elements_are_reported_with_their_line() -> None:
         Remark(2, "mgmt"),
         Remark(9, "kinds.linux.image: alpine"),
         Remark(16, "startup-config of node r1: r1.cfg"),
-        Remark(23, "interface e1-1 of r1"),
-        Remark(24, "interface eth0 of pc"),
         Remark(25, "mtu of a link: 9000"),
         Remark(26, "link of host"),
         Remark(29, "link of mgmt-net"),

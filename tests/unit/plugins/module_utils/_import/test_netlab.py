@@ -65,7 +65,7 @@ def test_links_of_two_nodes_become_links_and_others_become_networks() -> None:
         Segment((("r2", None),), 21, is_network=True),
         Segment((("r1", None), ("r2", None)), 22),
         Segment((("r1", None), ("r2", None)), 22),
-        Segment((("r1", None), ("h1", None)), 23),
+        Segment((("r1", "Ethernet1"), ("h1", None)), 23),
         Segment((("r2", None), ("h1", None)), 30),
     ]
 
@@ -75,7 +75,6 @@ def test_unsupported_elements_are_reported_with_their_line() -> None:
         Remark(2, "module"),
         Remark(5, "groups.hosts"),
         Remark(11, "bgp.as of node r1: 65000"),
-        Remark(23, "interface Ethernet1 of r1"),
         Remark(27, "link of type loopback"),
         Remark(31, "end at x, which is not a node"),
         Remark(31, "link of r1 alone"),

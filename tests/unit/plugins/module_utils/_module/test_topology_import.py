@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.kinds import with_kinds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.validate import problems
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, netlab
@@ -41,8 +42,8 @@ def test_labels_become_titles_and_valid_names() -> None:
         "name": "reseau",
         "title": "Réseau",
         "vms": [
-            {"name": "sao-paulo", "title": "São Paulo", "flavor": "router"},
-            {"name": "none", "title": "None", "flavor": "cirros"},
+            {"name": "sao-paulo", "title": "São Paulo", "flavor": "router", "kind": "frr"},
+            {"name": "none", "title": "None", "flavor": "cirros", "kind": "vyos"},
             {"name": "none-2", "title": "None", "flavor": "cirros"},
             {"name": "PC1", "flavor": "cirros"},
         ],
@@ -54,12 +55,49 @@ def test_labels_become_titles_and_valid_names() -> None:
     }
 
 
-def test_a_kind_without_a_flavor_is_reported() -> None:
-    found = graph()
-    made = topology(found, Options("web", "cirros", {"frr": "router"}, internet=True))
-    assert found.remarks == [Remark(4, "kind vyos of node None")]
+def test_an_unknown_kind_without_a_flavor_is_reported() -> None:
+    found = Graph(nodes={"a": Node("A", 3, "eos"), "b": Node("B", 4, "iol")})
+    made = topology(found, Options("web", "cirros", {"eos": "router"}, internet=True))
+    assert found.remarks == [Remark(4, "kind iol of node B")]
     assert made["name"] == "web"
     assert all(vm["internet"] for vm in made["vms"])
+
+
+def test_a_flavor_is_that_of_the_image_or_of_the_kind() -> None:
+    nodes = {name: Node(name, 1, "linux", image=image) for name, image in (("a", "frr:8"), ("b", "frr:9"), ("c", None))}
+    made = topology(Graph(nodes=nodes), Options("web", "cirros", {"frr:8": "frr8", "linux": "small"}))
+    assert [vm["flavor"] for vm in made["vms"]] == ["frr8", "small", "small"]
+    assert [vm.get("kind") for vm in made["vms"]] == ["frr", "frr", None]
+
+
+def test_interfaces_keep_the_names_that_their_kind_has() -> None:
+    nodes = {"sw": Node("sw", 1, "cumulus"), "srl": Node("srl", 2, "srl"), "pc": Node("pc", 3, "linux")}
+    segments = [
+        Segment((("sw", "swp51"), ("srl", "e1-2")), 5),
+        Segment((("sw", "Ethernet2"), ("pc", "eth0")), 6),
+        Segment((("srl", "ethernet-1/1"), ("pc", "eth1")), 7),
+    ]
+    found = Graph("lab", nodes, segments)
+    made = topology(found, Options("lab", "cirros"))
+    assert [link["endpoints"] for link in made["links"]] == [
+        ["sw:swp51", "srl:ethernet-1/2"],
+        ["sw", "pc"],
+        ["srl:ethernet-1/1", "pc:eth1"],
+    ]
+    assert found.remarks[-2:] == [Remark(6, "interface Ethernet2 of sw"), Remark(6, "interface eth0 of pc")]
+    assert [vm.get("data_interfaces") for vm in made["vms"]] == [51, None, None]
+    stored = put(cluster(), made)
+    ends = [(link.vm1_interface, link.vm2_interface) for link in stored.links]
+    assert ends == [("eth51", "eth2"), ("eth1", "eth2"), ("eth1", "eth1")]
+
+
+def test_a_kind_may_be_given_for_a_device_and_taken_from_it() -> None:
+    nodes = {"a": Node("a", 1, "eos"), "b": Node("b", 2, "frr")}
+    found = Graph("lab", nodes, [Segment((("a", "Ethernet3"), ("b", "eth1")), 5)])
+    made = topology(found, Options("lab", "cirros", {"frr": "cirros"}, kinds={"eos": "arista", "frr": None}))
+    assert [vm.get("kind") for vm in made["vms"]] == ["arista", None]
+    assert made["links"][0]["endpoints"] == ["a:Ethernet3", "b:eth1"]
+    assert found.remarks == []
 
 
 def test_there_are_enough_pools_for_the_links_even_with_vlan_400() -> None:
@@ -92,7 +130,8 @@ def test_every_label_results_in_a_valid_vm(title: str) -> None:
 
 
 def invalid(found: Graph) -> list[Any]:
-    return problems(read_slice(topology(found, Options(None, "cirros")), default_owner="admin"))
+    wanted = read_slice(topology(found, Options(None, "cirros")), default_owner="admin")
+    return problems(with_kinds(cluster(), wanted, None))
 
 
 @pytest.mark.skipif(not INPUTS, reason="there are no topologies beside the repository")

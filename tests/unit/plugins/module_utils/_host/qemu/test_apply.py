@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import systemd
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import apply as qemu_apply
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import devices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import plan as qemu_plan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock, Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Constraints, Host, Prune
@@ -130,6 +131,16 @@ def test_starting_takes_one_call_per_kind(tmp_path):
     }
     assert (folder / "vnc.secret").read_text() == "hMr3kWpa"
     assert (tmp_path / "cloudrepo-1000@.service").read_text() == TEMPLATE
+
+
+def test_a_vm_with_uefi_starts_with_variables_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    (tmp_path / "variables").write_bytes(b"none yet")
+    monkeypatch.setattr(devices, "OVMF_VARIABLES", str(tmp_path / "variables"))
+    order = orders(vm(1001, 100, state_dir=str(tmp_path), firmware="uefi"), state_dir=str(tmp_path))
+    apply_plan(tmp_path, order, Host(), FakeRunner().tell(*START), FakeMonitor({QMP: 0}))
+    made = tmp_path / "vms/1001" / devices.UEFI_VARIABLES
+    assert (made.read_bytes(), made.stat().st_mode & 0o777) == (b"none yet", 0o600)
 
 
 def test_systemd_is_reloaded_for_a_changed_template(tmp_path):

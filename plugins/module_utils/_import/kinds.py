@@ -1,0 +1,57 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Shipped kinds of guests by the names that netlab and containerlab have for devices, images and interfaces."""
+
+from __future__ import annotations
+
+import re
+
+from ..kinds import Kind
+from ..shipped_kinds import SHIPPED
+
+_BY_DEVICE = {
+    **dict.fromkeys(("cumulus", "cumulus_nvue", "cumulus_cvx", "cvx"), "cumulus-vx"),
+    "frr": "frr",
+    "openwrt": "openwrt",
+    **dict.fromkeys(("srlinux", "srl", "nokia_srlinux"), "nokia-srlinux"),
+    **dict.fromkeys(("vyos", "vyosnetworks_vyos"), "vyos"),
+}
+_HOST = "linux"
+"""What both tools call a device of which only the image says more."""
+_BY_IMAGE = ("alpine", "cirros", "debian", "frr", "ubuntu", "vyos")
+_OTHER_NAMES = {"nokia-srlinux": "e1-{n}"}
+"""Names that containerlab has for the interfaces of a kind, which are not those in the guest."""
+_REPOSITORY = re.compile(r"(?:.*/)?([^/:@]+)(?:[:@].*)?")
+
+
+def shipped(device: str | None, image: str | None) -> str | None:
+    """Return the shipped kind of a device, or of the image of a host; C(None) if there is none."""
+    if device not in (None, _HOST):
+        return _BY_DEVICE.get(device or "")
+    match = _REPOSITORY.fullmatch(image or "")
+    return match[1] if match is not None and match[1] in _BY_IMAGE else None
+
+
+def interface(kind: str | None, name: str) -> str | None:
+    """Return the name of a data interface for an endpoint of a slice, C(None) if there is no such interface.
+
+    An interface of a kind that is not shipped is unchanged, because only its registration says what its names are.
+    """
+    if kind is not None and kind not in SHIPPED:
+        return name
+    guest = Kind("linux") if kind is None else SHIPPED[kind].kind
+    pattern, other = _OTHER_NAMES.get(guest.name), name
+    if pattern is not None:
+        number = name.removeprefix(pattern.replace("{n}", ""))
+        other = guest.interface_pattern.replace("{n}", number) if number != name else name
+    standard = guest.standard_name(other)
+    is_data = re.fullmatch("eth[1-9][0-9]{0,2}", standard) is not None
+    return other if is_data and int(standard[3:]) <= guest.most_data_interfaces else None
+
+
+def number(kind: str | None, name: str) -> int | None:
+    """Return the number of a data interface; C(None) if only the registration of its kind says it."""
+    if kind is not None and kind not in SHIPPED:
+        return None
+    guest = Kind("linux") if kind is None else SHIPPED[kind].kind
+    return int(guest.standard_name(name)[3:])

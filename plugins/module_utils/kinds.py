@@ -1,0 +1,150 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kinds of guests: the hardware that they expect, and what their interfaces are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import bounds
+from .bounds import DISK_BUSES, FIRMWARES, NIC_MODELS
+from .contract import Contract, integer, text
+
+CLOUD_INIT, NO_SET_UP = "cloud_init", "none"
+READY = ("auto", "none", "console", "cloud_init", "ping", "ssh", "http")
+"""The checks that need no further option."""
+_STANDARD = re.compile(r"eth([0-9]|[1-9][0-9]{1,2})")
+_MANAGEMENT = "eth0"
+_PATTERN = "eth{n}"
+
+
+@dataclass(frozen=True)
+class Kind(Contract):
+    """A kind of guest.
+
+    An interface has two names: the one in topologies, C(eth0) for management and C(eth1) and so on for data, and its
+    own name in the guest.
+    """
+
+    NOUN = "kind"
+    KEY = "name"
+
+    name: str = field(metadata=text("The kind's name.", sample="vyos", form=bounds.IDENTIFIER))
+    image: str | None = field(
+        default=None,
+        metadata=text(
+            "Name of a flavor whose image VMs of this kind get, unless O(cloudrepo.slices.slice#module:vms[].image) "
+            "is set.",
+            sample="vyos",
+            form=bounds.IDENTIFIER,
+        ),
+    )
+    firmware: str = field(
+        default=FIRMWARES[0],
+        metadata=text(
+            "How it boots, V(bios) by default.",
+            "For V(uefi), workers need OVMF (Debian's package C(ovmf)). Each VM has variables of its own.",
+            sample="uefi",
+            choices=FIRMWARES,
+        ),
+    )
+    disk_bus: str = field(
+        default=DISK_BUSES[0],
+        metadata=text("How its disk is connected, V(virtio) by default.", sample="virtio", choices=DISK_BUSES),
+    )
+    nic_model: str = field(
+        default=NIC_MODELS[0],
+        metadata=text(
+            "The model of its NICs, V(virtio-net-pci) by default.",
+            f"With V(e1000) and V(rtl8139), a VM has at most {bounds.MOST_ON_BRIDGE - 1} data interfaces.",
+            sample="e1000",
+            choices=NIC_MODELS,
+        ),
+    )
+    max_data_interfaces: int | None = field(
+        default=None,
+        metadata=integer(
+            "The number of data interfaces that it supports. By default, this is what a machine has room for.",
+            sample=8,
+            limit=bounds.DATA_INTERFACES,
+        ),
+    )
+    interface_pattern: str = field(
+        default=_PATTERN,
+        metadata=text(
+            "Names of its data interfaces. C({n}) is the number. The default is V(eth{n}).",
+            sample="swp{n}",
+            form=bounds.INTERFACE_PATTERN,
+        ),
+    )
+    first_interface: int = field(
+        default=1,
+        metadata=integer(
+            "Number of its first data interface, V(1) by default.", sample=1, limit=bounds.FIRST_INTERFACE
+        ),
+    )
+    management_interface: str = field(
+        default=_MANAGEMENT,
+        metadata=text("Name of its first interface, V(eth0) by default.", sample="mgmt0", form=bounds.GUEST_INTERFACE),
+    )
+    set_up: str = field(
+        default=CLOUD_INIT,
+        metadata=text(
+            "How it is configured, V(cloud_init) by default. With V(none),"
+            " O(cloudrepo.slices.slice#module:vms[].cloud_init) is refused.",
+            sample="none",
+            choices=(CLOUD_INIT, NO_SET_UP),
+        ),
+    )
+    ready_when: str = field(
+        default=READY[0],
+        metadata=text(
+            "The check that a VM without O(cloudrepo.slices.slice#module:vms[].ready_when) passes when it is ready,"
+            " V(auto) by default.",
+            "For a VM without an address on VLAN 400, V(console) is used instead of V(ping), V(ssh) and V(http).",
+            sample="console",
+            choices=READY,
+        ),
+    )
+
+    @classmethod
+    def stored(cls, data: Mapping[str, Any]) -> Kind:
+        """Return a stored kind, whose fields are not checked again. Unknown fields are ignored."""
+        known = {part.name for part in cls.parts()}
+        return cls(**{name: value for name, value in data.items() if name in known})
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether the name of an interface could mean another one."""
+        names = [self.own_name(f"eth{number}") for number in range(bounds.MOST_INTERFACES)]
+        others = (name for number, name in enumerate(names) if name != f"eth{number}")
+        return len(set(names)) < len(names) or any(_STANDARD.fullmatch(name) for name in others)
+
+    @property
+    def most_data_interfaces(self) -> int:
+        """The number of data interfaces that it can have."""
+        room = bounds.MOST_ON_BRIDGE - 1 if self.nic_model in bounds.CONVENTIONAL_NICS else bounds.MOST_DATA_INTERFACES
+        return room if self.max_data_interfaces is None else min(room, self.max_data_interfaces)
+
+    def own_name(self, interface: str) -> str:
+        """Return the name in the guest of an interface of a topology."""
+        match = _STANDARD.fullmatch(interface)
+        if match is None:
+            return interface
+        number = int(match[1])
+        if number == 0:
+            return self.management_interface
+        return self.interface_pattern.replace("{n}", str(self.first_interface + number - 1))
+
+    def standard_name(self, interface: str) -> str:
+        """Return the name in topologies of an interface, which may be called as in the guest. Others are unchanged."""
+        if interface == self.management_interface:
+            return _MANAGEMENT
+        digits = interface.removeprefix(self.interface_pattern.replace("{n}", ""))
+        if digits == interface or re.fullmatch("0|[1-9][0-9]{0,3}", digits) is None:
+            return interface
+        number = int(digits) - self.first_interface + 1
+        return f"eth{number}" if number > 0 else interface

@@ -1,0 +1,186 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kind
+short_description: Manage kinds of guests
+version_added: 1.0.0
+description:
+  - Registers kinds of guests. A kind says what hardware a guest expects, what its interfaces are called, and when it is
+    ready. M(cloudrepo.slices.kind_info) lists those that are shipped with this collection.
+  - A registered kind replaces a shipped one with the same name. Options that are not given are those of the kind with
+    this name, if there is one.
+  - VMs get a changed kind when their topology is deployed again. Running VMs whose hardware changes need a restart.
+author:
+  - the cloudrepo.slices authors (@cloudrepo)
+extends_documentation_fragment:
+  - cloudrepo.slices.attributes
+  - cloudrepo.slices.control
+options:
+  state:
+    &state
+    description:
+      - Whether the kind should be registered. A kind that a flavor or VM has cannot be removed.
+    type: str
+    choices: [present, absent]
+    default: present
+  name:
+    &name
+    description:
+      - The kind's name.
+    type: str
+  image:
+    &image
+    description:
+      - Name of a flavor whose image VMs of this kind get, unless O(cloudrepo.slices.slice#module:vms[].image) is set.
+    type: str
+  firmware:
+    &firmware
+    description:
+      - How it boots, V(bios) by default.
+      - For V(uefi), workers need OVMF (Debian's package C(ovmf)). Each VM has variables of its own.
+    type: str
+    choices: [bios, uefi]
+  disk_bus:
+    &disk_bus
+    description:
+      - How its disk is connected, V(virtio) by default.
+    type: str
+    choices: [virtio, scsi, sata]
+  nic_model:
+    &nic_model
+    description:
+      - The model of its NICs, V(virtio-net-pci) by default.
+      - With V(e1000) and V(rtl8139), a VM has at most 30 data interfaces.
+    type: str
+    choices: [virtio-net-pci, e1000, e1000e, rtl8139, vmxnet3]
+  max_data_interfaces:
+    &max_data_interfaces
+    description:
+      - The number of data interfaces that it supports. By default, this is what a machine has room for.
+    type: int
+  interface_pattern:
+    &interface_pattern
+    description:
+      - Names of its data interfaces. C({n}) is the number. The default is V(eth{n}).
+    type: str
+  first_interface:
+    &first_interface
+    description:
+      - Number of its first data interface, V(1) by default.
+    type: int
+  management_interface:
+    &management_interface
+    description:
+      - Name of its first interface, V(eth0) by default.
+    type: str
+  set_up:
+    &set_up
+    description:
+      - How it is configured, V(cloud_init) by default. With V(none), O(cloudrepo.slices.slice#module:vms[].cloud_init)
+        is refused.
+    type: str
+    choices: [cloud_init, none]
+  ready_when:
+    &ready_when
+    description:
+      - The check that a VM without O(cloudrepo.slices.slice#module:vms[].ready_when) passes when it is ready, V(auto)
+        by default.
+      - For a VM without an address on VLAN 400, V(console) is used instead of V(ping), V(ssh) and V(http).
+    type: str
+    choices: [auto, none, console, cloud_init, ping, ssh, http]
+  kinds:
+    description:
+      - A list of kinds, instead of O(name).
+    type: list
+    elements: dict
+    suboptions:
+      state: *state
+      name:
+        <<: *name
+        required: true
+      image: *image
+      firmware: *firmware
+      disk_bus: *disk_bus
+      nic_model: *nic_model
+      max_data_interfaces: *max_data_interfaces
+      interface_pattern: *interface_pattern
+      first_interface: *first_interface
+      management_interface: *management_interface
+      set_up: *set_up
+      ready_when: *ready_when
+"""
+
+EXAMPLES = r"""
+- name: Register a switch with UEFI whose ports are called ge-0/0/0 and so on
+  cloudrepo.slices.kind:
+    name: switch
+    firmware: uefi
+    disk_bus: sata
+    nic_model: e1000
+    max_data_interfaces: 8
+    interface_pattern: ge-0/0/{n}
+    first_interface: 0
+    management_interface: fxp0
+    set_up: none
+    ready_when: console
+
+- name: Register two kinds
+  cloudrepo.slices.kind:
+    kinds:
+      - {name: alpine-uefi, firmware: uefi, ready_when: console}
+      - {name: appliance, disk_bus: scsi, set_up: none}
+"""
+
+RETURN = r"""
+kinds:
+  description: The given kinds as they are stored.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: alpine-uefi
+      firmware: uefi
+      ready_when: console
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
+from ansible_collections.cloudrepo.slices.plugins.module_utils.kinds import Kind
+
+SPEC: dict[str, dict[str, Any]] = {
+    **{part.name: part.spec.argument() for part in Kind.parts()},
+    "name": {"type": NAME},
+    "image": {"type": NAME},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
+
+def arguments() -> dict[str, Any]:
+    """Return keyword arguments for AnsibleModule."""
+    return listed(SPEC, "kinds", "name")
+
+
+def run(module: Module) -> None:
+    """Run the module and exit it."""
+    wants = entries(module.params, SPEC, "kinds")
+    acting_user = module.params["acting_user"]
+    transact(module, lambda cluster: registries.register(cluster, registries.KINDS, wants, acting_user=acting_user))
+
+
+def main() -> None:
+    """Run as a module."""
+    run(AnsibleModule(**arguments()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The variables of VMs with UEFI, and hosts without OVMF."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import devices, firmware
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
+
+from ..fakes import ME, orders, settings, vm
+
+
+@pytest.fixture
+def ovmf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """OVMF on a host that has it."""
+    folder = tmp_path / "OVMF"
+    folder.mkdir()
+    for name in ("OVMF_CODE", "OVMF_VARIABLES"):
+        path = folder / Path(getattr(devices, name)).name
+        path.write_bytes(name.encode())
+        monkeypatch.setattr(devices, name, str(path))
+
+
+def one(**fields: Any) -> VM:
+    (read,) = all_vms(orders(vm(1001, 100, **fields)))
+    return read
+
+
+@pytest.mark.usefixtures("ovmf")
+def test_the_variables_are_those_of_ovmf_until_the_guest_changes_them(tmp_path: Path) -> None:
+    folder = tmp_path / "vms" / "1001"
+    folder.mkdir(parents=True)
+    state = settings(state_dir=str(tmp_path), accounts=ME)
+    (file,) = firmware.variables(one(firmware="uefi"), state)
+    assert (file.path, file.content, file.mode, file.uid) == (
+        f"{folder}/uefi_variables.fd",
+        b"OVMF_VARIABLES",
+        0o600,
+        os.getuid(),
+    )
+    (folder / "uefi_variables.fd").write_bytes(b"changed")
+    assert list(firmware.variables(one(firmware="uefi"), state)) == []
+
+
+def test_a_vm_with_bios_has_no_variables(tmp_path: Path) -> None:
+    assert list(firmware.variables(one(), settings(state_dir=str(tmp_path)))) == []
+
+
+@pytest.mark.usefixtures("ovmf")
+def test_a_host_without_ovmf_refuses_a_slice_that_needs_it() -> None:
+    wanted = orders(vm(1001, 100, firmware="uefi"), vm(1002, 101))
+    assert list(firmware.conflicts(wanted)) == []
+    os.remove(devices.OVMF_VARIABLES)
+    ((slice_id, refusal),) = firmware.conflicts(wanted)
+    assert slice_id == 1000
+    assert refusal.message == (
+        f"VM 1001 (vm1): {devices.OVMF_VARIABLES} does not exist; a VM with UEFI needs OVMF on its worker; "
+        "add ovmf to worker_packages and run cloudrepo.slices.site"
+    )
+    assert list(firmware.conflicts(orders(vm(1001, 100)))) == []

@@ -1,0 +1,90 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kinds of guests from their registration to work orders."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..module_utils._domain import builders
+from ..module_utils._domain.builders import refused
+from .front_door import Door, Memory
+
+SWITCH = {"firmware": "uefi", "disk_bus": "sata", "nic_model": "e1000", "interface_pattern": "swp{n}"}
+
+
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch) -> Door:
+    return Door(Memory(builders.cluster()), monkeypatch)
+
+
+def test_a_kind_is_registered_once(door: Door) -> None:
+    first = door("kind", name="switch", **SWITCH)
+    assert first["changed"]
+    assert first["kinds"] == [{"name": "switch", **SWITCH}]
+    assert not door("kind", name="switch", **SWITCH)["changed"]
+    assert door("kind", kinds=[{"name": "switch", "state": "absent"}])["changed"]
+    assert "kinds" not in door.data()
+
+
+def test_a_tenant_registers_no_kinds_and_sees_all(door: Door) -> None:
+    (refusal,) = refused(door("kind", name="switch", acting_user="alice"))
+    assert (refusal.code, refusal.object) == ("admins_only", "kind")
+    door("kind", name="switch", **SWITCH)
+    kinds = {each["name"]: each for each in door("kind_info", acting_user="alice")["kinds"]}
+    assert kinds["switch"] == {
+        "name": "switch",
+        "image": None,
+        "max_data_interfaces": None,
+        "first_interface": 1,
+        "management_interface": "eth0",
+        "set_up": "cloud_init",
+        "ready_when": "auto",
+        "most_data_interfaces": 30,
+        "is_registered": True,
+        "guest": None,
+        "source": None,
+        "is_tried": False,
+        **SWITCH,
+    }
+    assert (kinds["cumulus-vx"]["guest"], kinds["cumulus-vx"]["is_registered"]) == ("Cumulus VX", False)
+
+
+def test_some_kinds_are_shown_by_name(door: Door) -> None:
+    assert [each["name"] for each in door("kind_info", names=["vyos", "cirros"])["kinds"]] == ["cirros", "vyos"]
+    (refusal,) = refused(door("kind_info", acting_user="nobody"))
+    assert refusal.code == "unknown_acting_user"
+
+
+def test_a_work_order_has_the_hardware_of_the_kind(door: Door) -> None:
+    door("kind", name="switch", **SWITCH)
+    vms = [{"name": "s1", "flavor": "cirros", "kind": "switch"}, {"name": "s2", "flavor": "cirros"}]
+    result = door("slice", name="web", vms=vms, links=[{"endpoints": ["s1:swp1", "s2"]}], work_orders=True)
+    ordered = {
+        vm["name"]: vm
+        for order in result["work_orders"]["workers"].values()
+        for one in order["slices"]
+        for vm in one["vms"]
+    }
+    hardware = {"firmware": "uefi", "disk_bus": "sata", "nic_model": "e1000"}
+    assert {key: ordered["s1"][key] for key in hardware} == hardware
+    assert not hardware.keys() & ordered["s2"].keys()
+
+
+def test_one_part_of_a_slice_may_be_named_as_in_the_guest(door: Door) -> None:
+    door("kind", name="switch", interface_pattern="swp{n}")
+    vms = [{"name": name, "flavor": "cirros", "kind": "switch", "data_interfaces": 4} for name in ("s1", "s2")]
+    door("slice", name="web", vms=vms)
+    first = door("link", slice="web", endpoints=["s1:swp3", "s2:swp4"])
+    assert (first["link"]["vm1_interface"], first["link"]["vm2_interface"]) == ("eth3", "eth4")
+    again = door("link", slice="web", endpoints=["s1:swp3", "s2:eth4"])
+    assert not again["changed"]
+    limited = door("vm", slice="web", name="s1", interfaces=[{"name": "swp3", "tx_kbps": 1000}])
+    assert limited["vm"]["interfaces"][3]["tx_kbps"] == 1000
+    assert door("link", slice="web", endpoints=["s1:swp3", "s2:swp4"], state="absent")["changed"]
+    more = [{"endpoints": ["s1:swp1", "s2:swp1"]}]
+    appended = door("slice", name="web", append=True, links=more)
+    assert [(each["vm1_interface"], each["vm2_interface"]) for each in appended["slices"][0]["links"]] == [
+        ("eth1", "eth1")
+    ]
+    assert not door("slice", name="web", append=True, links=more)["changed"]
