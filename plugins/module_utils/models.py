@@ -31,6 +31,7 @@ _IP_CONFIG = fields({"ip": text})
 _TRASHED = list_of(
     fields({"name": text, "size_gb": number, "uuid": uuid_text, "first_seen": text, "until": text}),
 )
+_CDROM = fields({"name": text, "image": text, "checksum": text})
 _KINDS: dict[str, Callable[[Any], Any]] = {"bool": boolean, "int": integer, "float": number}
 _LIMITS = {part.name: _KINDS[part.spec.kind] for part in Ordered.parts() if part.name in Ordered.LIMITS}
 _CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean, "cidr6": text}
@@ -383,6 +384,8 @@ class VM(Identified):
         record.check("loopback", fields({}, _ADDRESSED))
         record.check("ready_when", _READY_WHEN)
         record.check("trashed_disks", _TRASHED)
+        record.check("cdrom", _CDROM)
+        record.check("boot", list_of(text))
         record.check("vnc_password_version", integer)
         record.check("uuid", uuid_text)
         vm = cls(

@@ -107,6 +107,8 @@ class WantedVM:
         loopback: the addresses of its loopback interface, unless they are to be taken from the slice's pool.
         ready_when: when the guest is ready, C(None) for the default.
         data_disks: its data disks, C(None) leaves them unchanged.
+        cdrom: the flavor whose image is in its CD drive, C(None) for no drive.
+        boot: from what it boots, empty for the default.
     """
 
     name: str
@@ -124,6 +126,8 @@ class WantedVM:
     image: str | None = None
     ready_when: ReadyWhen | None = None
     data_disks: tuple[data_disks.WantedDisk, ...] | None = None
+    cdrom: str | None = None
+    boot: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -225,6 +229,8 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         image=data.get("image"),
         ready_when=ReadyWhen.read(data.get("ready_when")),
         data_disks=data_disks.read(data.get("data_disks")),
+        cdrom=data.get("cdrom") or None,
+        boot=tuple(data.get("boot") or ()),
     )
 
 
@@ -355,6 +361,8 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         loopback=read_loopback(vm.extra.get(LOOPBACK)),
         image=vm.extra.get("image"),
         ready_when=ReadyWhen.read(vm.extra.get(READY_WHEN)),
+        cdrom=vm.extra.get("cdrom", {}).get("name"),
+        boot=tuple(vm.extra.get("boot", ())),
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 

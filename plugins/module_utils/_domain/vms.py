@@ -16,12 +16,15 @@ from ..cluster import Cluster
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
-from . import cloud_init, data_disks, displays, host_requirements, readiness
+from . import cd, cloud_init, data_disks, displays, host_requirements, readiness
 from .allocation import Allocator, mac_address
 from .match import Matches, in_stored_order
 from .placement import POLICIES, Placement
 from .teardown import releasing, set_extra
 from .topology_spec import WantedSlice, WantedVM
+
+_INSPECTED = ("virtual_size_gb", cd.CONTENT)
+"""What is known of the image of a flavor, and not stored with VMs."""
 
 
 @dataclass
@@ -60,6 +63,7 @@ class VmBuilder:
                 vm.power = want.power or vm.power
                 set_extra(vm.extra, "title", want.title)
                 self._set_guest(vm, want)
+                self.refusals += cd.settle(vm, want, self.cluster.flavors, f"VM {self.want.name}/{vm.name}")
                 set_extra(vm.extra, "data_interfaces", want.data_interfaces)
                 self._set_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
@@ -77,6 +81,8 @@ class VmBuilder:
             self._refuse("vm_without_flavor", want.name)
             return None
         flavor = self._with_image(want, self.cluster.flavors[want.flavor])
+        if flavor.get(cd.CONTENT) == cd.ONLY_CD:
+            self._refuse("cd_is_no_disk", want.name, {"flavor": want.image or want.flavor, "image": flavor["image"]})
         least = flavor.get("virtual_size_gb")
         if want.image is not None and least is not None and flavor["disk_gb"] < least:
             self._refuse("disk_smaller_than_image", want.name, {"got": flavor["disk_gb"], "least": least})
@@ -94,7 +100,7 @@ class VmBuilder:
             worker_ip or "",
             vnc_port or 0,
             [],
-            flavor={**{key: value for key, value in flavor.items() if key != "virtual_size_gb"}, "name": want.flavor},
+            flavor={**{key: value for key, value in flavor.items() if key not in _INSPECTED}, "name": want.flavor},
             qcow_image=f"{self.state_dir}/vms/{vm_id}/{want.name}_img.qcow2",
         )
         if want.worker is None and self.placement.policy != POLICIES[0]:
@@ -135,7 +141,7 @@ class VmBuilder:
         if want.image is None:
             return flavor
         other = self.cluster.flavors[want.image]
-        return {**flavor, **{key: other.get(key) for key in ("image", "checksum", "virtual_size_gb")}}
+        return {**flavor, **{key: other.get(key) for key in ("image", "checksum", *_INSPECTED)}}
 
     def _name_image(self, vm: VM, name: str) -> None:
         """Store the name of another flavor with the same image."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...bounds import BOOT_DEVICES
 from ...work_order import VM, Disk, Interface
 from ..accounts import Accounts
 from ..datapath.taps import Tap, saved_line
@@ -151,6 +152,8 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         "spare_root_ports": SPARE_ROOT_PORTS,
         "interfaces": [{"name": nic.name, "tap": nic.tap, "mac": nic.mac} for nic in vm.interfaces],
         **({"data_disks": {str(disk.name): disk.path for disk in vm.data_disks}} if vm.data_disks else {}),
+        **({"cdrom": vm.cdrom} if vm.cdrom is not None else {}),
+        **({"boot": vm.boot} if vm.boot != BOOT_DEVICES[0] else {}),
         **({"cloud_init": seed_version(vm)} if vm.seed else {}),
         **{key: uuid for key in _UUIDS if (uuid := getattr(vm, key)) is not None},
     }
@@ -183,8 +186,7 @@ def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]
         for key, value in wanted.items()
         if key not in ("interfaces", "data_disks", *_UUIDS) and started.get(key) != value
     ]
-    if "cloud_init" in started and "cloud_init" not in wanted:
-        reasons.append("cloud_init removed")
+    reasons += [f"{key} removed" for key in ("cloud_init", "cdrom", "boot") if key in started and key not in wanted]
     reasons += _disk_reasons(started.get("data_disks") or {}, wanted.get("data_disks") or {})
     old = {nic["name"]: nic for nic in started["interfaces"]}
     new = {nic["name"]: nic for nic in wanted["interfaces"]}
@@ -242,11 +244,12 @@ def _vnc_sections(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]]
 
 def _config(vm: VM, settings: Settings) -> str:
     sockets = {"backend": "socket", "server": "on", "wait": "off"}
+    sata = "off" if vm.cdrom is None else "on"
     sections: list[tuple[str, dict[str, str]]] = [
         # A value in this file cannot contain a double quote.
         ("name", {"guest": (vm.title or vm.name).replace('"', "'")}),
         # The disk is on virtio, and Linux keeps time without an HPET. Omitting both makes the start 5% faster.
-        ("machine", {"type": "q35", "accel": settings.accelerator, "sata": "off", "hpet": "off"}),
+        ("machine", {"type": "q35", "accel": settings.accelerator, "sata": sata, "hpet": "off"}),
         ("memory", {"size": f"{vm.ram_mib}M"}),
         ("smp-opts", {"cpus": str(vm.cores)}),
         ('device "vga"', {"driver": "VGA", "bus": "pcie.0", "addr": "0x1"}),
@@ -255,15 +258,16 @@ def _config(vm: VM, settings: Settings) -> str:
         ('drive "disk"', {"file": vm.disks[0].path, "format": "qcow2", "if": "none", "discard": "unmap"}),
         (
             'device "disk0"',
-            {"driver": "virtio-blk-pci", "drive": "disk", "bus": "pcie.0", "addr": "0x3", "bootindex": "0"},
+            {"driver": "virtio-blk-pci", "drive": "disk", "bus": "pcie.0", "addr": "0x3", **_boot_index(vm, "disk")},
         ),
     ]
     for place, disk in enumerate(vm.data_disks):
         sections += _data_disk(disk, place)
+    sections += _cd_sections(vm)
     sections += _seed_sections(vm, settings)
     sections += [_root_port(number) for number in range(root_ports(len(vm.interfaces)))]
     for number, nic in enumerate(vm.interfaces):
-        sections += _nic(nic, number, settings)
+        sections += _nic(nic, number, settings, _boot_index(vm, "network") if number == 0 else {})
     sections += [
         *_vnc_sections(vm, settings),
         ('chardev "qmp"', {**sockets, "path": qmp_socket(vm.vm_id)}),
@@ -280,6 +284,21 @@ def _config(vm: VM, settings: Settings) -> str:
         ('device "serial0"', {"driver": "isa-serial", "chardev": "serial"}),
     ]
     return "\n".join(_section(head, values) for head, values in sections)
+
+
+def _boot_index(vm: VM, device: str) -> dict[str, str]:
+    return {"bootindex": str(vm.boot_order.index(device))} if device in vm.boot_order else {}
+
+
+def _cd_sections(vm: VM) -> list[tuple[str, dict[str, str]]]:
+    """Return the drive and its CD. Firmware and installers know a drive on SATA, whatever the disk is on."""
+    if vm.cdrom is None:
+        return []
+    drive = {"file": vm.cdrom, "format": "raw", "if": "none", "media": "cdrom", "readonly": "on"}
+    return [
+        ('drive "cd"', drive),
+        ('device "cd0"', {"driver": "ide-cd", "drive": "cd", "bus": "ide.2", **_boot_index(vm, "cdrom")}),
+    ]
 
 
 def _data_disk(disk: Disk, place: int) -> list[tuple[str, dict[str, str]]]:
@@ -326,7 +345,7 @@ def _root_port(number: int) -> tuple[str, dict[str, str]]:
     )
 
 
-def _nic(nic: Interface, number: int, settings: Settings) -> list[tuple[str, dict[str, str]]]:
+def _nic(nic: Interface, number: int, settings: Settings, boot: Mapping[str, str]) -> list[tuple[str, dict[str, str]]]:
     backend = f"tap-{nic.name}"
     port, function = nic_place(number)
     # A guest with one CPU has about 200 interrupt vectors. A port takes one, a NIC with MSI-X takes three.
@@ -342,7 +361,7 @@ def _nic(nic: Interface, number: int, settings: Settings) -> list[tuple[str, dic
                 # A fixed port keeps the NIC's name in the guest. Without a boot ROM, no guest boots from a network.
                 "bus": root_port(port),
                 **shared,
-                "romfile": "",
+                **(boot or {"romfile": ""}),
                 "csum": "on" if settings.checksum_offload else "off",
             },
         ),
