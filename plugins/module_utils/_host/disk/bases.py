@@ -32,12 +32,13 @@ def damage_of(disk: Disk, overlays: Mapping[str, Image], bases: Mapping[str, Not
 
 def barred(orders: Iterable[SliceOrder], overlays: Mapping[str, Image], bases: Mapping[str, Note]) -> dict[int, str]:
     """Return why VMs must not be started, by VM id: one of their base images or their CD is damaged."""
-    cds = {vm.vm_id: (vm, bases[vm.cdrom]) for vm in all_vms(orders) if vm.cdrom in bases}
+    orders = tuple(orders)
+    damaged = {path: note.damage for path, note in bases.items() if note.damage is not None}
     return {
         **{
-            vm_id: Refusal("base_image_damaged", str(vm), {"path": vm.cdrom, "why": note.damage}).message
-            for vm_id, (vm, note) in cds.items()
-            if note.damage is not None
+            vm.vm_id: Refusal("base_image_damaged", str(vm), {"path": vm.cdrom, "why": damaged[vm.cdrom]}).message
+            for vm in all_vms(orders)
+            if vm.cdrom is not None and vm.cdrom in damaged
         },
         **_barred_by_disks(orders, overlays, bases),
     }

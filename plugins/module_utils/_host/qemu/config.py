@@ -244,12 +244,11 @@ def _vnc_sections(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]]
 
 def _config(vm: VM, settings: Settings) -> str:
     sockets = {"backend": "socket", "server": "on", "wait": "off"}
-    sata = "off" if vm.cdrom is None else "on"
     sections: list[tuple[str, dict[str, str]]] = [
         # A value in this file cannot contain a double quote.
         ("name", {"guest": (vm.title or vm.name).replace('"', "'")}),
         # The disk is on virtio, and Linux keeps time without an HPET. Omitting both makes the start 5% faster.
-        ("machine", {"type": "q35", "accel": settings.accelerator, "sata": sata, "hpet": "off"}),
+        ("machine", {"type": "q35", "accel": settings.accelerator, "sata": _on(vm.cdrom is not None), "hpet": "off"}),
         ("memory", {"size": f"{vm.ram_mib}M"}),
         ("smp-opts", {"cpus": str(vm.cores)}),
         ('device "vga"', {"driver": "VGA", "bus": "pcie.0", "addr": "0x1"}),
@@ -261,8 +260,7 @@ def _config(vm: VM, settings: Settings) -> str:
             {"driver": "virtio-blk-pci", "drive": "disk", "bus": "pcie.0", "addr": "0x3", **_boot_index(vm, "disk")},
         ),
     ]
-    for place, disk in enumerate(vm.data_disks):
-        sections += _data_disk(disk, place)
+    sections += [each for place, disk in enumerate(vm.data_disks) for each in _data_disk(disk, place)]
     sections += _cd_sections(vm)
     sections += _seed_sections(vm, settings)
     sections += [_root_port(number) for number in range(root_ports(len(vm.interfaces)))]
@@ -284,6 +282,10 @@ def _config(vm: VM, settings: Settings) -> str:
         ('device "serial0"', {"driver": "isa-serial", "chardev": "serial"}),
     ]
     return "\n".join(_section(head, values) for head, values in sections)
+
+
+def _on(is_on: bool) -> str:
+    return "on" if is_on else "off"
 
 
 def _boot_index(vm: VM, device: str) -> dict[str, str]:
@@ -362,7 +364,7 @@ def _nic(nic: Interface, number: int, settings: Settings, boot: Mapping[str, str
                 "bus": root_port(port),
                 **shared,
                 **(boot or {"romfile": ""}),
-                "csum": "on" if settings.checksum_offload else "off",
+                "csum": _on(settings.checksum_offload),
             },
         ),
     ]
