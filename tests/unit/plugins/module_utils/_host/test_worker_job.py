@@ -360,19 +360,18 @@ def test_a_vm_whose_disk_is_in_use_is_reported_and_keeps_it(tmp_path: Path) -> N
     first = ready(tmp_path).tell(*STOP).tell(*START)
     run_job(tmp_path, first, orders=data_order(tmp_path, is_given_up=False))
     path = tmp_path / "vms/1001/db_00000001.qcow2"
-    again = orders_of_started(tmp_path)
+    again = started()
     with open(path, "rb"):
         _todo, result = run_job(tmp_path, again, orders=data_order(tmp_path, is_given_up=True))
     assert [each.get("holds_given_up") for each in result["vms"]] == [True]
     assert path.exists()
-    _todo, result = run_job(tmp_path, orders_of_started(tmp_path), orders=data_order(tmp_path, is_given_up=True))
+    _todo, result = run_job(tmp_path, started(), orders=data_order(tmp_path, is_given_up=True))
     assert ["holds_given_up" in each for each in result["vms"]] == [False]
     assert not path.exists()
 
 
-def orders_of_started(tmp_path: Path) -> FakeRunner:
+def started() -> FakeRunner:
     """The host with the VM running, which was started with its data disk."""
-    del tmp_path
     runner = looked_at("Id=cloudrepo-1000@1001.service\nActiveState=active\nMainPID=4821\n")
     runner.tell("ovs-vsctl", MORE).tell("ip", "-batch", "-")
     return runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--bundle", MORE)
@@ -383,7 +382,7 @@ def test_the_disk_of_a_running_vm_is_enlarged_by_its_qemu(tmp_path: Path, error:
     first = ready(tmp_path).tell(*STOP).tell(*START)
     run_job(tmp_path, first, orders=data_order(tmp_path, is_given_up=False))
     larger = data_order(tmp_path, is_given_up=False, size_bytes=2 * GIB)
-    made = job(tmp_path, orders_of_started(tmp_path), orders=larger)
+    made = job(tmp_path, started(), orders=larger)
     monitor = FakeMonitor().tell("block_resize", error=error)
     made = replace(made, tools=replace(made.tools, monitor=monitor))
     with open(tmp_path / "vms/1001/vm1_img.qcow2", "rb"):
