@@ -213,6 +213,15 @@ options:
                   - Its content.
                 type: str
                 required: true
+          cdrom:
+            description:
+              - Path of the image of the CD in its drive, one of C(images). A VM without a CD has no drive.
+            type: str
+          boot:
+            description:
+              - From what it boots, in this order.
+            type: str
+            default: disk
           user_data_id:
             description:
               - Identifies the guest's user data, so that the host knows whether to write it to the disk. A work order

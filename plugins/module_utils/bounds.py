@@ -164,6 +164,15 @@ COMMAND = Form(
     r"[^\x00]{1,4096}", "1-4,096 characters", "command of a check", "what is typed on a serial console in a moment"
 )
 
+BOOT_DEVICES = ("disk", "cdrom", "network")
+_DEVICE = "|".join(BOOT_DEVICES)
+BOOT_ORDER = Form(
+    rf"(?!.*\b({_DEVICE})\b.*\b\1\b)({_DEVICE})(,({_DEVICE}))*",
+    f"a list of {', '.join(BOOT_DEVICES)}, each at most once",
+    "boot order of a VM",
+    "QEMU's bootindex",
+)
+
 UTC_TIME = Form(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
     "a time in UTC, such as 2026-01-31T12:00:00Z",

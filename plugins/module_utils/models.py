@@ -32,6 +32,7 @@ _IP_CONFIG = fields({"ip": text})
 _TRASHED = list_of(
     fields({"name": text, "size_gb": number, "uuid": uuid_text, "first_seen": text, "until": text}),
 )
+_CDROM = fields({"name": text, "image": text, "checksum": text})
 _KINDS: dict[str, Callable[[Any], Any]] = {"bool": boolean, "int": integer, "float": number}
 _KIND_FIELDS = {part.name: {"str": text, "int": integer}[part.spec.kind] for part in Kind.parts()}
 kind_fields = fields({}, _KIND_FIELDS)
@@ -388,6 +389,8 @@ class VM(Identified):
         record.check("ready_when", _READY_WHEN)
         record.check("trashed_disks", _TRASHED)
         record.check("kind", fields({"name": text}, _KIND_FIELDS))
+        record.check("cdrom", _CDROM)
+        record.check("boot", list_of(text))
         record.check("vnc_password_version", integer)
         record.check("uuid", uuid_text)
         vm = cls(

@@ -431,6 +431,16 @@ _CHANGE = {
         "data disk {got} is that of VM {vm}; {rule}",
         "deploy the slice without {disk} in the data_disks of VM {vm}, and restore it then",
     ),
+    "image_is_no_cd": Rule(
+        "cdrom needs the image of a CD (ISO 9660)", "{image} of flavor {flavor} has no such file system; {rule}"
+    ),
+    "cd_is_no_disk": Rule(
+        "a disk needs an image with a boot sector",
+        "{image} of flavor {flavor} is the image of a CD without one; {rule}",
+        "give the VM another flavor, and this one as its cdrom",
+    ),
+    "boot_without_cd": Rule("a VM boots from a CD if it has one", "{rule}, got boot {got} without cdrom"),
+    "boot_order": Rule("boot must be {form}", "{rule}, got {got}"),
     "disk_on_another_worker": Rule(
         "a data disk stays on its worker", "data disk {got} is on worker {worker}, the VM on {other}; {rule}"
     ),
@@ -486,6 +496,7 @@ _CAPACITY = {
 }
 
 _HOST = {
+    "cd_without_file_system": Rule("the image in a CD drive must be ISO 9660", "{path} is not; {rule}"),
     "base_image_missing": Rule(
         "base images must be on the host and verified",
         "{object} is not on this host, or has not been verified since it changed",

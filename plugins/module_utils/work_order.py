@@ -404,6 +404,18 @@ class VM(Contract):
             "A VM without files has no such disk.",
         ),
     )
+    cdrom: str | None = field(
+        default=None,
+        metadata=text(
+            "Path of the image of the CD in its drive, one of C(images). A VM without a CD has no drive.",
+            sample=f"/var/lib/cloudrepo/images/{_IMAGE}.img",
+            form=bounds.PATH,
+        ),
+    )
+    boot: str = field(
+        default=bounds.BOOT_DEVICES[0],
+        metadata=text("From what it boots, in this order.", sample="cdrom,disk", form=bounds.BOOT_ORDER),
+    )
     user_data_id: str | None = field(
         default=None,
         metadata=text(
@@ -469,6 +481,11 @@ class VM(Contract):
         yield from bounds.DATA_DISKS.problems(where, "number of data disks", len(self.data_disks))
         yield from repeated(where, "disk", (disk.path for disk in self.disks))
         yield from repeated(where, "data disk", (disk.name for disk in self.data_disks))
+
+    @property
+    def boot_order(self) -> tuple[str, ...]:
+        """From what it boots, in this order."""
+        return tuple(self.boot.split(","))
 
     @property
     def data_disks(self) -> tuple[Disk, ...]:

@@ -375,6 +375,18 @@ options:
               - The UUID of a data disk of this slice that is in the trash of the VM's worker, to restore it or to move
                 it to another VM. M(cloudrepo.slices.slice_info) lists them as C(trashed_disks) of their VMs.
             type: str
+      cdrom:
+        description:
+          - Name of a flavor whose image is that of a CD (ISO 9660), which the VM has in a drive on SATA.
+          - A running VM needs a restart for another CD.
+        type: str
+      boot:
+        description:
+          - From what the VM boots, in this order. V(network) is its first interface. The default is V([disk]).
+          - A running VM needs a restart for another order.
+        type: list
+        elements: str
+        choices: [disk, cdrom, network]
       power:
         description:
           - The desired power state, which C(cloudrepo.slices.deploy) applies. See M(cloudrepo.slices.vm). The default
@@ -794,6 +806,8 @@ work_orders:
               content: '#cloud-config
 
                 {}'
+            cdrom: /var/lib/cloudrepo/images/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.img
+            boot: cdrom,disk
             user_data_id: "0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4"
             state: running
           slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
@@ -1012,6 +1026,8 @@ VM = {
     "ready_when": topology.READY_WHEN_ARGUMENT,
     "data_disks": topology.DATA_DISKS_ARGUMENT,
     "kind": {"type": NAME},
+    "cdrom": {"type": NAME},
+    "boot": topology.BOOT_ARGUMENT,
 }
 LINK = {
     "endpoints": {"type": "list", "elements": NAME, "required": True},

@@ -177,6 +177,20 @@ options:
           - The UUID of a data disk of this slice that is in the trash of the VM's worker, to restore it or to move it
             to another VM. M(cloudrepo.slices.slice_info) lists them as C(trashed_disks) of their VMs.
         type: str
+  cdrom:
+    description:
+      - Name of a flavor whose image is that of a CD (ISO 9660), which the VM has in a drive on SATA.
+      - An empty name removes the drive.
+      - A running VM needs a restart for another CD.
+    type: str
+  boot:
+    description:
+      - From what the VM boots, in this order. V(network) is its first interface. The default is V([disk]).
+      - An empty list restores the default.
+      - A running VM needs a restart for another order.
+    type: list
+    elements: str
+    choices: [disk, cdrom, network]
   power:
     description:
       - The desired power state, which C(cloudrepo.slices.deploy) applies. The default for a new VM is V(running).
@@ -265,6 +279,13 @@ EXAMPLES = r"""
     name: router
     data_disks:
       - {name: db, size_gb: 5}
+
+- name: Boot the VM from a CD
+  cloudrepo.slices.vm:
+    slice: web
+    name: router
+    cdrom: installer
+    boot: [cdrom, disk]
 
 - name: Remove a VM by its id
   cloudrepo.slices.vm:
@@ -365,6 +386,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "ready_when": topology.READY_WHEN_ARGUMENT,
     "data_disks": topology.DATA_DISKS_ARGUMENT,
     "kind": {"type": NAME},
+    "cdrom": {"type": NAME},
+    "boot": topology.BOOT_ARGUMENT,
 }
 
 

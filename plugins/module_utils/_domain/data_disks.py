@@ -111,20 +111,24 @@ class _Builder:
                     return disk
                 if disk.uuid == uuid:
                     figures = {"got": uuid, "vm": vm.name, "disk": disk.name}
-                    return self._refuse("disk_not_in_trash_yet", self.where, figures)
+                    self._refuse("disk_not_in_trash_yet", self.where, figures)
+                    return None
         if any(disk.name == want.name for disk in self.vm.data_disks):
-            return self._refuse("disk_name_in_use", self.where, {"name": want.name, "got": uuid})
+            self._refuse("disk_name_in_use", self.where, {"name": want.name, "got": uuid})
+            return None
         for vm in self.slice.live_vms:
             for entry in vm.extra.get(TRASHED, ()):
                 if entry["uuid"] == uuid:
                     return self._from_trash(want, vm, entry)
         known = [f"{each['name']} {each['uuid']}" for vm in self.slice.live_vms for each in vm.extra.get(TRASHED, ())]
-        return self._refuse("disk_not_in_trash", self.where, {"got": uuid, "known": known})
+        self._refuse("disk_not_in_trash", self.where, {"got": uuid, "known": known})
+        return None
 
     def _from_trash(self, want: WantedDisk, holder: VM, entry: Mapping[str, Any]) -> Disk | None:
         if holder.worker_ip != self.vm.worker_ip:
             figures = {"got": entry["uuid"], "worker": holder.worker_ip, "other": self.vm.worker_ip}
-            return self._refuse("disk_on_another_worker", self.where, figures)
+            self._refuse("disk_on_another_worker", self.where, figures)
+            return None
         _set_trashed(holder, [each for each in holder.extra[TRASHED] if each["uuid"] != entry["uuid"]])
         disk = self._new(want.name, entry["uuid"])
         # Its host must not create it empty if the trash no longer has it.

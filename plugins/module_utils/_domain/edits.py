@@ -55,8 +55,8 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     """Add or change a VM.
 
     C(data) is C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces, vnc_password_version,
-    power, cloud_init, ready_when, loopback, image, kind, data_disks}). C(interfaces) replace all limits and faults of
-    the VM's interfaces, C(data_disks) all its data disks.
+    power, cloud_init, ready_when, loopback, image, kind, data_disks, cdrom, boot}). C(interfaces) replace all limits
+    and faults of the VM's interfaces, C(data_disks) all its data disks.
     """
     place = _vm_place(want, data)
     name = _called(data)
@@ -76,6 +76,10 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     if data.get("ready_when") is not None:
         new = replace(new, ready_when=ReadyWhen.read(data["ready_when"]))
     new = replace(new, data_disks=data_disks.read(data.get("data_disks")))
+    if data.get("cdrom") is not None:
+        new = replace(new, cdrom=data["cdrom"] or None)
+    if data.get("boot") is not None:
+        new = replace(new, boot=tuple(data["boot"]))
     return _renamed(replace(want, vms=_with(want.vms, place, new)), old.name, new.name), place
 
 

@@ -101,8 +101,9 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         cluster: changed in place.
-        want: C({name, cores, ram_gb, disk_gb, image, checksum, virtual_size_gb, kind}); C(checksum) is the SHA-256 of
-            the image, and C(virtual_size_gb) its virtual size; both are null if unknown.
+        want: C({name, cores, ram_gb, disk_gb, image, checksum, virtual_size_gb, content, kind}); C(checksum) is the
+            SHA-256 of the image, C(virtual_size_gb) its virtual size, and C(content) what it is if it is the image of a
+            CD (see C(cd)); they are null if unknown.
     """
     name = want["name"]
     refusals: list[Refusal] = []
@@ -120,10 +121,11 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
         refusals.extend(limit.problems(where, key, flavor[key]))
     if not flavor["image"].isprintable() or not flavor["image"]:
         refusals.append(Refusal("invalid_image", where, {"got": flavor["image"]}))
-    if want.get("virtual_size_gb") is not None:
-        flavor["virtual_size_gb"] = want["virtual_size_gb"]
-    elif want.get("image") is not None:
-        flavor.pop("virtual_size_gb", None)
+    for key in ("virtual_size_gb", "content"):
+        if want.get(key) is not None:
+            flavor[key] = want[key]
+        elif want.get("image") is not None:
+            flavor.pop(key, None)
     least = flavor.get("virtual_size_gb")
     if least is not None and 0 < flavor["disk_gb"] < least:
         refusals.append(Refusal("disk_smaller_than_image", where, {"got": flavor["disk_gb"], "least": least}))

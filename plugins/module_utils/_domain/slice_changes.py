@@ -13,7 +13,7 @@ from ..changes import DELETE, UPDATE, Change, SliceRef, between
 from ..cluster import REVISION, Cluster, slice_label, slice_ref
 from ..lifecycle import DELETING, RUNNING
 from ..models import VM, Interface, Link, Network, Slice
-from . import addressing, data_disks, displays, identities, kinds
+from . import addressing, cd, data_disks, displays, identities, kinds
 from .allocation import pool_text
 from .host_requirements import stored
 
@@ -25,7 +25,7 @@ States = Mapping[Key, tuple[str, Attributes, SliceRef]]
 Shown = Mapping[tuple[int, str], str]
 _AS_STORED: Shown = MappingProxyType({})
 
-_OPTIONAL = ("image", kinds.FIELD, addressing.LOOPBACK, "cloud_init", "ready_when")
+_OPTIONAL = ("image", kinds.FIELD, addressing.LOOPBACK, "cloud_init", "ready_when", cd.BOOT)
 """Fields of a VM that are attributes only if they are set."""
 STATE = frozenset({"status", "observed", "pid", "releasing", "vlan_pool_used", "uuid", "given_up_disks", "new_disks"})
 """The attributes that are not part of a topology: hosts report them, or they follow from handing a slice out."""
@@ -208,6 +208,7 @@ def _vm(vm: VM) -> Attributes:
         "interfaces": [_interface(each) for each in vm.interfaces],
         "data_interfaces": vm.extra.get("data_interfaces"),
         **({"data_disks": [data_disks.label(disk) for disk in vm.data_disks]} if vm.data_disks else {}),
+        **({cd.FIELD: vm.extra[cd.FIELD]["name"]} if cd.FIELD in vm.extra else {}),
         **{key: vm.extra[key] for key in _OPTIONAL if key in vm.extra},
         displays.VERSION: displays.version(vm),
     }
@@ -285,4 +286,5 @@ def _started(vm: VM) -> tuple[Any, ...]:
     flavor, set_up = vm.flavor or {}, vm.extra.get("cloud_init")
     loopback = None if set_up is None else vm.extra.get(addressing.LOOPBACK)
     disks = {(disk.name, disk.uuid) for disk in vm.data_disks}
-    return vm.name, flavor.get("cores"), flavor.get("ram_gb"), set_up, loopback, kinds.hardware(vm), disks
+    drive = (vm.extra.get(cd.FIELD), vm.extra.get(cd.BOOT))
+    return vm.name, flavor.get("cores"), flavor.get("ram_gb"), set_up, loopback, kinds.hardware(vm), disks, drive

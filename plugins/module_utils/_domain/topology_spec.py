@@ -110,6 +110,8 @@ class WantedVM:
         data_disks: its data disks, C(None) leaves them unchanged.
         kind: the name of its kind, C(None) for that of its flavor.
         of_kind: the kind that it gets, or that it has (C(kinds)).
+        cdrom: the flavor whose image is in its CD drive, C(None) for no drive.
+        boot: from what it boots, empty for the default.
     """
 
     name: str
@@ -129,6 +131,8 @@ class WantedVM:
     data_disks: tuple[data_disks.WantedDisk, ...] | None = None
     kind: str | None = None
     of_kind: Kind | None = None
+    cdrom: str | None = None
+    boot: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,8 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         ready_when=ReadyWhen.read(data.get("ready_when")),
         data_disks=data_disks.read(data.get("data_disks")),
         kind=data.get("kind"),
+        cdrom=data.get("cdrom") or None,
+        boot=tuple(data.get("boot") or ()),
     )
 
 
@@ -362,6 +368,8 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         image=vm.extra.get("image"),
         ready_when=ReadyWhen.read(vm.extra.get(READY_WHEN)),
         of_kind=Kind.stored(vm.extra["kind"]) if "kind" in vm.extra else None,
+        cdrom=vm.extra.get("cdrom", {}).get("name"),
+        boot=tuple(vm.extra.get("boot", ())),
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 

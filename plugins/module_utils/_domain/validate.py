@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from .. import bounds
 from ..errors import Refusal
-from . import cloud_init, data_disks, host_requirements, kinds, networks, readiness
+from . import cd, cloud_init, data_disks, host_requirements, kinds, networks, readiness
 from .topology_spec import Endpoint, WantedLink, WantedSlice, WantedVM, interface_number
 
 
@@ -70,6 +70,7 @@ def _count_problems(want: WantedSlice) -> Iterator[Refusal]:
         yield from bounds.PASSWORD_VERSION.problems(where, "vnc_password_version", vm.vnc_password_version)
         yield from bounds.DATA_INTERFACES.problems(where, "data_interfaces", vm.data_interfaces)
         yield from data_disks.problems(where, vm.data_disks)
+        yield from cd.problems(where, vm.cdrom, vm.boot)
 
 
 def _repeated_ids(want: WantedSlice) -> Iterator[Refusal]:

@@ -16,14 +16,14 @@ from ..cluster import Cluster
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
-from . import cloud_init, data_disks, displays, host_requirements, kinds, readiness
+from . import cd, cloud_init, data_disks, displays, host_requirements, kinds, readiness
 from .allocation import Allocator, mac_address
 from .match import Matches, in_stored_order
 from .placement import POLICIES, Placement
 from .teardown import releasing, set_extra
 from .topology_spec import WantedSlice, WantedVM
 
-_NOT_OF_VMS = ("virtual_size_gb", kinds.FIELD)
+_NOT_OF_VMS = ("virtual_size_gb", cd.CONTENT, kinds.FIELD)
 """Fields of flavors that VMs do not have in theirs."""
 
 
@@ -63,6 +63,7 @@ class VmBuilder:
                 vm.power = want.power or vm.power
                 set_extra(vm.extra, "title", want.title)
                 self._set_guest(vm, want)
+                self.refusals += cd.settle(vm, want, self.cluster.flavors, f"VM {self.want.name}/{vm.name}")
                 set_extra(vm.extra, "data_interfaces", want.data_interfaces)
                 self._set_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
@@ -81,6 +82,8 @@ class VmBuilder:
             self._refuse("vm_without_flavor", want.name)
             return None
         flavor = self._with_image(want, self.cluster.flavors[want.flavor])
+        if flavor.get(cd.CONTENT) == cd.ONLY_CD:
+            self._refuse("cd_is_no_disk", want.name, {"flavor": want.image or want.flavor, "image": flavor["image"]})
         least = flavor.get("virtual_size_gb")
         if want.image is not None and least is not None and flavor["disk_gb"] < least:
             self._refuse("disk_smaller_than_image", want.name, {"got": flavor["disk_gb"], "least": least})
@@ -139,7 +142,7 @@ class VmBuilder:
         if want.image is None:
             return flavor
         other = self.cluster.flavors[want.image]
-        return {**flavor, **{key: other.get(key) for key in ("image", "checksum", "virtual_size_gb")}}
+        return {**flavor, **{key: other.get(key) for key in ("image", "checksum", "virtual_size_gb", cd.CONTENT)}}
 
     def _name_image(self, vm: VM, name: str) -> None:
         """Store the name of another flavor with the same image."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import network_order, work_order
-from ..bounds import DEFAULT_MTU
+from ..bounds import BOOT_DEVICES, DEFAULT_MTU
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import VM, Disk, Interface, Network, Slice
@@ -17,7 +17,18 @@ from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..report import NETWORK_NODE
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import GivenUp, Image, Peer, WorkerOrder
-from . import addressing, cloud_init, displays, host_requirements, kinds, lost_workers, receipts, records, user_data
+from . import (
+    addressing,
+    cd,
+    cloud_init,
+    displays,
+    host_requirements,
+    kinds,
+    lost_workers,
+    receipts,
+    records,
+    user_data,
+)
 from .allocation import server_ip, tap_name
 from .identities import identify
 from .records import SliceRecord
@@ -104,7 +115,7 @@ def work_orders(
     workers = [
         WorkerOrder(
             worker_ip=ip,
-            images=_images((vm for vm in _live(slices) if vm.worker_ip == ip), state_dir),
+            images=_images([vm for vm in _live(slices) if vm.worker_ip == ip], state_dir),
             slices=tuple(
                 replace(
                     _share(cluster, slice_, ip, disks, wirings[slice_.slice_id]),
@@ -169,11 +180,11 @@ def _flavor(vm: VM) -> dict[str, Any]:
     return vm.flavor
 
 
-def _images(vms: Iterable[VM], state_dir: str) -> tuple[Image, ...]:
+def _images(vms: Sequence[VM], state_dir: str) -> tuple[Image, ...]:
     flavors = {_flavor(vm)["checksum"]: _flavor(vm) for vm in vms}
     return tuple(
         Image(checksum=checksum, path=base_image_path(state_dir, checksum), source=flavor["image"])
-        for checksum, flavor in flavors.items()
+        for checksum, flavor in {**flavors, **cd.images(vms)}.items()
     )
 
 
@@ -236,6 +247,8 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -
         vnc_password_id=displays.password_id(cluster, vm),
         title=vm.extra.get("title"),
         seed=cloud_init.files(vm, slice_, wiring.segments, wiring.addresses),
+        cdrom=base_image_path(disks.state_dir, checksum) if (checksum := cd.checksum(vm)) is not None else None,
+        boot=",".join(vm.extra.get(cd.BOOT, BOOT_DEVICES[:1])),
         user_data_id=user_data.id_of(vm),
         **kinds.hardware(vm),
         state=vm.power,

@@ -16,7 +16,7 @@ from . import accounts, ownership, revisions, unit_overrides
 from .datapath import port_owners, taps, trunks
 from .datapath import reconcile as datapath
 from .datapath.reconcile import WirePlan, Wires
-from .disk import bases, lost, overlays
+from .disk import bases, cds, lost, overlays
 from .disk.lost import Lost
 from .disk.overlays import DiskPlan, Disks
 from .ownership import Conflict, Refusals, Seen
@@ -177,6 +177,7 @@ def conflicts(
     orders = tuple(orders)
     yield from accounts.conflicts(orders, settings.vms.accounts, missing_ok=missing_ok)
     yield from overlays.conflicts(orders, have.disks)
+    yield from cds.conflicts(orders)
     yield from qemu_plan.conflicts(orders, have.vms, settings=settings.vms)
     yield from port_owners.conflicts(orders, have.wires.switch)
     yield from trunks.conflicts(orders, have.wires.trunk_mtus)
@@ -249,8 +250,8 @@ def lacking(
         tuple(
             (order.slice_id, path)
             for order in seen.orders
-            for _vm, disk in all_disks([order])
-            if (path := disk.backing_file) is not None and path not in seen.have.disks.bases
+            for path in [*(disk.backing_file for _vm, disk in all_disks([order])), *(vm.cdrom for vm in order.vms)]
+            if path is not None and path not in seen.have.disks.bases
         ),
         tuple(vnc.lacking(todo.vms.passwords, passwords)),
         tuple(seed.lacking(todo.vms.seeds, user_data)),

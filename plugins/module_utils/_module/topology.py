@@ -14,7 +14,7 @@ from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
 from .._import import yaml_lines
-from ..bounds import DEFAULT_MTU
+from ..bounds import BOOT_DEVICES, DEFAULT_MTU
 from ..changes import Change
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
@@ -78,6 +78,7 @@ ADDRESSING_ARGUMENT: dict[str, Any] = {
     "type": "dict",
     "options": {"links": _SUBNETS_ARGUMENT, "networks": _SUBNETS_ARGUMENT, "loopbacks": LOOPBACK_ARGUMENT},
 }
+BOOT_ARGUMENT: dict[str, Any] = {"type": "list", "elements": "str", "choices": list(BOOT_DEVICES)}
 DATA_DISKS_ARGUMENT: dict[str, Any] = {
     "type": "list",
     "elements": "dict",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from ...errors import Refusal
 from ...work_order import Disk, SliceOrder
 from .. import processes
-from ..work_order import all_disks
+from ..work_order import all_disks, all_vms
 from .base_images import Note
 from .qcow2 import Image
 
@@ -31,7 +31,22 @@ def damage_of(disk: Disk, overlays: Mapping[str, Image], bases: Mapping[str, Not
 
 
 def barred(orders: Iterable[SliceOrder], overlays: Mapping[str, Image], bases: Mapping[str, Note]) -> dict[int, str]:
-    """Return why VMs must not be started, by VM id: one of their base images is damaged."""
+    """Return why VMs must not be started, by VM id: one of their base images or their CD is damaged."""
+    orders = tuple(orders)
+    damaged = {path: note.damage for path, note in bases.items() if note.damage is not None}
+    return {
+        **{
+            vm.vm_id: Refusal("base_image_damaged", str(vm), {"path": vm.cdrom, "why": damaged[vm.cdrom]}).message
+            for vm in all_vms(orders)
+            if vm.cdrom is not None and vm.cdrom in damaged
+        },
+        **_barred_by_disks(orders, overlays, bases),
+    }
+
+
+def _barred_by_disks(
+    orders: Iterable[SliceOrder], overlays: Mapping[str, Image], bases: Mapping[str, Note]
+) -> dict[int, str]:
     return {
         vm.vm_id: Refusal("base_image_damaged", str(vm), {"path": base_of(disk, overlays), "why": why}).message
         for vm, disk in all_disks(orders)

@@ -15,6 +15,8 @@ from ..runner import NOT_FOUND, Runner
 from . import formats, qcow2, qcow2_clusters, raw
 from .qcow2 import Header, Image
 
+ONLY_CD, ALSO_CD = "cd", "disk and cd"
+"""What the image of a CD can be used for: without a boot sector, only for a drive."""
 _LEAKS_ONLY, _NO_CHECK = 3, 63
 _UNPACK = {
     "gzip": "gzip --decompress --keep",
@@ -42,10 +44,12 @@ class Inspection:
         image: its format and size.
         is_checked: whether C(qemu-img) has checked its tables, if it has any. Otherwise it is only known that it is not
             truncated.
+        content: C(cd) for the image of a CD, C(disk and cd) if it has a boot sector as well, otherwise C(None).
     """
 
     image: Image
     is_checked: bool
+    content: str | None = None
 
 
 def inspect(path: str, runner: Runner, *, object: str, source: str, alternative: str = "") -> Inspection:
@@ -68,10 +72,13 @@ def inspect(path: str, runner: Runner, *, object: str, source: str, alternative:
         else:
             header, refusals = None, list(_inspect_other(file, found, object, source, alternative))
         size = os.fstat(file.fileno()).st_size
+        content = (ONLY_CD if found == formats.ISO else ALSO_CD) if raw.is_iso(file) else None
     if refusals:
         raise Refused(refusals)
     if header is None:
-        return Inspection(Image(formats.RAW, -(-size // raw.SECTOR_BYTES) * raw.SECTOR_BYTES), is_checked=True)
+        return Inspection(
+            Image(formats.RAW, -(-size // raw.SECTOR_BYTES) * raw.SECTOR_BYTES), is_checked=True, content=content
+        )
     is_checked = check(path, runner, found=formats.QCOW2, object=object, source=source)
     return Inspection(Image(formats.QCOW2, header.virtual_bytes), is_checked)
 
@@ -102,6 +109,8 @@ def _inspect_other(file: BinaryIO, found: str, object: str, source: str, alterna
     quoted = shlex.quote(source)
     if found == formats.RAW:
         yield from _cut_short(file, raw.needed_bytes(file) or 0, object)
+    elif found == formats.ISO:
+        yield from _cut_short(file, raw.iso_bytes(file), object)
     elif found == formats.EMPTY:
         yield Refusal("image_empty", object)
     elif found == formats.ENCRYPTED:
@@ -115,8 +124,7 @@ def _inspect_other(file: BinaryIO, found: str, object: str, source: str, alterna
         figures = {"format": found, "command": _convert(source, found), "alternative": alternative}
         yield Refusal("image_format", object, figures)
     else:
-        content = "the image of a CD without a boot sector" if found == formats.ISO else "of no known format"
-        yield Refusal("image_content", object, {"content": content})
+        yield Refusal("image_content", object, {"content": "of no known format"})
 
 
 def _inspect_qcow2(file: BinaryIO, path: str, object: str, source: str) -> tuple[Header | None, list[Refusal]]:

@@ -167,6 +167,7 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     deleted = _deleted((disk for _vm, disk in disks if disk.path not in overlays), state_dir)
     overlays.update((path, image) for path, (_waiting, image) in deleted.items())
     paths = {path for _vm, disk in disks for path in (bases.base_of(disk, overlays), disk.backing_file) if path}
+    paths.update(vm.cdrom for vm in vms if vm.cdrom is not None)
     changing = {disk.path for _vm, disk in disks if growth.is_due(disk, overlays)}
     changing.update(each.path for each in _of_kept_vms(orders) if os.path.exists(each.path))
     return Disks(

@@ -30,7 +30,7 @@ def needed_bytes(file: BinaryIO) -> int | None:
     """
     if is_iso(file):
         # Its partition table may describe a USB stick, which is larger than the image.
-        return _iso(file) if _has_boot_sector(file) else None
+        return iso_bytes(file) if _has_boot_sector(file) else None
     sizes = (_gpt(file), _boot_sector(file), _ext(file), _xfs(file), _btrfs(file), _squashfs(file))
     return max((size for size in sizes if size is not None), default=None)
 
@@ -44,7 +44,8 @@ def _has_boot_sector(file: BinaryIO) -> bool:
     return read_at(file, SECTOR_BYTES - len(_BOOT_MARK), len(_BOOT_MARK)) == _BOOT_MARK
 
 
-def _iso(file: BinaryIO) -> int:
+def iso_bytes(file: BinaryIO) -> int:
+    """Return the number of bytes that the image of a CD needs."""
     (blocks,) = struct.unpack("<I", read_at(file, _ISO_DESCRIPTOR + 80, 4).ljust(4, b"\0"))
     return int(blocks) * _ISO_BLOCK_BYTES
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...bounds import BOOT_DEVICES
 from ...defaults import VNC_PLACES
 from ...work_order import VM, Disk, Interface
 from ..accounts import Accounts
@@ -151,6 +152,8 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         "interfaces": [{"name": nic.name, "tap": nic.tap, "mac": nic.mac} for nic in vm.interfaces],
         **({"data_disks": {str(disk.name): disk.path for disk in vm.data_disks}} if vm.data_disks else {}),
         **devices.unusual(vm),
+        **({"cdrom": vm.cdrom} if vm.cdrom is not None else {}),
+        **({"boot": vm.boot} if vm.boot != BOOT_DEVICES[0] else {}),
         **({"cloud_init": seed_version(vm)} if vm.seed else {}),
         **{key: uuid for key in _UUIDS if (uuid := getattr(vm, key)) is not None},
     }
@@ -184,8 +187,7 @@ def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]
         for key, value in wanted.items()
         if key not in ("interfaces", "data_disks", *_UUIDS) and have.get(key) != value
     ]
-    if "cloud_init" in started and "cloud_init" not in wanted:
-        reasons.append("cloud_init removed")
+    reasons += [f"{key} removed" for key in ("cloud_init", "cdrom", "boot") if key in started and key not in wanted]
     reasons += _disk_reasons(started.get("data_disks") or {}, wanted.get("data_disks") or {})
     old = {nic["name"]: nic for nic in started["interfaces"]}
     new = {nic["name"]: nic for nic in wanted["interfaces"]}
@@ -247,10 +249,11 @@ def _config(vm: VM, settings: Settings) -> str:
         *_machine(vm, settings),
         *devices.controllers(vm),
         ('drive "disk"', {"file": vm.disks[0].path, "format": "qcow2", "if": "none", "discard": "unmap"}),
-        ('device "disk0"', {**devices.disk(vm, "disk"), "bootindex": "0"}),
+        ('device "disk0"', {**devices.disk(vm, "disk"), **_boot_index(vm, "disk")}),
     ]
     for place, disk in enumerate(vm.data_disks):
         sections += _data_disk(vm, disk, place)
+    sections += _cd_sections(vm)
     sections += _seed_sections(vm, settings)
     sections += _ports(vm)
     for number, nic in enumerate(vm.interfaces):
@@ -273,6 +276,25 @@ def _config(vm: VM, settings: Settings) -> str:
     return "\n".join(_section(head, values) for head, values in sections)
 
 
+def _on(is_on: bool) -> str:
+    return "on" if is_on else "off"
+
+
+def _boot_index(vm: VM, device: str) -> dict[str, str]:
+    return {"bootindex": str(vm.boot_order.index(device))} if device in vm.boot_order else {}
+
+
+def _cd_sections(vm: VM) -> list[tuple[str, dict[str, str]]]:
+    """Return the drive and its CD. Firmware and installers know a drive on SATA, whatever the disk is on."""
+    if vm.cdrom is None:
+        return []
+    drive = {"file": vm.cdrom, "format": "raw", "if": "none", "media": "cdrom", "readonly": "on"}
+    return [
+        ('drive "cd"', drive),
+        ('device "cd0"', {"driver": "ide-cd", "drive": "cd", "bus": "ide.2", **_boot_index(vm, "cdrom")}),
+    ]
+
+
 def _data_disk(vm: VM, disk: Disk, place: int) -> list[tuple[str, dict[str, str]]]:
     drive = {"file": disk.path, "format": "qcow2", "if": "none", "discard": "unmap"}
     return [(f'drive "{drive_id(disk)}"', drive), *devices.data_disk(vm, drive_id(disk), place, str(disk.name))]
@@ -288,7 +310,7 @@ def _machine(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]]]:
             {
                 "type": "q35",
                 "accel": settings.accelerator,
-                "sata": "on" if devices.has_ahci(vm) else "off",
+                "sata": _on(devices.has_ahci(vm)),
                 "hpet": "off",
             },
         ),
@@ -359,8 +381,8 @@ def _nic(vm: VM, nic: Interface, number: int, settings: Settings) -> list[tuple[
                 "netdev": backend,
                 "mac": nic.mac,
                 **_place(vm, number),
-                # Without a boot ROM, no guest boots from a network.
-                "romfile": "",
+                # Without a boot ROM, a guest does not boot from a network.
+                **((number == 0 and _boot_index(vm, "network")) or {"romfile": ""}),
                 **devices.offload(vm, checksum_offload=settings.checksum_offload),
             },
         ),

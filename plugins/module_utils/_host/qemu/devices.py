@@ -48,7 +48,7 @@ def flash(vm: VM, folder: str) -> Sections:
 
 def has_ahci(vm: VM) -> bool:
     """Return whether the chipset needs its controller for SATA."""
-    return vm.disk_bus == _SATA
+    return vm.disk_bus == _SATA or vm.cdrom is not None
 
 
 def controllers(vm: VM) -> Sections:

@@ -113,6 +113,16 @@ def test_contradictory_orders_are_refused() -> None:
     assert codes(seed=[file, file]) == ["listed_twice"]
 
 
+@pytest.mark.parametrize("boot", ["", "floppy", "disk,disk", "cdrom,disk,cdrom", "disk,", "disk, cdrom"])
+def test_other_boot_orders_are_refused(boot: str) -> None:
+    assert codes(boot=boot) == ["field_not_allowed"]
+
+
+def test_a_boot_order_is_read() -> None:
+    assert machine(boot="network,cdrom,disk").boot_order == ("network", "cdrom", "disk")
+    assert machine().boot_order == ("disk",)
+
+
 def test_a_vm_and_a_revision_in_messages() -> None:
     assert str(machine()) == "VM 1001 (vm1)"
     assert revision_text(None) == "none"

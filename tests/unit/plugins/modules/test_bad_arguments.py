@@ -139,9 +139,10 @@ def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not check_mode or store.data == first, (module, args)
         if done.get("failed"):
             assert done["msg"].strip(), (module, args)
-            assert store.data == first, (module, args)
+            # Of several slices, those that are valid are stored.
+            assert store.data == first or (module == "slice" and done["slices"]), (module, args)
             refused[module] += 1
-        elif store.data != first:
+        if store.data != first:
             # If the arguments were valid, the cluster is valid and can be stored.
             with store.transaction(write=False) as changed:
                 assert breaches(changed) == [], (module, args)

@@ -85,6 +85,8 @@ VM = st.fixed_dictionaries(
         "cloud_init": st.sampled_from([{}, {"user_data": "#!/bin/sh\ntrue\n"}, {"user_data": "#cloud-config\na: 1\n"}]),
         "loopback": st.sampled_from([{"ipv4": "10.3.0.2"}, {"ipv6": "2001:db8:3::1"}]),
         "data_disks": DATA_DISKS,
+        "cdrom": FLAVORS,
+        "boot": st.sampled_from([["disk"], ["cdrom", "disk"]]),
     },
 )
 TOPOLOGY = st.one_of(

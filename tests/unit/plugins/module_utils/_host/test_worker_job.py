@@ -453,3 +453,57 @@ def test_a_vm_whose_files_cannot_be_written_fails_with_its_slice_alone(tmp_path:
     assert told["refused"][0]["failure"].startswith(f"slice 1041: {tmp_path}/vms/1042/qemu.cfg")
     assert [(each["vm_id"], each["state"]) for each in told["vms"]] == [(1001, "error"), (1042, "stopped")]
     assert applied(tmp_path) == []
+
+
+def data_order(tmp_path: Path, *, is_given_up: bool, size_bytes: int = GIB) -> tuple[SliceOrder, ...]:
+    """The work order of a stopped VM with a data disk, or without it."""
+    path = f"{tmp_path}/vms/1001/db_00000001.qcow2"
+    data = {"path": path, "name": "db", "uuid": uuid(1)}
+    first = disk(1001, state_dir=str(tmp_path), size_bytes=size_bytes)
+    disks = [first] if is_given_up else [first, {**data, "size_bytes": GIB}]
+    return orders(
+        vm(1001, 100, state_dir=str(tmp_path), disks=disks),
+        state_dir=str(tmp_path),
+        given_up=[{**data, "vm_id": 1001}] if is_given_up else [],
+    )
+
+
+def test_a_vm_whose_disk_is_in_use_is_reported_and_keeps_it(tmp_path: Path) -> None:
+    first = ready(tmp_path).tell(*STOP).tell(*START)
+    run_job(tmp_path, first, orders=data_order(tmp_path, is_given_up=False))
+    path = tmp_path / "vms/1001/db_00000001.qcow2"
+    again = started()
+    with open(path, "rb"):
+        _todo, result = run_job(tmp_path, again, orders=data_order(tmp_path, is_given_up=True))
+    assert [each.get("holds_given_up") for each in result["vms"]] == [True]
+    assert path.exists()
+    _todo, result = run_job(tmp_path, started(), orders=data_order(tmp_path, is_given_up=True))
+    assert ["holds_given_up" in each for each in result["vms"]] == [False]
+    assert not path.exists()
+
+
+def started() -> FakeRunner:
+    """The host with the VM running, which was started with its data disk."""
+    runner = looked_at("Id=cloudrepo-1000@1001.service\nActiveState=active\nMainPID=4821\n")
+    runner.tell("ovs-vsctl", MORE).tell("ip", "-batch", "-")
+    return runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--bundle", MORE)
+
+
+@pytest.mark.parametrize("error", [None, "No space left on device"])
+def test_the_disk_of_a_running_vm_is_enlarged_by_its_qemu(tmp_path: Path, error: str | None) -> None:
+    first = ready(tmp_path).tell(*STOP).tell(*START)
+    run_job(tmp_path, first, orders=data_order(tmp_path, is_given_up=False))
+    larger = data_order(tmp_path, is_given_up=False, size_bytes=2 * GIB)
+    made = job(tmp_path, started(), orders=larger)
+    monitor = FakeMonitor().tell("block_resize", error=error)
+    made = replace(made, tools=replace(made.tools, monitor=monitor))
+    with open(tmp_path / "vms/1001/vm1_img.qcow2", "rb"):
+        if error is None:
+            _todo, result = made.steps.run()
+            assert [each["state"] for each in result["vms"]] == ["running"]
+        else:
+            with pytest.raises(SlicesError, match="QEMU refused block_resize: No space left on device") as caught:
+                made.steps.run()
+            assert [each["state"] for each in caught.value.fields["vms"]] == ["error"]
+    told = [(command, arguments) for _path, command, arguments in monitor.commands]
+    assert told == [("block_resize", {"device": "disk", "size": 2 * GIB})]

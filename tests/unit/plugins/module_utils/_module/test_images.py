@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import iso9660
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import images
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
@@ -41,6 +42,12 @@ def codes(*wants: dict[str, Any]) -> list[str]:
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_image_of_a_cd_is_told(tmp_path: Path) -> None:
+    (tmp_path / "cd").write_bytes(iso9660.image("cidata", {"meta-data": b"{}"}))
+    (told,) = inspect(want(tmp_path / "cd"))
+    assert told["content"] == "cd"
 
 
 @pytest.mark.parametrize("size", [64 * 512 + 512, MIB, MIB + 512])

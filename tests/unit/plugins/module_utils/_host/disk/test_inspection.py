@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import conversion, formats
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import conversion, formats, iso9660
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.inspection import Inspection, check, inspect
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
@@ -103,7 +103,6 @@ def test_a_disk_without_size_is_empty(tmp_path):
         (b"", "image x is empty; {rule}; fetch it again"),
         (b"<html>", "image x is of no known format; {rule}"),
         (bytes(MIB), "image x is of no known format; {rule}"),
-        (bytes(32769) + b"CD001", "image x is the image of a CD without a boot sector; {rule}"),
     ],
 )
 def test_files_other_than_disks_are_refused(tmp_path, content, why):
@@ -111,6 +110,27 @@ def test_files_other_than_disks_are_refused(tmp_path, content, why):
 
     assert messages(tmp_path / "image") == [
         why.format(rule="a base image must be qcow2, or raw with a boot sector or a file system")
+    ]
+
+
+CD = iso9660.image("cidata", {"meta-data": b"{}"})
+
+
+@pytest.mark.parametrize(
+    ("image", "content"),
+    [(CD, "cd"), (CD[:510] + b"\x55\xaa" + CD[512:], "disk and cd"), (bytes(510) + b"\x55\xaa", None)],
+)
+def test_the_image_of_a_cd_is_known_by_its_content(tmp_path, image, content):
+    path = tmp_path / "image"
+    path.write_bytes(image)
+    found = inspect(str(path), FakeRunner(), object="image x", source="x")
+    assert (found.image, found.content) == (Image("raw", len(image)), content)
+
+
+def test_the_image_of_a_cd_that_is_cut_short_is_refused(tmp_path):
+    (tmp_path / "image").write_bytes(CD[:-2048])
+    assert messages(tmp_path / "image") == [
+        f"image x has {len(CD) - 2048} bytes, its content needs {len(CD)}; fetch it again"
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import iso9660
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import read_image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import qmp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import (
@@ -41,6 +42,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
 from ..fakes import ACCOUNTS, STATE_DIR, disk, nic, orders, settings, uuid, vm
 
 SETTINGS = settings()
+
+SECTION = r"\[(.*)\]\n((?:  .*\n)*)"
 
 GOLDEN = """\
 [name]
@@ -262,13 +265,62 @@ def test_a_vm_without_data_disks_is_as_it_was_before_there_were_any():
     assert "data_disks" not in as_started(one(100), SETTINGS)
 
 
+CD = f"{STATE_DIR}/images/cd.img"
+
+
+def test_a_cd_is_in_a_drive_on_sata_and_not_booted_from():
+    config = render(one(100, cdrom=CD), SETTINGS)["qemu.cfg"]
+    drive = f'  file = "{CD}"\n  format = "raw"\n  if = "none"\n  media = "cdrom"\n  readonly = "on"\n'
+    assert f'[drive "cd"]\n{drive}' in config
+    assert '[device "cd0"]\n  driver = "ide-cd"\n  drive = "cd"\n  bus = "ide.2"\n\n' in config
+    assert 'sata = "on"' in config
+    assert 'drive = "cd"' not in render(one(100), SETTINGS)["qemu.cfg"]
+
+
+@pytest.mark.parametrize(
+    ("boot", "disk0", "cd0", "nic"),
+    [
+        ("disk", "0", None, None),
+        ("cdrom,disk", "1", "0", None),
+        ("network,cdrom", None, "1", "0"),
+        ("disk,network,cdrom", "0", "2", "1"),
+    ],
+)
+def test_devices_are_booted_from_in_order(boot, disk0, cd0, nic):
+    config = render(one(100, 101, cdrom=CD, boot=boot), SETTINGS)["qemu.cfg"]
+    sections = {head: dict(re.findall(r'  (\S+) = "(.*)"', text)) for head, text in re.findall(SECTION, config)}
+    names = {'device "disk0"': disk0, 'device "cd0"': cd0, 'device "nic-eth0"': nic, 'device "nic-eth1"': None}
+    assert {name: sections[name].get("bootindex") for name in names} == names
+    assert ("romfile" in sections['device "nic-eth0"']) is (nic is None), "a guest boots from a network with a boot ROM"
+    assert sections['device "nic-eth1"']["romfile"] == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "reasons"),
+    [
+        ({"cdrom": CD, "boot": "cdrom,disk"}, ()),
+        ({"cdrom": f"{CD}2", "boot": "cdrom"}, (f"cdrom {CD} → {CD}2", "boot cdrom,disk → cdrom")),
+        ({}, ("cdrom removed", "boot removed")),
+    ],
+)
+def test_another_cd_and_another_boot_order_need_a_restart(changes, reasons):
+    before = as_started(one(100, cdrom=CD, boot="cdrom,disk"), SETTINGS)
+    assert restart_reasons(before, as_started(one(100, **changes), SETTINGS)) == reasons
+
+
+def test_a_vm_that_boots_from_its_disk_is_as_it_was_before_there_were_drives():
+    assert {"cdrom", "boot"}.isdisjoint(as_started(one(100), SETTINGS))
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[tuple[VM, str]]:
     """A VM with the maximum number of NICs in a real QEMU, and its monitor. It has no taps."""
     qemu = shutil.which("qemu-system-x86_64")
     if qemu is None:
         pytest.skip("QEMU is not installed")
-    read = one(*range(1, MOST_INTERFACES + 1), disks=[disk(), *(data_disk(n) for n in range(MOST_DATA_DISKS))])
+    disks = [disk(), *(data_disk(n) for n in range(MOST_DATA_DISKS))]
+    read = one(*range(1, MOST_INTERFACES + 1), disks=disks, cdrom=CD, boot="cdrom,disk,network")
+    (tmp_path / "cd.iso").write_bytes(iso9660.image("install", {"a": b"b"}))
     for each in read.disks:
         path = tmp_path / Path(each.path).name
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "1M"], check=True)
@@ -277,7 +329,7 @@ def running(tmp_path: Path) -> Iterator[tuple[VM, str]]:
         r'type = "tap"\n  ifname = .*\n  script = .*\n  downscript = .*\n', 'type = "hubport"\n  hubid = "0"\n', text
     )
     text = text.replace("/run/cloudrepo/1001", str(tmp_path)).replace(f"{STATE_DIR}/vms/1001", str(tmp_path))
-    (tmp_path / "qemu.cfg").write_text(text)
+    (tmp_path / "qemu.cfg").write_text(text.replace(CD, str(tmp_path / "cd.iso")))
     argv = [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-S", "-readconfig", tmp_path / "qemu.cfg"]
     with subprocess.Popen(argv) as process:
         try:
@@ -298,8 +350,10 @@ def test_real_qemu_has_all_data_disks_and_enlarges_them(running):
     with SocketMonitor().connect(path) as session:
         for name, size in sizes.items():
             session.execute("block_resize", {"device": name, "size": size})
-        found = {each["device"]: each["inserted"]["image"]["virtual-size"] for each in session.execute("query-block")}
-    assert found == sizes
+        blocks = {each["device"]: each["inserted"] for each in session.execute("query-block") if "inserted" in each}
+    cd = blocks.pop("cd")
+    assert (cd["ro"], cd["drv"]) == (True, "raw")
+    assert {name: each["image"]["virtual-size"] for name, each in blocks.items()} == sizes
     assert [read_image(f"{Path(path).parent}/{Path(each.path).name}").virtual_bytes for each in read.disks] == [
         *sizes.values()
     ], "the next run reads the new sizes from the files"

@@ -11,7 +11,6 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -44,18 +43,9 @@ def one(nics: int = 2, **fields: Any) -> VM:
 def disks_of(count: int) -> list[dict[str, Any]]:
     """The first disk and data disks."""
     folder = f"{STATE_DIR}/vms/1001"
-    return [
-        disk(),
-        *(
-            {
-                "path": f"{folder}/disk{n}_{n:08}.qcow2",
-                "uuid": str(UUID(int=n)),
-                "name": f"disk{n}",
-                "size_bytes": 1 << 30,
-            }
-            for n in range(count)
-        ),
-    ]
+    names = [f"disk{number}" for number in range(count)]
+    paths = [f"{folder}/{name}_11111111.qcow2" for name in names]
+    return [disk(), *({"path": path, "name": name, "size_bytes": 1 << 30} for path, name in zip(paths, names))]
 
 
 def sections(read: VM) -> dict[str, dict[str, str]]:
