@@ -16,7 +16,18 @@ from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
 from ..models import VM, Slice, User
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
-from . import access, address_rules, addressing, cloud_init, host_requirements, networks, titles, user_data, validate
+from . import (
+    access,
+    address_rules,
+    addressing,
+    cloud_init,
+    expiry,
+    host_requirements,
+    networks,
+    titles,
+    user_data,
+    validate,
+)
 from .address_plan import AddressPlan
 from .addressing import Addresses, Addressing
 from .allocation import Allocator, ManagementNetwork
@@ -217,5 +228,7 @@ def _describe(slice_: Slice, want: WantedSlice) -> None:
         set_extra(slice_.extra, "max_vlan_pools", want.vlan_pools if want.vlan_pools > 1 else None)
     if want.peers is not None:
         set_extra(slice_.extra, "peers", want.peers or None)
+    if want.expires is not None:
+        set_extra(slice_.extra, expiry.FIELD, expiry.moment(want.expires))
     if want.addressing is not None:
         set_extra(slice_.extra, addressing.FIELD, want.addressing.to_dict())
