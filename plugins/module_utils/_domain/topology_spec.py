@@ -164,7 +164,7 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
 
     Args:
         data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id, …}], links: [{endpoints,
-            name, link_id}], networks: [{name, members, cidr, …}], topology_type, …, slice_id}); only a name is required.
+            name, link_id}], networks: [{name, members, cidr, …}], topology_type, …, slice_id}); only a name is needed.
         default_owner: the owner of the slice if C(owner) is null.
 
     Raises:

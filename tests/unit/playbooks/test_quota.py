@@ -26,7 +26,7 @@ def database(quota: int) -> dict[str, Any]:
 
 
 WEB, SHOP = (builders.topology(name, owner="alice") for name in ("web", "shop"))
-WRONG = {**SHOP, "vms": [builders.vm("vm1", flavor="cirrus")], "links": []}
+WRONG = {**SHOP, "name": "wrong", "vms": [builders.vm("vm1", flavor="cirrus")], "links": []}
 QUOTA = "user alice: {quota} VMs allowed, {used} owned, {more} more requested"
 
 
