@@ -32,6 +32,8 @@ INVENTORIES = "cloudrepo inventories"
 DATABASE, KEYS, ADMIN = "cloudrepo database", "cloudrepo ssh key", "cloudrepo administrator"
 ADMINS = "cloudrepo admins"
 TENANT = "{{ portal_tenant }}"
+NOTIFICATIONS = "{{ portal_notifications | map('combine', {'organization': portal_organization}) | list }}"
+NOTIFIED = "{{ portal_notifications | map(attribute='name') | list }}"
 # AWX shows the jobs of a template, with their variables and output, to everybody who may run it. So each tenant has
 # templates of their own.
 OF_ADMINS, OF_TENANT = "cloudrepo", f"cloudrepo {TENANT}"
@@ -124,7 +126,7 @@ def tenant_templates() -> Iterator[Template]:
             continue
         rest = tuple(name for name in said["variables"] if name not in (*SELECTING, "slice_owner"))
         for selecting, what in SELECTING.items():
-            if selecting in said["variables"] and (playbook, selecting) not in NOT_FROM_A_FORM:
+            if selecting in said.get("variables", ()) and (playbook, selecting) not in NOT_FROM_A_FORM:
                 fixed = {"slice_all": True} if selecting == "slice_all" else {}
                 yield Template(
                     name=f"{playbook.replace('_', ' ')}, {what}",
@@ -147,6 +149,7 @@ def admin_templates() -> Iterator[Template]:
     playbooks = CALLERS["playbooks"]
     yield Template("site", "site", _summary("site"), tuple(playbooks["site"]["admin_variables"]))
     yield Template("orphans", "orphans", _summary("orphans"), credentials=(ADMIN,))
+    yield Template("expiry", "expire", _summary("expire"), credentials=(ADMIN,))
     yield Template("remove an orphan", "orphans", _summary("orphans"), ("orphans_remove",))
     yield Template(
         name="audit",
@@ -268,30 +271,46 @@ def _source(name: str, inventory: str, path: str, **settings: Any) -> dict[str, 
     }
 
 
+STEPS = {
+    # A host that differs fails the check as well, and then the request.
+    "check": ("check topologies", {"success": "deploy", "failure": "quota"}),
+    "quota": ("quota, topologies", {"success": "approval"}),
+    "approval": ("approve topologies", {"success": "deploy"}),
+    "deploy": ("deploy, topologies", {"success": "wait"}),
+    # Both select the slices that were deployed.
+    "wait": ("wait, a slice", {"success": "report"}),
+    "report": ("status, a slice", {}),
+}
+"""The steps of a request: the name of a template, and the next step."""
+
+
+def _node(identifier: str, name: str, after: Mapping[str, str]) -> dict[str, Any]:
+    template: dict[str, Any] = {"name": f"{OF_TENANT}: {name}", "type": "job_template"}
+    if identifier == "approval":
+        template["type"] = "workflow_approval"
+        template["description"] = "The quota is exceeded. Raise it before the approval; a rejection ends the request."
+    else:
+        template["organization"] = {"name": ORGANIZATION}
+    following = {f"{how}_nodes": [{"identifier": step}] for how, step in after.items()}
+    return {"identifier": identifier, "unified_job_template": template, "related": {"success_nodes": [], **following}}
+
+
 def workflow() -> dict[str, Any]:
-    """Return the workflow of a request: a check, an approval, the deployment and a report, as the user who asks."""
-    steps = [
-        ("check", f"{OF_TENANT}: check topologies", "job_template"),
-        ("approval", f"{OF_TENANT}: approve topologies", "workflow_approval"),
-        ("deploy", f"{OF_TENANT}: deploy, topologies", "job_template"),
-        # Selects the slices that the job before it has deployed.
-        ("report", f"{OF_TENANT}: status, a slice", "job_template"),
-    ]
-    nodes = []
-    for (identifier, name, kind), following in zip(steps, [*steps[1:], None]):
-        organization = {} if kind == "workflow_approval" else {"organization": {"name": ORGANIZATION}}
-        after = [{"identifier": following[0]}] if following else []
-        template = {"name": name, "type": kind, **organization}
-        nodes.append({"identifier": identifier, "unified_job_template": template, "related": {"success_nodes": after}})
+    """Return the workflow of a request, all jobs of which act for the user who asks.
+
+    A request within the quota is deployed. Above it, an admin is asked.
+    """
+    told = ("approvals", "error", "success")
     return {
         "name": f"{OF_TENANT}: request topologies",
-        "description": "Shows what would change, waits for the approval of an admin, deploys, and shows the slices.",
+        "description": "Deploys topologies, waits for their VMs, and shows them. Above the quota, an admin is asked.",
         "organization": ORGANIZATION,
         "allow_simultaneous": True,
         **{f"ask_{what}_on_launch": False for what in ASKED_BY_WORKFLOWS},
+        **{f"notification_templates_{when}": NOTIFIED for when in told},
         "survey_enabled": True,
         "survey_spec": {"name": "", "description": "", "spec": [_question("slices")]},
-        "workflow_nodes": nodes,
+        "workflow_nodes": [_node(identifier, *step) for identifier, step in STEPS.items()],
     }
 
 
@@ -316,6 +335,8 @@ def _one_tenant() -> dict[str, Any]:
     request = workflow()
     on_request = {"workflows": [request["name"]], "lookup_organization": ORGANIZATION}
     return {
+        # A list of the options of the module notification_template, which differ from one kind to another.
+        "controller_notifications": NOTIFICATIONS,
         "controller_credentials": [_credential(name, "cloudrepo VMs", user=TENANT, database="{{ portal_database }}")],
         "controller_inventories": [inventory],
         "controller_inventory_sources": [
@@ -352,6 +373,7 @@ def objects() -> dict[str, dict[str, Any]]:
         "controller_schedules": [
             _schedule("cloudrepo: audit nightly", AUDIT, 2),
             _schedule("cloudrepo: orphans nightly", f"{OF_ADMINS}: orphans", 3),
+            _schedule("cloudrepo: expiry nightly", f"{OF_ADMINS}: expiry", 4),
         ],
         "controller_teams": [{"name": ADMINS, "organization": ORGANIZATION}],
         "controller_roles": [_may_run(templates, team=ADMINS)],

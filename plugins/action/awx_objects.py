@@ -19,6 +19,7 @@ HOSTS = ("CONTROLLER_HOST", "TOWER_HOST")
 """The environment variables with the URL of AWX. The modules read them, and those for the login, themselves."""
 MODULES = {
     "controller_execution_environments": "execution_environment",
+    "controller_notifications": "notification_template",
     "controller_credential_types": "credential_type",
     "controller_credentials": "credential",
     "controller_projects": "project",

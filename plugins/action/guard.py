@@ -49,7 +49,7 @@ LOCAL = ("local", "ansible.builtin.local")
 OLDEST_CORE = (2, 19)
 """C(requires_ansible) of meta/runtime.yml, which Ansible itself only warns about."""
 NEED_WORKERS = (
-    *("capture", "delete", "deploy", "displays", "molecule_create", "molecule_destroy", "molecule_prepare"),
+    *("capture", "delete", "deploy", "displays", "expire", "molecule_create", "molecule_destroy", "molecule_prepare"),
     *("orphans", "rebuild", "site", "smoke_test", "undelete", "wait"),
 )
 """The playbooks that read the group C(workers)."""

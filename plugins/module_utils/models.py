@@ -491,6 +491,7 @@ class Slice(Identified):
     C(name); C(max_vlan_pools), if it may have more than one pool, and C(further_pools), their numbers;
     C(addressing), the pools of its addresses by kind, each C({ipv4, prefix, ipv6, prefix6});
     C(reserved_vlans), a list of C({vlan_id, name}) without a link; C(peers), if its VMs may communicate on VLAN 400;
+    C(expires), the time in UTC at which it expires, if it does;
     C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})), and C(giving_up), a UUID for
     these and for VMs that are being deleted.
     """
@@ -573,6 +574,7 @@ class Slice(Identified):
             (FURTHER_POOLS, list_of(integer)),
             ("reserved_vlans", _RESERVED),
             ("peers", boolean),
+            ("expires", text),
             ("addressing", _ADDRESSING),
             ("releasing", _RELEASING),
             ("giving_up", text),

@@ -30,6 +30,7 @@ _ANY = {
     "out_of_range": Rule("{option} must be {least}-{most}"),
     "invalid_name": Rule("a {kind} name must be {form}", "{rule}, got {got!r}"),
     "invalid_title": Rule("a {kind} title must be {form}", "{rule}, got {got!r}"),
+    "invalid_time": Rule("{option} must be a date or time such as 2026-12-31T18:00:00Z", "{rule}, got {got!r}"),
     "too_small": Rule("{option} must be at least {least}"),
     "option_missing": Rule("a {kind} needs {option}", "{rule}"),
     "option_needs_option": Rule("{option} needs {needs}", "{rule}, which is false"),

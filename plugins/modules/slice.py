@@ -110,6 +110,14 @@ options:
       - Whether the slice's own VMs may communicate on VLAN 400. VMs of different slices never can. The default is
         V(false), or with O(append) the previous value.
     type: bool
+  expires:
+    &expires
+    description:
+      - The time at which the slice expires, such as V(2026-12-31T18:00:00Z), or a date, which is its first moment in
+        UTC. The playbook C(cloudrepo.slices.expire) then deletes the slice, and its disks stay in the trash like those
+        of any deleted slice. An empty text is the default, a slice that does not expire, or with O(append) the previous
+        value.
+    type: str
   addressing:
     &addressing
     description:
@@ -596,6 +604,7 @@ options:
       based_on: *based_on
       vlan_pools: *vlan_pools
       peers: *peers
+      expires: *expires
       addressing: *addressing
       topology_type: *topology_type
       size: *size
@@ -745,6 +754,13 @@ refused:
       type: str
       sample: >-
         slice web (1000) was left unchanged: slice web: flavor cirrus (VMs vm1) does not exist; existing: cirros
+    codes:
+      description:
+        - The kinds of reasons, each once, such as C(quota_exceeded). It is C(malformed) for an unsupported option or a
+          value of the wrong type.
+      type: list
+      elements: str
+      sample: [unknown_flavor]
 work_orders:
   description: The work orders of the slices, as returned by M(cloudrepo.slices.slice_plan).
   returned: when O(work_orders=true)
@@ -1065,6 +1081,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "based_on": {"type": "int"},
     "vlan_pools": {"type": "int"},
     "peers": {"type": "bool"},
+    "expires": {"type": "str"},
     "addressing": topology.ADDRESSING_ARGUMENT,
     "topology_type": {"type": "str", "choices": list(topologies.TYPES), "default": topologies.CUSTOM},
     "size": {"type": "int"},

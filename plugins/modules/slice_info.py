@@ -79,6 +79,11 @@ refused:
       description: Why it was refused.
       type: str
       sample: "slice wbe does not exist; existing: web (1000)"
+    codes:
+      description: The kinds of reasons, each once.
+      type: list
+      elements: str
+      sample: [not_found]
 mermaid:
   description: Each slice as a Mermaid flowchart.
   returned: success

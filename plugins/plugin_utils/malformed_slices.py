@@ -16,6 +16,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from ansible_collections.cloudrepo.slices.plugins.module_utils.nulls import nulls
 
 OPTION = "slices"
+MALFORMED = "malformed"
+"""The code of a slice that Ansible itself would refuse."""
 
 
 def set_aside(
@@ -36,7 +38,7 @@ def set_aside(
     failures = [_failure(each, option) for each in slices]
     left = [each for each, failure in zip(slices, failures) if failure is None]
     refused = [
-        {"slice_id": None, "slice": _name(each, number, acting_user), "failure": failure}
+        {"slice_id": None, "slice": _name(each, number, acting_user), "failure": failure, "codes": [MALFORMED]}
         for number, (each, failure) in enumerate(zip(slices, failures))
         if failure is not None
     ]

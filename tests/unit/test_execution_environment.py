@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from .scripts import ROOT
@@ -53,3 +55,50 @@ def test_the_execution_environment_has_a_supported_ansible() -> None:
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["requires_ansible"]
     given = yaml.safe_load((ROOT / "execution-environment.yml").read_text(encoding="utf-8"))["dependencies"]
     assert given["ansible_core"]["package_pip"].startswith(f"ansible-core{runtime.removesuffix('.0')}")
+
+
+def container_tool() -> str | None:
+    """A container tool that answers: its daemon may not run."""
+    for name in ("podman", "docker"):
+        with contextlib.suppress(OSError):
+            if subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0:
+                return name
+    return None
+
+
+TOOL = container_tool()
+
+
+def with_this_checkout(folder: Path) -> Path:
+    """The definition of the image, with the collection of this checkout instead of that in the repository."""
+    build = ["ansible-galaxy", "collection", "build", "--output-path", str(folder)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
+    [tarball] = folder.glob("*.tar.gz")
+    given: dict[str, Any] = yaml.safe_load((ROOT / "execution-environment.yml").read_text(encoding="utf-8"))
+    given["dependencies"]["galaxy"] = {"collections": [{"name": f"configs/{tarball.name}", "type": "file"}]}
+    given["additional_build_files"] = [{"src": str(tarball), "dest": "configs"}]
+    path = folder / "execution-environment.yml"
+    path.write_text(yaml.safe_dump(given), encoding="utf-8")
+    return path
+
+
+def test_an_image_can_have_the_collection_of_this_checkout(tmp_path: Path) -> None:
+    definition, context = with_this_checkout(tmp_path), tmp_path / "context"
+    builder("create", "--file", str(definition), "--context", str(context))
+    [tarball] = tmp_path.glob("*.tar.gz")
+    assert (context / "_build/configs" / tarball.name).read_bytes() == tarball.read_bytes()
+
+
+@pytest.mark.skipif(TOOL is None, reason="no container tool answers")
+def test_the_image_runs_playbooks_of_the_collection(tmp_path: Path) -> None:
+    assert TOOL is not None
+    context, tag = str(tmp_path / "context"), f"cloudrepo-test:{os.getpid()}"
+    definition = str(with_this_checkout(tmp_path))
+    builder("build", "--file", definition, "--context", context, "--tag", tag, "--container-runtime", TOOL)
+    command = [TOOL, "run", "--rm", tag, "ansible-playbook", "cloudrepo.slices.status", "-e", "slice_all=true"]
+    try:
+        done = subprocess.run([*command, "-i", "orchestrator,"], capture_output=True, text=True, check=False)
+    finally:
+        subprocess.run([TOOL, "image", "rm", "--force", tag], capture_output=True, check=False)
+    # The guard runs, for which a host of this name is no group.
+    assert "the group orchestrator must have a host" in done.stdout, done.stdout + done.stderr

@@ -21,6 +21,7 @@ from . import (
     address_rules,
     addressing,
     cloud_init,
+    expiry,
     host_requirements,
     kinds,
     networks,
@@ -240,5 +241,7 @@ def _describe(slice_: Slice, want: WantedSlice) -> None:
         set_extra(slice_.extra, "max_vlan_pools", want.vlan_pools if want.vlan_pools > 1 else None)
     if want.peers is not None:
         set_extra(slice_.extra, "peers", want.peers or None)
+    if want.expires is not None:
+        set_extra(slice_.extra, expiry.FIELD, expiry.moment(want.expires))
     if want.addressing is not None:
         set_extra(slice_.extra, addressing.FIELD, want.addressing.to_dict())

@@ -14,6 +14,7 @@ from ..models import VM, Link, Network, Slice
 from . import data_disks
 from .addressing import ADDRESSES, LOOPBACK
 from .allocation import pool_text
+from .expiry import FIELD as EXPIRES
 from .kinds import names_shown, shown
 from .slice_changes import attributes
 
@@ -40,7 +41,8 @@ def slice_table(slice_: Slice) -> str:
     pool = ", ".join(pool_text(number) for number in slice_.pools)
     label = f"{_label(slice_label(slice_), slice_)} ({slice_.slice_id})"
     revision = f", revision {slice_.extra[REVISION]}" if REVISION in slice_.extra else ""
-    heading = f"slice {label} of {slice_.owner}: {slice_.status}, VLAN pool {pool}{revision}"
+    expires = f", expires {slice_.extra[EXPIRES]}" if EXPIRES in slice_.extra else ""
+    heading = f"slice {label} of {slice_.owner}: {slice_.status}, VLAN pool {pool}{revision}{expires}"
     names = {vm.vm_id: vm.name for vm in slice_.vms}
     return "\n".join(
         [

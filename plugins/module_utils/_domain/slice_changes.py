@@ -13,7 +13,7 @@ from ..changes import DELETE, UPDATE, Change, SliceRef, between
 from ..cluster import REVISION, Cluster, slice_label, slice_ref
 from ..lifecycle import DELETING, RUNNING
 from ..models import VM, Interface, Link, Network, Slice
-from . import addressing, cd, data_disks, displays, identities, kinds
+from . import addressing, cd, data_disks, displays, expiry, identities, kinds
 from .allocation import pool_text
 from .host_requirements import stored
 
@@ -123,6 +123,7 @@ def attributes(thing: Thing, names: Mapping[int, str], shown: Shown = _AS_STORED
             "vlan_pool": ", ".join(pool_text(number) for number in thing.pools),
             "vlan_pools": thing.extra.get("max_vlan_pools", 1),
             "peers": bool(thing.extra.get("peers")),
+            **({expiry.FIELD: thing.extra[expiry.FIELD]} if expiry.FIELD in thing.extra else {}),
             **({addressing.FIELD: _pools(thing)} if addressing.FIELD in thing.extra else {}),
         }
     return {"name": thing.get("name"), "vlan_id": thing["vlan_id"]}

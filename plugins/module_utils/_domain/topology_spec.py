@@ -151,6 +151,7 @@ class WantedSlice:
         vlan_pools: maximum number of VLAN pools, C(None) leaves it unchanged.
         reserved: reserved VLANs, C(None) leaves them unchanged.
         peers: whether its VMs reach each other on VLAN 400, C(None) leaves it unchanged.
+        expires: when it expires, empty if it does not, C(None) leaves it unchanged.
         addressing: the pools of addresses, C(None) leaves them unchanged.
     """
 
@@ -164,6 +165,7 @@ class WantedSlice:
     reserved: tuple[Reservation, ...] | None = None
     slice_id: int | None = None
     peers: bool | None = False
+    expires: str | None = ""
     title: str | None = None
     addressing: Addressing | None = field(default_factory=Addressing)
 
@@ -173,8 +175,7 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
 
     Args:
         data: C({name, owner, vms: [{name, flavor, internet, data_interfaces, worker, vm_id, …}], links: [{endpoints,
-            name, link_id}], networks: [{name, members, cidr, …}], topology_type, size, …, vlan_pools, peers,
-            slice_id}); only the name is required.
+            name, link_id}], networks: [{name, members, cidr, …}], topology_type, …, slice_id}); only a name is needed.
         default_owner: the owner of the slice if C(owner) is null.
 
     Raises:
@@ -205,6 +206,7 @@ def read_slice(data: Mapping[str, Any], *, default_owner: str) -> WantedSlice:
         vlan_pools=pools,
         slice_id=data.get("slice_id"),
         peers=_unless_appended(data, "peers", bool),
+        expires=_unless_appended(data, "expires", lambda text: text or ""),
         title=data.get("title"),
         addressing=_unless_appended(data, "addressing", Addressing.read),
     )
@@ -336,6 +338,7 @@ def wanted_from(slice_: Slice) -> WantedSlice:
         ),
         slice_id=slice_.slice_id,
         peers=None,
+        expires=None,
         addressing=None,
     )
 

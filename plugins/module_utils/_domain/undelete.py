@@ -18,7 +18,7 @@ from ..cluster import DELETED_SLICES, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import VM, Slice
 from ..vlans import MANAGEMENT_VLAN
-from . import access, data_disks
+from . import access, data_disks, expiry
 from .allocation import Allocator, ManagementNetwork
 from .placement import Placement
 from .reconcile import quota_problems
@@ -53,14 +53,16 @@ def restore(
 ) -> Slice:
     """Store a deleted slice again, and return it.
 
-    It keeps its ids, UUIDs, VLANs and MACs. VNC ports and addresses on VLAN 400 are replaced by free ones if they have
-    been allocated to other slices in the meantime.
+    It keeps its ids, UUIDs, VLANs and MACs, but not a time at which it has expired. VNC ports and addresses on VLAN 400
+    are replaced by free ones if they have been allocated to other slices in the meantime.
 
     Raises:
         Refused: there is no such slice, or the cluster no longer has room for it. The cluster is then unchanged.
     """
     entry = _find(cluster, name, owner, acting_user, now)
     slice_ = _as_before(entry)
+    if expiry.has_expired(slice_, now):
+        del slice_.extra[expiry.FIELD]  # else it would be deleted again
     refusals = [*_conflicts(cluster, slice_), *_shortages(cluster, slice_)]
     refusals = refusals or list(network.problems()) or list(_renew(cluster, slice_, network))
     if refusals:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from .. import bounds
 from ..errors import Refusal
-from . import cd, cloud_init, data_disks, host_requirements, kinds, networks, readiness
+from . import cd, cloud_init, data_disks, expiry, host_requirements, kinds, networks, readiness
 from .topology_spec import Endpoint, WantedLink, WantedSlice, WantedVM, interface_number
 
 
@@ -18,6 +18,7 @@ def problems(want: WantedSlice) -> list[Refusal]:
     return [
         *_name_problems(want),
         *_title_problems(want),
+        *expiry.problems(f"slice {want.name}", want.expires),
         *_count_problems(want),
         *_repeated_ids(want),
         *_limit_problems(want),

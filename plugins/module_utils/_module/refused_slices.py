@@ -28,13 +28,15 @@ class RefusedSlice:
     stored: Slice | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return C({slice_id, slice, failure}) for a result."""
+        """Return C({slice_id, slice, failure, codes}) for a result."""
         slice_, told = self.stored, Refused(self.refusals).message
+        codes = list(dict.fromkeys(each.code for each in self.refusals))
         if slice_ is None:
-            return {"slice_id": None, "slice": self.name, "failure": told}
+            return {"slice_id": None, "slice": self.name, "failure": told, "codes": codes}
         where = f"slice {slice_label(slice_)} ({slice_.slice_id})"
         name = f"{slice_.owner}/{slice_label(slice_)}"
-        return {"slice_id": slice_.slice_id, "slice": name, "failure": f"{where} was left unchanged: {told}"}
+        failure = f"{where} was left unchanged: {told}"
+        return {"slice_id": slice_.slice_id, "slice": name, "failure": failure, "codes": codes}
 
 
 def told(refused: Iterable[RefusedSlice]) -> list[dict[str, Any]]:

@@ -377,6 +377,30 @@ def test_two_jobs_at_once_show_users_their_own_slices(start: Start) -> None:
 GREEN = [topology("green", owner="alice", vms=[vm("greenvm1", internet=True)], links=[])]
 
 
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize(("count", "status"), [(4, "failed"), (5, "successful")])
+def test_a_request_waits_for_an_approval_only_above_the_quota(count: int, status: str, start: Start) -> None:
+    """The job between the check and the approval. alice may have four more VMs."""
+    vms = [vm(f"greenvm{number}") for number in range(count)]
+    wanted = topology("green", owner="alice", vms=vms, links=[])
+    template = locked("quota, topologies")
+    given = of_node(template, {}, {"slices_result": {}}, {"slices": yaml.safe_dump([wanted])})
+    workflow = Workflow(41, "request", "manual")
+    jobs = {
+        user: Job(template, "workflow", merged(template, given), user=user, workflow=workflow, id=id)
+        for user, id in (("alice", 51), ("bob", 52))
+    }
+    done = start(jobs["alice"])
+    assert done.status == status, done.text
+    told = "user alice: 6 VMs allowed, 2 owned, 5 more requested" if count == 5 else "The quota is sufficient."
+    assert told in done.text
+    # The quota of another user is not told.
+    refused = start(jobs["bob"])
+    assert refused.status == "failed"
+    assert "bob is not an admin; only admins may act for other users" in refused.text
+    assert "6 VMs allowed" not in refused.text
+
+
 def test_jobs_leave_what_the_next_job_of_their_workflow_needs(start: Start, cloud: Cloud) -> None:
     """The nodes of the portal's workflow, and one that writes the displays. No host is reached."""
     workflow, variables = Workflow(41, "request", "manual"), {"slices": yaml.safe_dump(GREEN)}
@@ -398,6 +422,7 @@ def test_jobs_leave_what_the_next_job_of_their_workflow_needs(start: Start, clou
     [result] = deployed.artifacts["slices_result"]["slices"]
     assert result == {"id": number, "name": "alice/green", "result": "failed", "revision": stored["revision"]}
     assert deployed.artifacts["slices_result"]["changes"] > 0
+    assert node("wait, a slice", 49).result("Find the slices")["slices"][0]["slice_id"] == number
     assert node("status, a slice", 47).status == "successful"
     shown = node("displays, a slice", 48)
     assert shown.status == "successful"

@@ -389,7 +389,11 @@ LEFT = {"slices_result": {"slices": [], "changes": 0}, "job_files": ["/srv/x"], 
 @pytest.mark.parametrize("playbook", OF_TENANTS)
 def test_what_our_jobs_leave_is_accepted_by_the_next_job(playbook: str, guarded: Guarded) -> None:
     locked = template(playbook, prompts=False)
-    done = guarded(Job(locked, "workflow", of_node(locked, {}, LEFT, {}), user="bob", workflow=BY_BOB))
+    topologies = {} if "slice_name" in PLAYBOOKS[playbook].accepted else {"slices": "[{name: web}]"}
+    done = guarded(Job(locked, "workflow", of_node(locked, {}, LEFT, topologies), user="bob", workflow=BY_BOB))
+    if topologies:
+        assert (done["acting_user"], done["slices"], done["names"]) == ("bob", [{"name": "web"}], ())
+        return
     assert (done["acting_user"], list(done["names"])) == ("bob", [str(ID)])
 
 
@@ -398,8 +402,10 @@ def test_topologies_of_a_workflow_are_ignored_by_its_jobs_that_only_read(playboo
     locked = template(playbook, prompts=False)
     variables = of_node(locked, {}, LEFT, {"slices": "[{name: web}]"})
     done = guarded(Job(locked, "workflow", variables, user="bob", workflow=BY_BOB))
-    if playbook in ("displays", "history", "smoke_test", "status"):
+    if playbook in ("displays", "history", "smoke_test", "status", "wait"):
         assert (done["slices"], list(done["names"])) == (None, [str(ID)])
+    elif playbook == "quota":
+        assert (done["slices"], done["names"]) == ([{"name": "web"}], ())
     elif playbook == "deploy":
         assert "slices, slice_name are all set" in done["msg"]
     else:

@@ -27,7 +27,9 @@ from ansible.module_utils.basic import AnsibleModule
 KIND, OPTIONS, REQUIRED = {kind!r}, {options!r}, {required!r}
 REFERENCES = {{"project": "project", "inventory": "inventory", "source_project": "project",
     "execution_environment": "execution_environment", "credential": "credential", "credentials": "credential",
-    "job_templates": "job_template", "inventories": "inventory", "workflows": "workflow_job_template", "team": "team"}}
+    "job_templates": "job_template", "inventories": "inventory", "workflows": "workflow_job_template", "team": "team",
+    "notification_templates_success": "notification_template", "notification_templates_error": "notification_template",
+    "notification_templates_approvals": "notification_template"}}
 BUILT_IN = {{"credential_type": ["Machine"], "organization": ["Default"], "user": ["alice"]}}
 
 module = AnsibleModule(
@@ -59,6 +61,11 @@ VARIABLES = {
     "portal_database": "postgresql+psycopg://slices:w0rd@db.example.org/slices",
     "portal_ssh_key": "k3y",
     "portal_inventories_url": "https://git.example.org/inventories.git",
+}
+TOLD = {
+    "name": "cloudrepo webhook",
+    "notification_type": "webhook",
+    "notification_configuration": {"url": "https://tickets.example.org", "http_method": "POST", "headers": {}},
 }
 SECRETS = ("w0rd", "k3y", "t0ken")
 
@@ -104,7 +111,8 @@ def test_a_second_run_changes_nothing(collection: Path, tmp_path: Path) -> None:
     first = load(tmp_path, collection, "-v")
     assert first.rc == 0, first.stdout
     assert "job template cloudrepo: deploy, topologies" in first.stdout
-    assert load(tmp_path, collection, portal_tenant="alice").rc == 0
+    mine = {"portal_tenant": "alice", "portal_notifications": [TOLD]}
+    assert load(tmp_path, collection, **mine).rc == 0
     found = stored(tmp_path)
     assert set(found) == {said["module"] for said in OPTIONS.values()}
     database = found["credential"]["cloudrepo database"]["inputs"]
@@ -113,9 +121,14 @@ def test_a_second_run_changes_nothing(collection: Path, tmp_path: Path) -> None:
     [kind] = [each for name, each in found["credential_type"].items() if name == "cloudrepo database"]
     assert kind["injectors"] == {"env": {"CLOUDREPO_DATABASE": "{{ database }}"}}
     assert "cloudrepo alice: deploy, topologies" in found["job_template"]
-    mine = found["credential"]["cloudrepo VMs of alice"]
-    assert mine["inputs"] == {"user": "alice", "database": VARIABLES["portal_database"]}
-    again = load(tmp_path, collection, portal_tenant="alice")
+    assert found["notification_template"] == {"cloudrepo webhook": {**TOLD, "organization": "Default"}}
+    [workflow] = found["workflow_job_template"].values()
+    assert {workflow[f"notification_templates_{when}"][0] for when in ("approvals", "error", "success")} == {
+        TOLD["name"]
+    }
+    credential = found["credential"]["cloudrepo VMs of alice"]
+    assert credential["inputs"] == {"user": "alice", "database": VARIABLES["portal_database"]}
+    again = load(tmp_path, collection, **mine)
     assert "Nothing was changed." in again.stdout
     assert stored(tmp_path) == found
 

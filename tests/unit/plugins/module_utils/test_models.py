@@ -201,6 +201,7 @@ def test_the_management_vlan_is_never_leased() -> None:
         ),
         (lambda data: data["vms"][0]["interfaces"][1].update(up=1), "vms.0.interfaces.1.up: must be bool, got int '1'"),
         (lambda data: data["links"][0].update(mtu="1"), "links.0.mtu: must be int, got str '1'"),
+        (lambda data: data.update(expires=5), "expires: must be str, got int '5'"),
         (lambda data: data.update(peers="yes"), "peers: must be bool, got str 'yes'"),
         (
             lambda data: data["networks"].append({"vlan_id": 101, "cidr": "10.0.0.0/24", "nat": 1}),

@@ -23,6 +23,7 @@ FOLDERS = Folders("/s", ipaddress.IPv4Network("169.254.64.0/24"))
 SLICE: dict[str, Any] = {
     "name": "web",
     "peers": True,
+    "expires": "2026-12-31T18:00:00Z",
     "vms": [
         builders.vm(
             "a",

@@ -69,6 +69,13 @@ def test_a_deleted_slice_is_restored_unchanged(name):
     assert undelete.FIELD not in held.extra
 
 
+@pytest.mark.parametrize(("expires", "kept"), [(NOW, None), (NEXT_DAY, NEXT_DAY)])
+def test_a_restored_slice_is_not_deleted_again_because_it_had_expired(expires, kept):
+    held = cluster()
+    delete(held, deployed(put(held, topology(expires=expires))))
+    assert restore(held).extra.get("expires") == kept
+
+
 def test_allocations_that_other_slices_got_meanwhile_are_replaced():
     held = cluster()
     first = deployed(put(held, topology()))

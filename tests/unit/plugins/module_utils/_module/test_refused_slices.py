@@ -23,11 +23,12 @@ TWICE = Refusal("slice_listed_twice", "slice web", {"count": 2})
 def test_a_slice_is_shown_by_name_and_id() -> None:
     stored = put(cluster(), topology())
     assert told([RefusedSlice("7", [NUMERIC]), RefusedSlice("web", [TWICE, NUMERIC], stored)]) == [
-        {"slice_id": None, "slice": "7", "failure": NUMERIC.message},
+        {"slice_id": None, "slice": "7", "failure": NUMERIC.message, "codes": ["numeric_name"]},
         {
             "slice_id": 1000,
             "slice": "admin/web",
             "failure": f"slice web (1000) was left unchanged: {TWICE.message}\n{NUMERIC.message}",
+            "codes": ["slice_listed_twice", "numeric_name"],
         },
     ]
 

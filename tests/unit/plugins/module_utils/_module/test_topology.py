@@ -177,6 +177,7 @@ def test_refusals_do_not_reveal_slices_of_others_to_a_tenant() -> None:
             "slice_id": None,
             "slice": "admin/web",
             "failure": "slice web: alice is not an admin; only admins may act for other users",
+            "codes": ["not_owner_or_admin"],
         }
     ]
 
