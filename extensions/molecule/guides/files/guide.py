@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-NAMED = re.compile(r"# ([\w./-]+\.ya?ml)(?: .*)?\n")
+NAMED = re.compile(r"# ([\w./-]+\.ya?ml)(?:[: ].*)?\n")
 PROMPT = "$ "
 START = """set -euo pipefail
+start=$PWD
 say() { printf '\\n$ %s\\n' "$1"; }
 refused() {
   said=$("${@:2}" 2>&1) && { printf '%s\\nThis has not been refused.\\n' "$said"; return 1; }
@@ -76,8 +77,9 @@ def script(text: str, settings: Mapping[str, Mapping[str, Any]]) -> str:
         for old, new in settings["replaced"].items():
             content = content.replace(old, new)
         if step.path is not None:
-            path = shlex.quote(step.path)
-            lines.append(f"mkdir -p \"$(dirname {path})\"\nprintf '%s' {shlex.quote(content)} >{path}")
+            # Not in a folder of the checkout, to which a page has changed.
+            path = f'"$start"/{shlex.quote(step.path)}'
+            lines.append(f'mkdir -p "$(dirname {path})"\nprintf %s {shlex.quote(content)} >{path}')
         elif step.text in settings["refused"]:
             lines.append(f"say {shlex.quote(content)}\nrefused {shlex.quote(settings['refused'][step.text])} {content}")
         else:
