@@ -3,10 +3,10 @@
 """Measures the load of many workers and VMs on the controller, with simulated hosts behind real connections.
 
 Up to 50 hosts are addresses of one worker of the benchmark's lab. Each has its own connection and folders, and runs
-the unmodified modules. Only the programs that the modules call are fakes, which record their arguments and answer from
-a recording. Hosts and controller share the machine, so the controller's CPU time and memory are more significant than
-wall time. A complete run writes simulation.json next to this file; a run of fewer cases writes only
-.ansible/bench/simulation.json.
+the unmodified modules, or the program of that worker. Only the programs that these call are fakes, which record their
+arguments and answer from a recording. Hosts and controller share the machine, so the controller's CPU time and memory
+are more significant than wall time. A complete run writes simulation.json next to this file; a run of fewer cases
+writes only .ansible/bench/simulation.json.
 """
 
 from __future__ import annotations
@@ -174,7 +174,8 @@ def write_inventory(folder: Path, workers: int) -> None:
     hosts = {
         f"simulated{number}": {
             "ansible_host": address(number),
-            "ansible_python_interpreter": f"/opt/simulated/{number}/python3",
+            # Modules and the program that applies work orders are both started by the shell.
+            "ansible_shell_executable": f"/opt/simulated/{number}/sh",
             # All addresses belong to the same sshd, whose key the lab has pinned under this address.
             "ansible_ssh_extra_args": "-o HostKeyAlias=10.0.10.1",
         }

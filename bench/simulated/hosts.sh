@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 #
 # Simulates many hosts on one: bash -s up|reset|started|down HOSTS ADDRESS_OF_FIRST STATE_DIR
-# Each has an address of the same sshd, and a wrapper of Python that has its own folders, and fake.sh instead of the
+# Each has an address of the same sshd, and a wrapper of the shell that has its own folders, and fake.sh instead of the
 # programs that would change a host.
 # The folder /opt/simulated must exist, with fake.sh and qmp.py.
 
@@ -27,18 +27,18 @@ up() {
   for ((number = 0; number < hosts; number++)); do
     ip address replace "$(address "$number")/24" dev mgmt0
     mkdir -p "$top/$number"
-    printf '%s\n' '#!/bin/sh' "exec unshare --mount $top/enter.sh $top/$number \"\$@\"" >"$top/$number/python3"
-    chmod 755 "$top/$number/python3"
+    printf '%s\n' '#!/bin/sh' "exec unshare --mount $top/enter.sh $top/$number \"\$@\"" >"$top/$number/sh"
+    chmod 755 "$top/$number/sh"
   done
   cat >$top/enter.sh <<X
 #!/bin/sh
-# Runs Python on a simulated host: enter.sh FOLDER ARGUMENT…
+# Runs a shell on a simulated host: enter.sh FOLDER ARGUMENT…
 export SIMULATED=\$1 PATH=$top/bin:\$PATH
 shift
 mount --bind "\$SIMULATED/state" $state_dir
 mount --bind "\$SIMULATED/units" /etc/systemd/system
 mount --bind "\$SIMULATED/run" /run/cloudrepo
-exec /usr/bin/python3 "\$@"
+exec /bin/sh "\$@"
 X
   chmod 755 $top/enter.sh
   mkdir -p /run/cloudrepo

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import cli, zipapp
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import cli
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import zipapp
 
-COLLECTIONS = Path(__file__).parents[6] / ".ansible/collections"
-UTILS = Path(__file__).parents[6] / "plugins/module_utils"
+COLLECTIONS = Path(__file__).parents[5] / ".ansible/collections"
+UTILS = Path(__file__).parents[5] / "plugins/module_utils"
 
 
 def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -72,11 +73,11 @@ def test_no_module_is_compiled_at_the_start_unless_python_differs(program, tmp_p
 
 
 def test_the_program_contains_only_the_files_that_it_needs():
-    texts = zipapp.sources()
-    inside = {path.removeprefix("slices/"): text for path, text in texts.items() if path.startswith("slices/_host")}
+    texts = zipapp.texts()
+    inside = {path.removeprefix("slices/"): text for path, text in texts.items() if path.startswith("slices/") and text}
     assert inside == {path: (UTILS / path).read_text(encoding="utf-8") for path in inside}
     assert "_host/tool/cli.py" in inside
-    assert "_host/tool/zipapp.py" not in inside
+    assert {"_module/zipapp.py", "_module/control.py", "_host/tool/program.py"}.isdisjoint(inside)
 
 
 @pytest.mark.parametrize("name", sorted(cli.COMMANDS))
@@ -105,3 +106,30 @@ def test_a_failure_is_one_line_in_the_journal(program, tmp_path, monkeypatch):
     (tmp_path / "1000.flows").write_text("bad\n")
     done = run(program, "restore-flows", str(tmp_path), "br-int")
     assert (done.returncode, done.stderr) == (1, "slices-host: refused\n")
+
+
+def test_a_file_that_a_build_would_not_change_is_not_built_again(program, monkeypatch):
+    monkeypatch.setattr(zipapp, "build", lambda: b"built")
+    assert zipapp.content(str(program)) == program.read_bytes()
+
+
+@pytest.mark.parametrize("at", [0, 1000, -200, -100, -1])
+def test_a_damaged_file_is_built_again(program, tmp_path, monkeypatch, at):
+    content = bytearray(program.read_bytes())
+    content[at] ^= 1
+    damaged = tmp_path / "slices-host"
+    damaged.write_bytes(content)
+    monkeypatch.setattr(zipapp, "build", lambda: b"built")
+    assert zipapp.content(str(damaged)) == b"built"
+
+
+@pytest.mark.parametrize("path", ["missing", "short", "."])
+def test_what_is_no_program_is_replaced_by_one(program, tmp_path, path):
+    (tmp_path / "short").write_bytes(b"#!")
+    assert zipapp.content(str(tmp_path / path)) == program.read_bytes()
+
+
+def test_a_program_of_other_sources_is_built_again(program, monkeypatch):
+    monkeypatch.setattr(zipapp.program, "digest", lambda: "0" * 64)
+    monkeypatch.setattr(zipapp, "build", lambda: b"built")
+    assert zipapp.content(str(program)) == b"built"

@@ -1,0 +1,53 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, validated
+
+ARGUMENTS: dict[str, Any] = {
+    "argument_spec": {
+        "name": {"type": "str", "required": True},
+        "password": {"type": "str", "no_log": True},
+        "count": {"type": "int", "default": 1},
+        "place": {"type": "str", "choices": ["here", "there"], "default": "here"},
+        "address": {"type": "str"},
+    },
+    "required_if": [("place", "there", ["address"])],
+}
+SECRET = "hMr3kWpa"
+
+
+def why(**args: Any) -> str:
+    """Return why arguments are invalid."""
+    with pytest.raises(Invalid) as caught:
+        validated("cloudrepo.slices.thing", args, ARGUMENTS)
+    assert caught.value.result == {"failed": True, "changed": False, "msg": str(caught.value)}
+    return str(caught.value)
+
+
+def test_arguments_are_converted_and_get_their_defaults() -> None:
+    params, secrets = validated("thing", {"name": 5, "count": "2", "password": SECRET}, ARGUMENTS)
+    assert params == {"name": "5", "count": 2, "password": SECRET, "place": "here", "address": None}
+    assert secrets == {SECRET}
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ({}, "missing required arguments: name"),
+        ({"name": "x", "count": "many"}, "many"),
+        ({"name": "x", "place": "there"}, "place is there but all of the following are missing: address"),
+        ({"name": "x", "colour": "red"}, "Unsupported parameters for (cloudrepo.slices.thing) module: colour"),
+    ],
+)
+def test_the_message_says_what_is_invalid(args: dict[str, Any], said: str) -> None:
+    assert said in why(**args)
+
+
+def test_a_message_does_not_contain_a_secret() -> None:
+    assert SECRET not in why(name="x", password=SECRET, place=SECRET)
