@@ -39,11 +39,11 @@ def keep(cluster: Cluster, slice_: Slice, *, now: str, retention_h: int) -> None
     """
     entries = [each for each in _entries(cluster) if each["until"] > now]
     if retention_h and any(vm.handed_out for vm in slice_.live_vms):
-        entries.append({"deleted": now, "until": expiry(now, retention_h), "slice": slice_.to_dict()})
+        entries.append({"deleted": now, "until": end_of_retention(now, retention_h), "slice": slice_.to_dict()})
     _store(cluster, entries)
 
 
-def expiry(now: str, retention_h: int) -> str:
+def end_of_retention(now: str, retention_h: int) -> str:
     """Return when a disk that is deleted now is removed from the trash, in UTC."""
     return (datetime.strptime(now, _TIME) + timedelta(hours=retention_h)).strftime(_TIME)
 
