@@ -256,10 +256,11 @@ def test_the_image_of_a_vm_may_get_the_name_of_another_flavor_with_the_same_imag
     held = cluster()
     held.flavors["same"] = {**held.flavors["cirros"]}
     put(held, topology())
-    again = put(held, topology(vms=[vm("vm1", image="same"), vm("vm2")]))
-    assert again.vms[0].extra["image"] == "same"
-    (refusal,) = refusals(held, topology(vms=[vm("vm1", image="big"), vm("vm2")]))
-    assert refusal.code == "image_is_fixed"
+    for flavor in ("cirros", None):
+        again = put(held, topology(vms=[vm("vm1", flavor=flavor, image="same"), vm("vm2")]))
+        assert again.vms[0].extra["image"] == "same"
+        (refusal,) = refusals(held, topology(vms=[vm("vm1", flavor=flavor, image="big"), vm("vm2")]))
+        assert refusal.code == "image_is_fixed"
 
 
 def test_a_disk_is_at_least_as_large_as_the_image_of_another_flavor() -> None:
