@@ -275,3 +275,11 @@ def test_names_and_titles_of_all_objects_are_texts(where: tuple[str | int, ...],
     found[field] = 5
     with pytest.raises(FieldError, match=f"{field}"):
         Slice.from_dict(data)
+
+
+@pytest.mark.parametrize("field", ["cidr", "cidr6"])
+def test_subnets_of_links_are_texts(field: str) -> None:
+    data = stored()
+    data["links"][0][field] = 5
+    with pytest.raises(FieldError, match=field):
+        Slice.from_dict(data)

@@ -29,6 +29,7 @@ SPEC: dict[str, dict[str, Any]] = {
             [("required_option_is_null", "vms.name"), ("null_in_list", "vms")],
         ),
         ({"name": "web", "vms": {"name": None}}, [("required_option_is_null", "vms.name")]),
+        ({"name": "web", "note": {"a": None}, "vms": ["text", {"name": "a"}]}, []),
     ],
 )
 def test_null_is_refused_for_required_values(values: dict[str, Any], wanted: list[tuple[str, str]]) -> None:

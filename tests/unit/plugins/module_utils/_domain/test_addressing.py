@@ -73,3 +73,19 @@ def test_stored_ends_without_a_subnet_have_no_addresses() -> None:
     assert addressing.guest_addresses(slice_) == {}
     slice_.links[0].extra["cidr"] = "10.1.0.0/30"
     assert addressing.guest_addresses(slice_) == {(1001, "eth1"): ["10.1.0.1/30"]}
+
+
+@pytest.mark.parametrize(
+    ("version", "text", "special"),
+    [
+        (4, "0.255.255.255", True),
+        (4, "1.0.0.0", False),
+        (6, "::", True),
+        (6, "2001:db8::1", False),
+        (4, "10.0.0.1", False),
+    ],
+)
+def test_addresses_of_no_host_are_special(version: int, text: str, special: bool) -> None:
+    found = addressing.address(version, text)
+    assert found is not None
+    assert addressing.is_special(found) is special

@@ -169,3 +169,13 @@ def test_endpoints_are_counted_with_the_highest_interface() -> None:
     made = wired(stored(), link("a", "b"), link("a:eth4", "c"), networks=[{"name": "x", "members": ["a", "c:eth2"]}])
     assert made.count_ends() == {"a": 3, "b": 1, "c": 2}
     assert made.data_interfaces() == {"a": 4, "b": 1, "c": 2}
+
+
+def test_a_link_that_names_its_interfaces_is_matched_before_one_that_does_not() -> None:
+    """Otherwise the first one in the list would take the id of the other."""
+    held = cluster()
+    ends = (["vm1:eth1", "vm2:eth1"], ["vm1:eth2", "vm2:eth2"])
+    before = put(held, topology(links=[link(*each) for each in ends]))
+    ids = {each.vm1_interface: each.link_id for each in before.links}
+    after = put(held, topology(links=[link("vm1", "vm2"), link(*ends[0])]))
+    assert {each.vm1_interface: each.link_id for each in after.links} == ids

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.displays import make_key
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
@@ -37,6 +38,7 @@ def test_a_receipt_is_valid_only_for_its_host_slice_and_database() -> None:
             teardown.remove(made, slice_)
     found = [each for made in held for each in receipts(made)]
     assert (len(found), len({*found}), None in found) == (12, 12, False)
+    assert all(each is not None and bounds.RECEIPT.allows(each) for each in found)
 
 
 def test_work_orders_contain_a_receipt_while_something_is_given_up() -> None:

@@ -331,3 +331,12 @@ def test_a_slice_keeps_its_owner() -> None:
     assert [each.message for each in found] == [
         "slice web: owned by admin, got alice; the owner of a slice cannot change"
     ]
+
+
+def test_a_slice_gets_a_name_that_no_other_slice_of_its_owner_has() -> None:
+    held = cluster()
+    put(held, topology())
+    assert put(held, topology("shop", slice_id=1000)).extra["name"] == "shop"
+    put(held, topology("lab"))
+    (refusal,) = refusals(held, topology("lab", slice_id=1000))
+    assert (refusal.code, refusal.figures["got"]) == ("slice_name_in_use", "lab")

@@ -139,3 +139,14 @@ def test_a_vm_is_pinned_to_its_own_host_although_another_one_had_its_address() -
             moved.slice_id: (B, B),
             stays.slice_id: (A, A),
         }
+
+
+def test_a_pin_to_an_address_that_two_hosts_had_follows_the_one_that_moved() -> None:
+    held = cluster(workers=3)
+    pinned = put(held, topology("third", vms=[vm("a", worker=C)], links=[]))
+    pinned.vms[0].extra["placement"] = {"worker": A}
+    moved, stays = (put(held, topology(name, vms=[vm("a", worker=A)], links=[])) for name in ("moved", "stays"))
+    orders = [host(pinned, C, 5), host(moved, A, 5, at=B), host(stays, A, 6)]
+    for hosts in (orders, orders[::-1]):
+        found = {each.slice_id: each.vms[0] for each in merge(hosts).slices}
+        assert (found[pinned.slice_id].worker_ip, found[pinned.slice_id].pinned_to) == (C, B)

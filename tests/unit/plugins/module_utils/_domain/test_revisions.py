@@ -59,6 +59,7 @@ CORES = vm({"cores": 1}, {"cores": 2})
         (CORES, vm({"cores": 2}, {"cores": 1}), True),
         (CORES, vm({"ram_gb": 2}, {"ram_gb": 1}), False),
         (CORES, vm({"cores": 2}, None), True),
+        (vm(None, {"cores": 1}), CORES, True),
         (CORES, vm({"cores": 2}, None, 1002, "web/vm2"), False),
         (vm(None, {"cores": 1}), vm({"cores": 1}, None), True),
         (vm({"cores": 1}, None), vm(None, {"cores": 1}, 1009), True),

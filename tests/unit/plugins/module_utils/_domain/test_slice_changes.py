@@ -12,6 +12,7 @@ import yaml
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import (
     changes,
+    changes_topology,
     revise,
     state_changes,
     states,
@@ -214,3 +215,17 @@ def test_a_reserved_vlan_has_its_name_and_its_number() -> None:
         ("create", {"name": "r", "vlan_id": 110}),
         ("create", {"name": None, "vlan_id": 111}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counts"),
+    [
+        ({"status": "design"}, {"status": "running"}, False),
+        ({"cores": 1, "status": "design"}, {"cores": 2, "status": "running"}, True),
+        ({"cores": 1}, {}, True),
+        (None, {"status": "design"}, True),
+        ({"status": "running"}, None, True),
+    ],
+)
+def test_reported_states_are_no_change_of_a_topology(before: Any, after: Any, counts: bool) -> None:
+    assert changes_topology(between("vm", 1001, before, after)) is counts

@@ -250,3 +250,23 @@ def test_a_vm_keeps_the_interfaces_that_it_has() -> None:
     put(held, topology(vms=[vm("a"), vm("b", data_interfaces=2)], links=links))
     slice_ = put(held, topology(vms=[vm("a"), vm("b", data_interfaces=2)], links=links[1:]))
     assert [each.name for each in slice_.vms[0].interfaces] == ["eth0", "eth1", "eth2"]
+
+
+def test_the_image_of_a_vm_may_get_the_name_of_another_flavor_with_the_same_image() -> None:
+    held = cluster()
+    held.flavors["same"] = {**held.flavors["cirros"]}
+    put(held, topology())
+    for flavor in ("cirros", None):
+        again = put(held, topology(vms=[vm("vm1", flavor=flavor, image="same"), vm("vm2")]))
+        assert again.vms[0].extra["image"] == "same"
+        (refusal,) = refusals(held, topology(vms=[vm("vm1", flavor=flavor, image="big"), vm("vm2")]))
+        assert refusal.code == "image_is_fixed"
+
+
+def test_a_disk_is_at_least_as_large_as_the_image_of_another_flavor() -> None:
+    held = cluster()
+    for name, size in (("fits", 1), ("large", 1.5)):
+        held.flavors[name] = {**held.flavors["big"], "virtual_size_gb": size}
+    assert put(held, topology(vms=[vm("a", image="fits")], links=[])).vms[0].extra["image"] == "fits"
+    (refusal,) = refusals(held, topology("other", vms=[vm("a", image="large")], links=[]))
+    assert (refusal.code, refusal.figures) == ("disk_smaller_than_image", {"got": 1, "least": 1.5})

@@ -69,3 +69,9 @@ def test_unsupported_elements_are_reported_with_their_line() -> None:
 def test_invalid_graphml_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(UnreadableTopology, match=message):
         graphml.read(text)
+
+
+def test_unsupported_elements_of_the_graph_itself_are_reported() -> None:
+    text = ZOO.replace('for="node" id="d3"', 'for="graph" id="d3"')
+    text = text.replace('<data key="d0">', '<data key="d3">France</data><data key="d0">')
+    assert "Country of a graph" in [remark.what for remark in graphml.read(text).remarks]

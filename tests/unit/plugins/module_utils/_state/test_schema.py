@@ -147,3 +147,9 @@ def test_a_document_is_a_copy_with_json_types_only() -> None:
     assert json.loads(text) == {"a": [1]}
     with pytest.raises(DatabaseError, match="date"):
         schema.text_of({"made": datetime.date(2026, 11, 22)})
+
+
+def test_the_row_of_counters_is_that_of_stored_databases() -> None:
+    ((key, row),) = schema.meta_rows(1009, {})
+    assert (row["id"], row["next_vm_id"]) == (1, 1009)
+    assert key[0] == "meta"

@@ -229,3 +229,20 @@ def test_an_entry_of_the_history_is_noted_under_the_lock(url: str, monkeypatch: 
     monkeypatch.setattr(store, "transaction", told)
     store.note(Entry("2026-01-31T12:00:00Z", "admin", Caller(), None, ()))
     assert asked == [True]
+
+
+def test_a_database_exists_once_something_is_stored(url: str) -> None:
+    store = open_store(url, lock_timeout_s=5, backups=0)
+    assert store.exists() is False
+    with store.transaction(write=True) as cluster:
+        add(cluster, 1000, 1001)
+    assert store.exists() is True
+
+
+def test_whether_a_file_exists_is_asked_without_opening_it(tmp_path: Path) -> None:
+    path = tmp_path / "database.sqlite"
+    path.write_text("no database")
+    assert open_store(f"sqlite:///{path}", lock_timeout_s=5, backups=0).exists() is True
+    path.unlink()
+    path.symlink_to("nowhere")
+    assert open_store(f"sqlite:///{path}", lock_timeout_s=5, backups=0).exists() is False

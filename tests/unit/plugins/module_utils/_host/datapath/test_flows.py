@@ -408,3 +408,8 @@ def golden() -> str:
 def test_flows_do_not_change_by_accident() -> None:
     """Hosts would be given all flows anew. If this is meant, write what golden() returns to the file."""
     assert golden() == FIXTURE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("match", "number"), [("in_port=7", 7), ("in_port=LOCAL", None), ("dl_vlan=400", None)])
+def test_the_port_of_a_flow_is_that_of_its_match(match, number):
+    assert flows.Flow(1000, 0, 100, frozenset({"ip", match}), "NORMAL").in_port == number

@@ -41,7 +41,7 @@ def capture(folder: Path, state: str, age_s: int) -> Path:
 
 @pytest.mark.parametrize("state", ["inactive", "failed"])
 def test_a_capture_is_removed_an_hour_after_its_end(folder: Path, state: str) -> None:
-    assert not capture(folder, state, 3620).exists()
+    assert not capture(folder, state, 3600).exists()
 
 
 def test_a_capture_that_has_just_ended_is_kept(folder: Path) -> None:
