@@ -607,6 +607,11 @@ _HOST = {
         "run the deploy again; if the host still refuses, the database is older than the host, and "
         "-e accept_database=true makes the host follow it, which --check --diff shows first",
     ),
+    "report_superseded": Rule(
+        "a report must not change the state of VMs after one on a newer work order has been recorded",
+        "this run's report answers revision {got}, and one on revision {recorded} was recorded before; the recorded "
+        "states of {vms} are kept",
+    ),
     "database_behind": Rule(
         "a database must not be older than what its hosts have applied",
         "{object} has applied revision {known}, the newest of this database is {newest}",

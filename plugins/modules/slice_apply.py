@@ -109,6 +109,13 @@ vms:
       description: Why it failed. Null if it did not.
       type: str
       sample: null
+moment:
+  description:
+    - When the states were observed, as the id of the host's boot and the seconds since, for
+      M(cloudrepo.slices.slice_report).
+  returned: success, and when a VM fails, not in check mode
+  type: str
+  sample: 8a1c52f0-9d3e-4b7a-8f21-0c6d5e4b3a29 86400.250000
 restart_required:
   description: Running VMs that need a restart to match the work order.
   returned: success

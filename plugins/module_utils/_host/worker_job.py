@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..changes import Change
-from ..errors import Refused
+from ..errors import Refused, SlicesError
 from ..steps import Steps
 from ..work_order import SliceOrder
 from . import applied_orders, ownership, revisions, worker
@@ -19,8 +19,19 @@ from .ownership import Refusals, Seen
 from .qemu import apply as qemu_apply
 from .qemu.apply import Tools
 from .stopwatch import Stopwatch
+from .times import moment
 from .work_order import slice_ids
 from .worker import Host, Lacking, Plan, Settings
+
+
+@contextmanager
+def _dated() -> Iterator[None]:
+    """Report the moment in the error if the block fails. The slices are still locked then, as with a result."""
+    try:
+        yield
+    except SlicesError as error:
+        error.fields["moment"] = moment()
+        raise
 
 
 @dataclass(frozen=True)
@@ -139,7 +150,7 @@ class Job:
         Raises:
             SlicesError: a VM failed.
         """
-        with self.watch.stage("qemu"), ownership.told_with(todo.seen.refused):
+        with self.watch.stage("qemu"), ownership.told_with(todo.seen.refused), _dated():
             vms = qemu_apply.run(
                 todo.plan.vms,
                 todo.seen.orders,
@@ -152,7 +163,7 @@ class Job:
             )
         state_dir = self.settings.vms.state_dir
         applied_orders.note(todo.seen.orders, vms, state_dir=state_dir, kind=revisions.WORKER)
-        return {"vms": vms, "timings_s": self.watch.seconds, **todo.lacked.to_dict()}
+        return {"vms": vms, "moment": moment(), "timings_s": self.watch.seconds, **todo.lacked.to_dict()}
 
     def _settle(self) -> Todo:
         """Refuse slices until none of the others lacks anything."""
