@@ -46,16 +46,7 @@ def host_reports(
         target = worker_address(host)
         if target in lost:
             continue
-        failure = (
-            _failure(host, "apply_work_orders_worker_failure", "apply_work_order_result")
-            if target in registered
-            else _stranger(target)
-        )
-        result = host.get("apply_work_order_result") or {}
-        vms, moment = result.get("vms") or (), result.get("moment")
-        refused, answers = _refused(host, "apply_work_order_result"), _answers(host, "apply_work_order_result")
-        found = tuple(map(VmReport.from_dict, vms))
-        reports.append(HostReport(name, target, failure, refused, found, answers, revision, moment))
+        reports.append(_of_worker(name, host, target, revision, is_registered=target in registered))
     if not groups.get("network_node") and any(map(_has_services, services)):
         reports.append(HostReport("network_node", NETWORK_NODE, _NO_NETWORK_NODE, (), revision=revision))
     for name in groups.get("network_node", ()):
@@ -64,6 +55,18 @@ def host_reports(
         refused, answers = _refused(host, result), _answers(host, result)
         reports.append(HostReport(name, NETWORK_NODE, failure, refused, answers=answers, revision=revision))
     return [report.to_dict() for report in reports]
+
+
+def _of_worker(
+    name: str, host: Mapping[str, Any], target: str, revision: int | None, *, is_registered: bool
+) -> HostReport:
+    key = "apply_work_order_result"
+    failure = _failure(host, "apply_work_orders_worker_failure", key) if is_registered else _stranger(target)
+    result = host.get(key) or {}
+    vms = tuple(map(VmReport.from_dict, result.get("vms") or ()))
+    return HostReport(
+        name, target, failure, _refused(host, key), vms, _answers(host, key), revision, result.get("moment")
+    )
 
 
 def has_news(reports: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]] | None) -> bool:

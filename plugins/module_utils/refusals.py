@@ -361,6 +361,11 @@ _CHANGE = {
         "slice {slice_id} is being deleted",
         "deploy it again after its deletion",
     ),
+    "deleted_slice_expired": Rule(
+        "a deleted slice can be restored as long as its disks are kept",
+        "it was deleted at {deleted} and could be restored until {until}; the clock of this controller says {now}",
+        "if the clock is wrong, set it and try again; the playbook orphans lists the disks that are still in the trash",
+    ),
     "slice_not_deleted_yet": Rule(
         "a slice can be restored once its hosts have deleted it",
         "slice {slice_id} still exists",
@@ -590,6 +595,11 @@ _HOST = {
     ),
     "orphan_in_use": Rule(
         "a disk in use cannot be removed", "{unit} uses it", "list its slice as well, or deploy the slice"
+    ),
+    "ambiguous_orphan": Rule(
+        "an orphan is removed only if it is the only one with its UUID",
+        "{count} orphans have this UUID: {found}",
+        "name one by its path",
     ),
     "orphan_unknown": Rule("only orphans can be removed", "no host has an orphan with this name; orphans: {known}"),
     "user_missing": Rule(

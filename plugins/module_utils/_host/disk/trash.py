@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Any, Callable
 
 from .. import files, times, vm_folders
 from ..vm_folders import MARK, Folder
@@ -146,6 +146,15 @@ def _note(state_dir: str, left: Iterable[Entry], *, new: str | None = None) -> N
         return
     said = Ages(boot, now, {name: round(age_s, 3) for name, age_s in ages_s.items()})
     files.write_text(path_in(state_dir), json.dumps(vars(said)) + "\n", mode=0o600)
+
+
+def listed(state_dir: str, *, retention_s: float) -> list[dict[str, Any]]:
+    """Return the disks in the trash as modules return them: C({path, uuid, slice_id, left_s}), the oldest first."""
+    return [
+        {"path": path, "uuid": uuid, "slice_id": entry.slice_id, "left_s": max(0, round(retention_s - entry.age_s))}
+        for entry in entries(state_dir)
+        for uuid, path in sorted(entry.disks.items())
+    ]
 
 
 def find(state_dir: str) -> dict[str, str]:
