@@ -528,6 +528,11 @@ _HOST = {
         "run cloudrepo.slices.site with -e retire=true if that is a former network node; otherwise take it off the "
         "trunk, or give each cloud a trunk of its own",
     ),
+    "not_this_machine": Rule(
+        "a worker is its machine, not its address",
+        "{object} is not the worker that the call is for: its machine has the mark {got}, that worker's has {wanted}",
+        "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know",
+    ),
     "host_unclaimed": Rule(
         "a host belongs to a cloud before it gets work orders",
         "{object} belongs to no cloud",

@@ -35,6 +35,12 @@ extends_documentation_fragment:
   - cloudrepo.slices.running
   - cloudrepo.slices.disks
 options:
+  machine_mark:
+    description:
+      - HMAC-SHA256 of the worker's machine-id, with the UUID of the cloud as the key.
+      - A host with another machine-id, which has got this worker's address, refuses the call before anything is
+        changed.
+    type: str
   complete:
     description:
       - Whether the order contains all slices of the database. In check mode, all that this host has of other slices is
@@ -282,6 +288,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     DATAPATH_ARGUMENTS,
     DISK_ARGUMENTS,
     GRAMMARS,
+    MACHINE_ARGUMENTS,
     RUNNING_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
@@ -303,6 +310,7 @@ ARGUMENTS = {
     **RUNNING_ARGUMENTS,
     **DISK_ARGUMENTS,
     **COMPLETE_ARGUMENTS,
+    **MACHINE_ARGUMENTS,
 }
 
 

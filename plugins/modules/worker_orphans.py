@@ -23,6 +23,12 @@ extends_documentation_fragment:
   - cloudrepo.slices.orphans
   - cloudrepo.slices.datapath
 options:
+  machine_mark:
+    description:
+      - HMAC-SHA256 of the worker's machine-id, with the UUID of the cloud as the key.
+      - A host with another machine-id, which has got this worker's address, refuses the call before anything is
+        changed.
+    type: str
   user:
     description:
       - Prefix of the names of the users that run VMs, as O(cloudrepo.slices.slice_apply#module:user).
@@ -47,6 +53,8 @@ EXAMPLES = r"""
 - name: Find orphans on this worker
   cloudrepo.slices.worker_orphans:
     known: "{{ holdings.workers[ansible_host] }}"
+    cloud_uuid: "{{ holdings.cloud.uuid }}"
+    machine_mark: "{{ holdings.machines[ansible_host] }}"
 
 - name: Remove a disk that an earlier call has returned
   cloudrepo.slices.worker_orphans:
@@ -171,6 +179,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     DATAPATH_ARGUMENTS,
     DISK_ARGUMENTS,
     GRAMMARS,
+    MACHINE_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
@@ -182,7 +191,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
 from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
-ARGUMENTS = {**orphans.ARGUMENTS, **DATAPATH_ARGUMENTS, **DISK_ARGUMENTS, "user": WORK_ORDER_ARGUMENTS["user"]}
+ARGUMENTS = {
+    **orphans.ARGUMENTS,
+    **DATAPATH_ARGUMENTS,
+    **DISK_ARGUMENTS,
+    **MACHINE_ARGUMENTS,
+    "user": WORK_ORDER_ARGUMENTS["user"],
+}
 
 
 def main() -> None:

@@ -17,7 +17,17 @@ from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..report import NETWORK_NODE
 from ..vlans import MANAGEMENT_VLAN
 from ..work_order import GivenUp, Image, Peer, WorkerOrder
-from . import addressing, cloud_init, displays, host_requirements, lost_workers, receipts, records, user_data
+from . import (
+    addressing,
+    cloud_init,
+    displays,
+    host_requirements,
+    lost_workers,
+    machines,
+    receipts,
+    records,
+    user_data,
+)
 from .allocation import server_ip, tap_name
 from .identities import identify
 from .records import SliceRecord
@@ -113,6 +123,7 @@ def work_orders(
                 )
                 for slice_ in slices
             ),
+            machine_mark=machines.mark(cluster, worker),
             **common,
         )
         for ip, worker in cluster.workers.items()

@@ -37,6 +37,8 @@ CLOUD_ARGUMENTS: dict[str, Any] = {
     name: WorkerOrder.arguments()[name] for name in ("cloud_uuid", "cloud_title", "cloud_incarnation")
 }
 
+MACHINE_ARGUMENTS: dict[str, Any] = {"machine_mark": WorkerOrder.arguments()["machine_mark"]}
+
 WORK_ORDER_ARGUMENTS: dict[str, Any] = {
     **CLOUD_ARGUMENTS,
     "slices": WorkerOrder.arguments()["slices"],
@@ -114,6 +116,7 @@ GRAMMARS: Grammars = {
     "cloud_incarnation": UUID,
     "cloud_title": TITLE,
     "lost_machines": {"mark": MACHINE_MARK},
+    "machine_mark": optional(MACHINE_MARK),
     "controller": HOST_NAME,
 }
 """The syntax of arguments that no choices, parser or contract defines."""
