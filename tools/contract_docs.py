@@ -153,6 +153,10 @@ def _list_of_slices(order: type[Contract], name: str = "slices") -> Callable[[st
     return write
 
 
+def _machine(text: str) -> str:
+    return _list_of_slices(WorkerOrder, "machine_mark")(text)
+
+
 def _network_order(text: str) -> str:
     for name in ("slices", "lost_machines", "complete"):
         text = _list_of_slices(NetworkOrder, name)(text)
@@ -259,7 +263,8 @@ FILES: dict[str, Callable[[str], str]] = {
     f"{MODULES}/holdings_info.py": _holdings,
     f"{MODULES}/network_services.py": _network_order,
     f"{MODULES}/slice_report.py": _reports,
-    f"{MODULES}/slice_apply.py": lambda text: _list_of_slices(WorkerOrder, "complete")(_states(text)),
+    f"{MODULES}/slice_apply.py": lambda text: _machine(_list_of_slices(WorkerOrder, "complete")(_states(text))),
+    f"{MODULES}/worker_orphans.py": _machine,
     f"{MODULES}/qemu_vms.py": _states,
     f"{MODULES}/slice_plan.py": _orders,
     f"{MODULES}/slice.py": _slice,

@@ -15,8 +15,15 @@ RESULTS = {"workers": "apply_work_order_orphans", "network_node": "network_node_
 
 
 def orphan_lines(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a line for each orphan on any host: its kind, its host, its age, and whether it is removed."""
-    return [_text(name, orphan) for name, orphan in _orphans(hostvars, groups)]
+    """Return a line for each orphan on any host: its kind, its host, its age, and whether it is removed.
+
+    They are followed by a line for each deleted disk in the trash of a worker.
+    """
+    deleted = [(name, disk) for name, result in _results(hostvars, groups) for disk in result.get("trash") or ()]
+    return [
+        *(_text(name, orphan) for name, orphan in _orphans(hostvars, groups)),
+        *(f"{name}: in the trash: {_deleted(disk)}" for name, disk in deleted),
+    ]
 
 
 def orphan_problems(
@@ -65,11 +72,22 @@ def _why(result: Mapping[str, Any]) -> str:
 
 def described(orphan: Mapping[str, Any]) -> str:
     """Return what an orphan is: a disk with its size, or a slice with all that the host has of it."""
-    number = "an unknown slice" if orphan["slice_id"] is None else f"slice {orphan['slice_id']}"
+    number = _slice(orphan["slice_id"])
     if orphan["kind"] == "disk":
+        vm = "an unknown VM" if orphan["vm_id"] is None else f"VM {orphan['vm_id']}"
         size = f"{orphan['size_bytes'] / MIB:.1f} MiB, written {orphan['modified']}"
-        return f"disk {orphan['path']} of VM {orphan['vm_id']} in {number} ({size})"
+        twin = f"; its UUID is that of {orphan['twin']}" if orphan.get("twin") else ""
+        return f"disk {orphan['path']} of {vm} in {number} ({size}){twin}"
     return f"{number}: {', '.join(orphan['holds'])}"
+
+
+def _slice(slice_id: int | None) -> str:
+    return "an unknown slice" if slice_id is None else f"slice {slice_id}"
+
+
+def _deleted(disk: Mapping[str, Any]) -> str:
+    left = f"kept for {disk['left_s'] / 3600:.1f} h while the host runs" if disk["left_s"] else "about to be removed"
+    return f"disk {disk['path']} ({disk['uuid']}) of {_slice(disk['slice_id'])}; {left}"
 
 
 def _text(host: str, orphan: Mapping[str, Any]) -> str:

@@ -37,30 +37,36 @@ def host_reports(
         groups: the hosts of each group.
         registered: the addresses of the workers with a work order.
         lost: the addresses of the lost workers, which have none and do not report.
-        services: the slices in the work order of the network node, which an inventory may lack.
+        services: the slices in the work order of the network node, which an inventory may lack. Their revision is that
+            of all orders.
     """
-    reports = []
+    reports, revision = [], next((slice_.get("revision") for slice_ in services), None)
     for name in groups.get("workers", ()):
         host = hostvars[name]
         target = worker_address(host)
         if target in lost:
             continue
-        failure = (
-            _failure(host, "apply_work_orders_worker_failure", "apply_work_order_result")
-            if target in registered
-            else _stranger(target)
-        )
-        vms = (host.get("apply_work_order_result") or {}).get("vms") or ()
-        refused, answers = _refused(host, "apply_work_order_result"), _answers(host, "apply_work_order_result")
-        reports.append(HostReport(name, target, failure, refused, tuple(map(VmReport.from_dict, vms)), answers))
+        reports.append(_of_worker(name, host, target, revision, is_registered=target in registered))
     if not groups.get("network_node") and any(map(_has_services, services)):
-        reports.append(HostReport("network_node", NETWORK_NODE, _NO_NETWORK_NODE, ()))
+        reports.append(HostReport("network_node", NETWORK_NODE, _NO_NETWORK_NODE, (), revision=revision))
     for name in groups.get("network_node", ()):
         host, result = hostvars[name], "network_node_result"
         failure = _failure(host, "apply_work_orders_network_node_failure", result)
         refused, answers = _refused(host, result), _answers(host, result)
-        reports.append(HostReport(name, NETWORK_NODE, failure, refused, answers=answers))
+        reports.append(HostReport(name, NETWORK_NODE, failure, refused, answers=answers, revision=revision))
     return [report.to_dict() for report in reports]
+
+
+def _of_worker(
+    name: str, host: Mapping[str, Any], target: str, revision: int | None, *, is_registered: bool
+) -> HostReport:
+    key = "apply_work_order_result"
+    failure = _failure(host, "apply_work_orders_worker_failure", key) if is_registered else _stranger(target)
+    result = host.get(key) or {}
+    vms = tuple(map(VmReport.from_dict, result.get("vms") or ()))
+    return HostReport(
+        name, target, failure, _refused(host, key), vms, _answers(host, key), revision, result.get("moment")
+    )
 
 
 def has_news(reports: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]] | None) -> bool:

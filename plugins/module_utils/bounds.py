@@ -107,6 +107,12 @@ TAP_NAME = Form(
     f"Linux, whose devices have names of {DEVICE_NAME_LENGTH} characters",
 )
 RECEIPT = Form(r"[0-9a-f]{32}", "32 hexadecimal digits", "receipt of a work order", "the first half of an HMAC-SHA256")
+MOMENT = Form(
+    r"[0-9a-f-]{36} [0-9]{1,12}\.[0-9]{6}",
+    "the id of a boot and the seconds since, with six decimals",
+    "time of a report",
+    "Linux, whose boot_id is a UUID",
+)
 MACHINE_ID = Form(r"[0-9a-f]{32}", "32 hexadecimal digits", "machine-id of a worker", "systemd's /etc/machine-id")
 IDENTIFIER = Form(
     r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}",

@@ -40,15 +40,32 @@ class Observed:
         state: one of C(SEEN).
         pid: the process id of its QEMU, C(None) if there is none.
         since: when this state was first observed, in UTC (C(2026-01-31T12:00:00Z)); C(None) if unknown.
+        revision: the revision of the work order that the last report answered; C(None) if unknown.
+        moment: when its host last observed it, a C(VmReport.moment); C(None) if unknown.
     """
 
     state: str
     pid: str | None = None
     since: str | None = None
+    revision: int | None = None
+    moment: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the stored form, without the pid, which is a separate field of the data model."""
-        return {"state": self.state, **({} if self.since is None else {"since": self.since})}
+        said = {"state": self.state, "since": self.since, "revision": self.revision, "moment": self.moment}
+        return {key: value for key, value in said.items() if value is not None}
+
+    def precedes(self, other: Observed) -> bool:
+        """Return whether it is certainly older: by the revisions of the orders, and for the same one by the moments.
+
+        Moments of different boots cannot be compared.
+        """
+        if self.revision is None or other.revision is None:
+            return False
+        if self.revision != other.revision:
+            return self.revision < other.revision
+        (boot, seconds), (other_boot, other_seconds) = _moment(self.moment), _moment(other.moment)
+        return boot == other_boot and seconds < other_seconds
 
 
 class Life(NamedTuple):
@@ -57,6 +74,12 @@ class Life(NamedTuple):
     handed_out: bool
     deleting: bool
     observed: Observed | None
+
+
+def _moment(text: str | None) -> tuple[str, float]:
+    """Return the boot of a moment, and the seconds since."""
+    boot, _space, seconds = (text or "").partition(" ")
+    return boot, float(seconds or 0)
 
 
 def vm_status(wanted: str, seen: str | None, *, handed_out: bool) -> str:

@@ -23,7 +23,7 @@ from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_
 from .work_order import Interface as Ordered
 
 _FLAVOR = fields({"cores": integer, "ram_gb": number, "disk_gb": number, "image": text}, {"name": text})
-_OBSERVED = fields({"state": text}, {"since": text})
+_OBSERVED = fields({"state": text}, {"since": text, "revision": integer, "moment": text})
 _PLACEMENT = fields({}, {"worker": text, "policy": text})
 _ADDRESSES = list_of(fields({"name": text, "addresses": list_of(text)}))
 _CLOUD_INIT = fields({}, {"hostname": text, "user_data_id": text, "ssh_keys": list_of(text), "interfaces": _ADDRESSES})
@@ -414,7 +414,8 @@ class VM(Identified):
         self.power = record.take_default("power", lifecycle.RUNNING, str)
         stored: dict[str, Any] = record.take_default("observed", {}, dict)
         if stored:
-            self.see(Observed(stored["state"], pid, stored.get("since")))
+            said = (stored.get(key) for key in ("since", "revision", "moment"))
+            self.see(Observed(stored["state"], pid, *said))
 
     def _read_disks(self, record: Record) -> None:
         if "disks" in record:

@@ -372,6 +372,11 @@ _CHANGE = {
         "slice {slice_id} is being deleted",
         "deploy it again after its deletion",
     ),
+    "deleted_slice_expired": Rule(
+        "a deleted slice can be restored as long as its disks are kept",
+        "it was deleted at {deleted} and could be restored until {until}; the clock of this controller says {now}",
+        "if the clock is wrong, set it and try again; the playbook orphans lists the disks that are still in the trash",
+    ),
     "slice_not_deleted_yet": Rule(
         "a slice can be restored once its hosts have deleted it",
         "slice {slice_id} still exists",
@@ -575,6 +580,11 @@ _HOST = {
         "run cloudrepo.slices.site with -e retire=true if that is a former network node; otherwise take it off the "
         "trunk, or give each cloud a trunk of its own",
     ),
+    "not_this_machine": Rule(
+        "a worker is its machine, not its address",
+        "{object} is not the worker that the call is for: its machine has the mark {got}, that worker's has {wanted}",
+        "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know",
+    ),
     "host_unclaimed": Rule(
         "a host belongs to a cloud before it gets work orders",
         "{object} belongs to no cloud",
@@ -644,6 +654,11 @@ _HOST = {
     "orphan_in_use": Rule(
         "a disk in use cannot be removed", "{unit} uses it", "list its slice as well, or deploy the slice"
     ),
+    "ambiguous_orphan": Rule(
+        "an orphan is removed only if it is the only one with its UUID",
+        "{count} orphans have this UUID: {found}",
+        "name one by its path",
+    ),
     "orphan_unknown": Rule("only orphans can be removed", "no host has an orphan with this name; orphans: {known}"),
     "user_missing": Rule(
         "a slice with VMs needs its user on the host",
@@ -659,6 +674,11 @@ _HOST = {
         "this work order has revision {got}, this host has applied revision {applied}",
         "run the deploy again; if the host still refuses, the database is older than the host, and "
         "-e accept_database=true makes the host follow it, which --check --diff shows first",
+    ),
+    "report_superseded": Rule(
+        "a report must not change the state of VMs after one on a newer work order has been recorded",
+        "this run's report answers revision {got}, and one on revision {recorded} was recorded before; the recorded "
+        "states of {vms} are kept",
     ),
     "database_behind": Rule(
         "a database must not be older than what its hosts have applied",

@@ -122,6 +122,24 @@ class HostReport(Contract):
             "freed.",
         ),
     )
+    revision: int | None = field(
+        default=None,
+        metadata=integer(
+            "The revision of the work order that the report answers. A report that is older than the recorded one "
+            "changes no state of VMs. Null if it is not known, and then it is always recorded.",
+            sample=1795371735123,
+            limit=bounds.REVISION,
+        ),
+    )
+    moment: str | None = field(
+        default=None,
+        metadata=text(
+            "When the host observed the VMs: the id of its boot, and the seconds since. Of two reports on orders of "
+            "the same revision, it tells which one is older. Null if it is not known.",
+            sample="8a1c52f0-9d3e-4b7a-8f21-0c6d5e4b3a29 86400.250000",
+            form=bounds.MOMENT,
+        ),
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import ClassVar
 
-from . import bounds
+from . import bounds, identity
 from .bounds import DISK_BUSES, FIRMWARES, NIC_MODELS
 from .contract import (
     Contract,
@@ -586,3 +586,14 @@ class WorkerOrder(Contract):
     cloud_title: str | None = field(default=None, metadata=CLOUD_TITLE)
     cloud_incarnation: str | None = field(default=None, metadata=CLOUD_INCARNATION)
     complete: bool = field(default=False, metadata=COMPLETE)
+    machine_mark: str | None = field(
+        default=None,
+        metadata=text(
+            "HMAC-SHA256 of the worker's machine-id, with the UUID of the cloud as the key.",
+            "A host with another machine-id, which has got this worker's address, refuses the call before anything is "
+            "changed.",
+            sample="5f6b0c1e9d" + "0" * 54,
+            pattern=identity.MARK_PATTERN,
+            rule="64 hexadecimal digits",
+        ),
+    )

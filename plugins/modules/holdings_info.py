@@ -37,6 +37,12 @@ workers:
       disks:
       - path: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
         uuid: c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03
+machines:
+  description: What stands for the machine of a worker, by the worker's address. Unknown ones are missing.
+  returned: success
+  type: dict
+  sample:
+    10.0.10.1: 5f6b0c1e9d000000000000000000000000000000000000000000000000000000
 network_node:
   description: The slices.
   returned: success

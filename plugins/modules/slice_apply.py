@@ -35,6 +35,12 @@ extends_documentation_fragment:
   - cloudrepo.slices.running
   - cloudrepo.slices.disks
 options:
+  machine_mark:
+    description:
+      - HMAC-SHA256 of the worker's machine-id, with the UUID of the cloud as the key.
+      - A host with another machine-id, which has got this worker's address, refuses the call before anything is
+        changed.
+    type: str
   complete:
     description:
       - Whether the order contains all slices of the database. In check mode, all that this host has of other slices is
@@ -113,6 +119,13 @@ vms:
       description: Whether its QEMU has data disks open that the VM has given up. They are kept until a restart.
       type: bool
       sample: null
+moment:
+  description:
+    - When the states were observed, as the id of the host's boot and the seconds since, for
+      M(cloudrepo.slices.slice_report).
+  returned: success, and when a VM fails, not in check mode
+  type: str
+  sample: 8a1c52f0-9d3e-4b7a-8f21-0c6d5e4b3a29 86400.250000
 restart_required:
   description: Running VMs that need a restart to match the work order.
   returned: success

@@ -160,6 +160,7 @@ work_orders:
         cloud_title: lab
         cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
         complete: false
+        machine_mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
     network_node:
       slices:
       - slice_id: 1000

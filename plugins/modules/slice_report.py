@@ -14,6 +14,8 @@ description:
   - VMs that are being deleted, and the VLANs and addresses of removed objects, are released if all hosts that may use
     them report success, and each report contains the receipt of the work order with which exactly these were given up.
     Everything else is kept until the next deploy, and RV(waiting) lists the slices.
+  - A report that answers an older work order than the recorded one, because another run was faster, does not change the
+    state of VMs. RV(superseded) lists the slices.
   - A failure in a report is recorded and returned, but does not make the module fail.
   - Slices that are selected by their ids and no longer exist, because another run has deleted them, do not affect the
     others. RV(gone) lists them.
@@ -136,6 +138,16 @@ options:
               - Its receipt.
             type: str
             required: true
+      revision:
+        description:
+          - The revision of the work order that the report answers. A report that is older than the recorded one changes
+            no state of VMs. Null if it is not known, and then it is always recorded.
+        type: int
+      moment:
+        description:
+          - "When the host observed the VMs: the id of its boot, and the seconds since. Of two reports on orders of the
+            same revision, it tells which one is older. Null if it is not known."
+        type: str
 """
 
 EXAMPLES = r"""
@@ -162,6 +174,14 @@ failures:
   type: list
   elements: str
   sample: ["worker2: unreachable"]
+superseded:
+  description:
+    - A sentence for each slice of which VMs keep the recorded state, because it was reported on a newer work order than
+      the one that these reports answer.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 waiting:
   description: Ids of slices that have given up VMs, VLANs or addresses which no report has freed.
   returned: success

@@ -23,11 +23,22 @@ extends_documentation_fragment:
   - cloudrepo.slices.orphans
   - cloudrepo.slices.datapath
 options:
+  machine_mark:
+    description:
+      - HMAC-SHA256 of the worker's machine-id, with the UUID of the cloud as the key.
+      - A host with another machine-id, which has got this worker's address, refuses the call before anything is
+        changed.
+    type: str
   user:
     description:
       - Prefix of the names of the users that run VMs, as O(cloudrepo.slices.slice_apply#module:user).
     type: str
     default: cloudrepo
+  disk_retention_h:
+    description:
+      - Number of hours for which deleted disks are kept in C(STATE_DIR/trash), for RV(trash).
+    type: int
+    default: 24
 seealso:
   - module: cloudrepo.slices.holdings_info
   - module: cloudrepo.slices.network_orphans
@@ -42,6 +53,8 @@ EXAMPLES = r"""
 - name: Find orphans on this worker
   cloudrepo.slices.worker_orphans:
     known: "{{ holdings.workers[ansible_host] }}"
+    cloud_uuid: "{{ holdings.cloud.uuid }}"
+    machine_mark: "{{ holdings.machines[ansible_host] }}"
 
 - name: Remove a disk that an earlier call has returned
   cloudrepo.slices.worker_orphans:
@@ -98,6 +111,12 @@ orphans:
       description: When the disk was last written, in UTC.
       type: str
       sample: "2026-01-30T08:00:00Z"
+    twin:
+      description:
+        - Path of the disk in the database that has the UUID of this one, which is its copy or was moved by hand.
+        - Such an orphan is named by its path.
+      type: str
+      sample: null
     since:
       description: When an earlier call first returned it, in UTC. Null if there was none.
       type: str
@@ -106,6 +125,28 @@ orphans:
       description: Whether it is removed, also in check mode.
       type: bool
       sample: false
+trash:
+  description: Deleted disks that are kept in the trash, the oldest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Path of the disk in the trash.
+      type: str
+      sample: /var/lib/cloudrepo/trash/1795371735-1006/vm1_img.qcow2
+    uuid:
+      description: Its UUID.
+      type: str
+      sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
+    slice_id:
+      description: The id of the slice. Null if it is not known.
+      type: int
+      sample: 1005
+    left_s:
+      description: For how many more seconds of the host's running time it is kept, unless the file system becomes full.
+      type: int
+      sample: 79200
 refusals:
   description: Why orphans in O(remove) are not removed.
   returned: success
@@ -136,10 +177,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, orphans, worker_orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     DATAPATH_ARGUMENTS,
+    DISK_ARGUMENTS,
     GRAMMARS,
+    MACHINE_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
@@ -147,7 +191,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
 from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
 
-ARGUMENTS = {**orphans.ARGUMENTS, **DATAPATH_ARGUMENTS, "user": WORK_ORDER_ARGUMENTS["user"]}
+ARGUMENTS = {
+    **orphans.ARGUMENTS,
+    **DATAPATH_ARGUMENTS,
+    **DISK_ARGUMENTS,
+    **MACHINE_ARGUMENTS,
+    "user": WORK_ORDER_ARGUMENTS["user"],
+}
 
 
 def main() -> None:
@@ -171,7 +221,10 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[orphans.Verdict]:
         worker_orphans.remove(verdict.remove, known, held, tools, settings)
         orphans.note(verdict, state_dir=state_dir, kind=orphans.WORKER)
 
-    return Steps(plan, apply, lambda verdict: verdict.result)
+    def result(verdict: orphans.Verdict) -> dict[str, Any]:
+        return {**verdict.result, "trash": trash.listed(state_dir, retention_s=params["disk_retention_h"] * 3600)}
+
+    return Steps(plan, apply, result)
 
 
 if __name__ == "__main__":

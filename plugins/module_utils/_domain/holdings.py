@@ -9,11 +9,14 @@ from typing import Any
 from ..cluster import Cluster
 from ..holdings import Holdings, KnownDisk, KnownSlice
 from ..models import Slice
+from . import machines
 from .registering import require_admin
 
 
 def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:
-    """Return C({workers: {ip: known}, network_node: known, cloud}), each C(known) a list of slices.
+    """Return C({workers: {ip: known}, machines: {ip: mark}, network_node: known, cloud}).
+
+    C(known) is a list of slices. C(machines) lacks workers whose machine-id is not known.
 
     Raises:
         Refused: the acting user is not an admin.
@@ -21,8 +24,10 @@ def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:
     require_admin(cluster, acting_user, "orphans")
     slices = list(cluster.slices.values())
     workers = {ip: Holdings(tuple(_known(each, ip) for each in slices)).to_dict()["known"] for ip in cluster.workers}
+    marks = {ip: machines.mark(cluster, worker) for ip, worker in cluster.workers.items()}
     return {
         "workers": workers,
+        "machines": {ip: mark for ip, mark in marks.items() if mark is not None},
         "network_node": Holdings(tuple(_known(each) for each in slices)).to_dict()["known"],
         "cloud": cluster.cloud.told() if cluster.cloud else {},
     }

@@ -11,8 +11,9 @@ from typing import Any
 
 from ..bounds import MACHINE_ID
 from ..changes import Change
-from ..cluster import WORKERS_LIST, Cluster
+from ..cluster import WORKERS_LIST, Cluster, Worker
 from ..errors import Refusal, Refused
+from ..identity import machine_mark
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ class Renumbering:
         """The change of the worker."""
         after = {"ip": self.new, "machine_id": self.machine_id, "vms": self.vms}
         return Change("worker", self.new, "renumber", {"ip": self.old}, after, reason="no VM moves")
+
+
+def mark(cluster: Cluster, worker: Worker) -> str | None:
+    """Return what stands for a worker's machine in public, C(None) if its machine-id is not known yet."""
+    if cluster.cloud is None or worker.machine_id is None:
+        return None
+    return machine_mark(cluster.cloud.uuid, worker.machine_id)
 
 
 def follow(cluster: Cluster, wants: Sequence[Mapping[str, Any]]) -> list[Renumbering]:

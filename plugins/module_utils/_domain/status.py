@@ -4,15 +4,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..cluster import Cluster
+from ..cluster import REVISION, Cluster, slice_label
+from ..errors import Refusal
 from ..lifecycle import POWERS, UNKNOWN, Observed
 from ..models import VM, Slice
 from ..report import NETWORK_NODE, Answer, HostReport, VmReport
+from ..work_order import revision_text
 from . import data_disks, lost_workers, receipts, undelete
 from .teardown import drop_released, forget
+
+
+@dataclass(frozen=True)
+class Told:
+    """The reports of hosts that count, which are not those of lost workers.
+
+    Attributes:
+        by_target: the reports by recipient of the work order.
+        vms: the VMs in them, each with its report, by recipient and VM id.
+    """
+
+    by_target: Mapping[str, Sequence[HostReport]]
+    vms: Mapping[tuple[str, int], tuple[HostReport, VmReport]]
+
+    @classmethod
+    def of(cls, cluster: Cluster, reports: Iterable[HostReport]) -> Told:
+        """Return those of a cluster."""
+        lost = set(lost_workers.addresses(cluster))
+        by_target: dict[str, list[HostReport]] = {}
+        for report in reports:
+            if report.target not in lost:
+                by_target.setdefault(report.target, []).append(report)
+        known = [report for told in by_target.values() for report in told]
+        return cls(by_target, {(report.target, vm.vm_id): (report, vm) for report in known for vm in report.vms})
+
+    @property
+    def all(self) -> list[HostReport]:
+        """All reports."""
+        return [report for told in self.by_target.values() for report in told]
+
+    def of_vm(self, slice_: Slice, vm: VM) -> Observed | None:
+        """Return the state of a VM without a time, C(None) if the reports do not contain it.
+
+        The state of VMs of a slice that was refused before it was begun is kept. A worker that has not failed reports
+        all VMs of its order. If one is missing, another run has added it since.
+        """
+        told = self.by_target.get(vm.worker_ip, ())
+        refused = [each for report in told for each in report.refused if each.slice_id == slice_.slice_id]
+        if any(not each.begun for each in refused):
+            return None
+        if (vm.worker_ip, vm.vm_id) in self.vms:
+            report, found = self.vms[vm.worker_ip, vm.vm_id]
+            return Observed(found.state, found.pid, revision=report.revision, moment=report.moment)
+        if told and not refused and not any(report.failure for report in told):
+            return None
+        revisions = (report.revision for report in told or self.all if report.revision is not None)
+        return Observed(UNKNOWN, revision=max(revisions, default=None))
 
 
 def record(
@@ -35,26 +85,43 @@ def record(
     VMs that are being deleted, and VLANs and addresses that are being released, are only removed when all hosts that
     may have them have reported success, each with its receipt for exactly these (C(receipts)). The same applies to data
     disks that VMs have given up, unless a running VM still has them open. Nothing waits for lost workers. VMs that have
-    not been handed out wait for their own order.
+    not been handed out wait for their own order. A VM keeps its state if a report on a newer order was recorded
+    (C(superseded)).
     """
-    lost = set(lost_workers.addresses(cluster))
-    reports = [report for report in reports if report.target not in lost]
+    told, lost = Told.of(cluster, reports), set(lost_workers.addresses(cluster))
     deleting = {slice_.slice_id for slice_ in slices if slice_.deleting}
-    failures = [failure for report in reports for failure in failures_of(report, deleting)]
-    by_target: dict[str, list[HostReport]] = {}
-    for report in reports:
-        by_target.setdefault(report.target, []).append(report)
-    seen = {(report.target, vm.vm_id): vm for report in reports for vm in report.vms}
+    failures = [failure for report in told.all for failure in failures_of(report, deleting)]
     for slice_ in slices:
         for vm in (vm for vm in slice_.vms if vm.handed_out):
-            told = by_target.get(vm.worker_ip, [])
-            failures += _failures_of_vm(vm, told, lost)
-            found = seen.get((vm.worker_ip, vm.vm_id))
-            if _is_told(slice_, found, told):
+            failures += _failures_of_vm(vm, told.by_target.get(vm.worker_ip, ()), lost)
+            found = told.of_vm(slice_, vm)
+            if found is not None and not _is_late(slice_, vm, found):
                 _record_vm(vm, found, seen_at)
         if receipts.gives_up(slice_):
-            _forget_what_is_gone(cluster, slice_, by_target, now=seen_at, retention_h=retention_h)
+            _forget_what_is_gone(cluster, slice_, told.by_target, now=seen_at, retention_h=retention_h)
     return failures
+
+
+def superseded(cluster: Cluster, slices: Iterable[Slice], reports: Sequence[HostReport]) -> list[Refusal]:
+    """Return the slices of which VMs keep another state than the reports have, because a newer one was recorded."""
+    told, refusals = Told.of(cluster, reports), []
+    for slice_ in slices:
+        live = ((vm, told.of_vm(slice_, vm), vm.observed) for vm in slice_.live_vms if vm.handed_out)
+        late = [
+            (vm, found, kept)
+            for vm, found, kept in live
+            if found is not None and kept is not None and found.precedes(kept)
+            if (found.state, found.pid) != (kept.state, kept.pid)
+        ]
+        if late:
+            _vm, found, kept = late[0]
+            figures = {
+                "got": revision_text(found.revision),
+                "recorded": revision_text(kept.revision),
+                "vms": [f"{vm.name} ({vm.vm_id})" for vm, _found, _kept in late],
+            }
+            refusals.append(Refusal("report_superseded", f"slice {slice_label(slice_)}", figures))
+    return refusals
 
 
 def failures_of(report: HostReport, deleting: Container[int]) -> list[str]:
@@ -82,12 +149,15 @@ def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
 
     Returns:
         C([{vm_id, state, pid}]); C(None) if any report would change them, because objects have to be created or removed
-        on hosts.
+        on hosts, or because a slice was changed since its last report: a late report on an order from before the change
+        must find the newer one.
     """
     vms = [vm for slice_ in slices for vm in slice_.vms]
     if any(receipts.gives_up(slice_) for slice_ in slices):
         return None
     if any(disk.first_seen is None for vm in vms for disk in vm.data_disks):
+        return None
+    if any(_has_changed_since(slice_, vm.observed) for slice_ in slices for vm in slice_.vms):
         return None
     seen = [
         {"vm_id": vm.vm_id, "state": vm.observed.state, "pid": vm.pid}
@@ -109,24 +179,24 @@ def _failures_of_vm(vm: VM, told: Collection[HostReport], lost: Container[str]) 
         yield f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory"
 
 
-def _is_told(slice_: Slice, found: VmReport | None, told: Collection[HostReport]) -> bool:
-    """Return whether the reports on a VM's worker change its state: that of a refused slice is kept.
-
-    A worker that has not failed reports all VMs of its order. If one is missing, another run has added it since.
-    """
-    refused = [each for report in told for each in report.refused if each.slice_id == slice_.slice_id]
-    if any(not each.begun for each in refused):
-        return False
-    return found is not None or not told or bool(refused) or any(report.failure for report in told)
+def _is_late(slice_: Slice, vm: VM, found: Observed) -> bool:
+    """Return whether a report answers an older order than the recorded one, or does not know the VM yet."""
+    if vm.observed is not None:
+        return found.precedes(vm.observed)
+    return found.state == UNKNOWN and found.revision is not None and found.revision < slice_.extra.get(REVISION, 0)
 
 
-def _record_vm(vm: VM, seen: VmReport | None, seen_at: str) -> None:
+def _has_changed_since(slice_: Slice, observed: Observed | None) -> bool:
+    return observed is None or (observed.revision or 0) < slice_.extra.get(REVISION, 0)
+
+
+def _record_vm(vm: VM, found: Observed, seen_at: str) -> None:
     if vm.deleting:
         return
-    state, pid = (seen.state, seen.pid) if seen else (UNKNOWN, None)
-    if vm.observed is None or (vm.observed.state, vm.observed.pid) != (state, pid):
-        vm.see(Observed(state, pid, seen_at))
-    if state in POWERS:
+    kept = vm.observed
+    same = kept is not None and (kept.state, kept.pid) == (found.state, found.pid)
+    vm.see(replace(found, since=kept.since if kept is not None and same else seen_at))
+    if found.state in POWERS:
         for disk in (*vm.disks[:1], *vm.data_disks):
             disk.extra.setdefault("first_seen", seen_at)
 
@@ -141,7 +211,7 @@ def _forget_what_is_gone(
         concerned.add(NETWORK_NODE)
     if concerned <= done:
         holding = {vm.vm_id for told in by_target.values() for each in told for vm in each.vms if vm.holds_given_up}
-        _drop_disks(slice_, holding, lost, now=now, until=undelete.end_of_retention(now, retention_h))
+        _drop_disks(slice_, holding, lost, now=now, until=undelete.end_of_retention(cluster, now, retention_h))
         cluster.users[slice_.owner].used_vms -= sum(vm.deleting for vm in slice_.vms)
         drop_released(slice_)
     if slice_.deleting and not slice_.vms:

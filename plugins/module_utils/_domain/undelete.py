@@ -9,7 +9,7 @@ slice before its deletion.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..allocations import ADDRESS, ID, MAC_BLOCK, VLAN_POOL, VNC_PORT, address_number, leases, show
@@ -26,10 +26,12 @@ from .teardown import drop_released
 
 FIELD = DELETED_SLICES
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+# A clock that stands ahead must not make the database forget slices whose disks still exist.
+_GRACE = timedelta(days=7)
 
 
 def keep(cluster: Cluster, slice_: Slice, *, now: str, retention_h: int) -> None:
-    """Keep a slice that is about to be deleted, and remove expired ones.
+    """Keep a slice that is about to be deleted, and remove those that have been expired for a week.
 
     Args:
         cluster: the cluster to change.
@@ -37,15 +39,21 @@ def keep(cluster: Cluster, slice_: Slice, *, now: str, retention_h: int) -> None
         now: the time in UTC.
         retention_h: the hours that workers keep its disks.
     """
-    entries = [each for each in _entries(cluster) if each["until"] > now]
+    forgotten = (_read(now) - _GRACE).strftime(_TIME)
+    entries = [each for each in _entries(cluster) if each["until"] > forgotten]
     if retention_h and any(vm.handed_out for vm in slice_.live_vms):
-        entries.append({"deleted": now, "until": end_of_retention(now, retention_h), "slice": slice_.to_dict()})
+        until = end_of_retention(cluster, now, retention_h)
+        entries.append({"deleted": now, "until": until, "slice": slice_.to_dict()})
     _store(cluster, entries)
 
 
-def end_of_retention(now: str, retention_h: int) -> str:
-    """Return when a disk that is deleted now is removed from the trash, in UTC."""
-    return (datetime.strptime(now, _TIME) + timedelta(hours=retention_h)).strftime(_TIME)
+def end_of_retention(cluster: Cluster, now: str, retention_h: int) -> str:
+    """Return when a disk that is deleted now is removed from the trash, in UTC.
+
+    The clock may have been put back since the last change of the cluster.
+    """
+    last = datetime.fromtimestamp((cluster.revision or 0) // 1000, timezone.utc)
+    return (max(_read(now), last) + timedelta(hours=retention_h)).strftime(_TIME)
 
 
 def restore(
@@ -75,6 +83,10 @@ def restore(
     return slice_
 
 
+def _read(time: str) -> datetime:
+    return datetime.strptime(time, _TIME).replace(tzinfo=timezone.utc)
+
+
 def _entries(cluster: Cluster) -> list[Mapping[str, Any]]:
     return list(cluster.extra.get(FIELD, ()))
 
@@ -89,20 +101,28 @@ def _find(cluster: Cluster, name: str, owner: str | None, acting_user: str, now:
     visible = [
         (entry, Slice.from_dict(entry["slice"]))
         for entry in _entries(cluster)
-        if entry["until"] > now and access.acts_for(cluster, acting_user, entry["slice"]["owner"])
+        if access.acts_for(cluster, acting_user, entry["slice"]["owner"])
     ]
-    found = [
+    called = [
         entry
         for entry, slice_ in visible
         if owner in (None, slice_.owner)
         and name in (slice_label(slice_), f"{slice_.owner}/{slice_label(slice_)}", str(slice_.slice_id))
     ]
+    found = [entry for entry in called if entry["until"] > now]
     if len(found) == 1:
         return found[0]
+    if called and not found:
+        figures = {"deleted": called[-1]["deleted"], "until": called[-1]["until"], "now": now}
+        raise Refused([Refusal("deleted_slice_expired", f"deleted slice {name}", figures)])
     if found:
         several = [f"{each['slice']['slice_id']}, deleted {each['deleted']}" for each in found]
         raise Refused([Refusal("ambiguous_slice", f"deleted slice {name}", {"count": len(found), "found": several})])
-    known = [f"{slice_label(slice_)} ({slice_.slice_id}) until {entry['until']}" for entry, slice_ in visible]
+    known = [
+        f"{slice_label(slice_)} ({slice_.slice_id}) until {entry['until']}"
+        for entry, slice_ in visible
+        if entry["until"] > now
+    ]
     raise Refused([Refusal("not_found", f"deleted slice {name}", {"known": known})])
 
 

@@ -25,6 +25,7 @@ from . import (
     host_requirements,
     kinds,
     lost_workers,
+    machines,
     receipts,
     records,
     user_data,
@@ -124,6 +125,7 @@ def work_orders(
                 )
                 for slice_ in slices
             ),
+            machine_mark=machines.mark(cluster, worker),
             **common,
         )
         for ip, worker in cluster.workers.items()

@@ -36,6 +36,8 @@ CLOUD_ARGUMENTS: dict[str, Any] = {
     name: WorkerOrder.arguments()[name] for name in ("cloud_uuid", "cloud_title", "cloud_incarnation")
 }
 
+MACHINE_ARGUMENTS: dict[str, Any] = {"machine_mark": WorkerOrder.arguments()["machine_mark"]}
+
 WORK_ORDER_ARGUMENTS: dict[str, Any] = {
     **CLOUD_ARGUMENTS,
     "slices": WorkerOrder.arguments()["slices"],
@@ -96,6 +98,7 @@ CALLS: dict[str, dict[str, Any]] = {
             **RUNNING_ARGUMENTS,
             **DISK_ARGUMENTS,
             **COMPLETE_ARGUMENTS,
+            **MACHINE_ARGUMENTS,
         },
         "required_if": [("vnc_listen", "worker", ["vnc_address"])],
     },
@@ -128,6 +131,7 @@ GRAMMARS: Grammars = {
     "cloud_incarnation": UUID,
     "cloud_title": TITLE,
     "lost_machines": {"mark": MACHINE_MARK},
+    "machine_mark": optional(MACHINE_MARK),
     "controller": HOST_NAME,
 }
 """The syntax of arguments that no choices, parser or contract defines."""

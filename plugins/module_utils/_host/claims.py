@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .. import identity
 from ..changes import Change, between
 from ..claim import Claim
 from ..errors import Refusal, Refused, SlicesError
-from . import applied_orders, files, revisions, vm_folders
+from . import applied_orders, files, host_info, revisions, vm_folders
 
 FILE = "cloud.json"
 _HOST = "this host"
@@ -88,14 +89,15 @@ def read(state_dir: str) -> Claim | None:
 
 
 def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
-    """Check that the caller's cloud has claimed this host. A manual call without a cloud passes.
+    """Check that the caller's cloud has claimed this host, and means this machine. A call without a cloud passes.
 
     Args:
-        params: a module's C(CLOUD_ARGUMENTS) and C(state_dir).
+        params: a module's C(CLOUD_ARGUMENTS) and C(state_dir), and C(MACHINE_ARGUMENTS) if it has them.
         missing_ok: whether the host may be unclaimed because it is not prepared yet.
 
     Raises:
-        Refused: the host belongs to another cloud or to another copy of the database, or is unclaimed.
+        Refused: the host belongs to another cloud or to another copy of the database, is unclaimed, or is not the
+            worker that the call is for.
         SlicesError: the claim is unreadable.
     """
     called_by = caller(params)
@@ -104,9 +106,18 @@ def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
     held = read(params["state_dir"])
     if held is None and not missing_ok:
         raise Refused([Refusal("host_unclaimed", _HOST)])
-    refusal = _conflict(held, called_by)
+    refusal = _conflict(held, called_by) or _another_machine(params.get("machine_mark"), called_by)
     if refusal is not None:
         raise Refused([refusal])
+
+
+def _another_machine(wanted: str | None, called_by: Caller) -> Refusal | None:
+    """Return why a call is not for this machine: it has the address of another worker."""
+    machine_id = host_info.read_machine_id()
+    got = None if machine_id is None else identity.machine_mark(called_by.uuid, machine_id)
+    if wanted in (None, got):
+        return None
+    return Refusal("not_this_machine", _HOST, {"got": got or "no machine-id", "wanted": wanted})
 
 
 def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, claim: bool, state_dir: str) -> ClaimPlan:

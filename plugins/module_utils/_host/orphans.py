@@ -47,6 +47,7 @@ class Orphan:
         in_use: the running unit that uses the disk.
         size_bytes: the disk space that the disk takes.
         modified: when the disk was last written, in UTC.
+        twin: the path of the disk in the database with the UUID that this one had before it was moved or copied.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Orphan:
     in_use: str | None = None
     size_bytes: int | None = None
     modified: str | None = None
+    twin: str | None = None
 
     @property
     def name(self) -> str:
@@ -136,7 +138,11 @@ def judge(found: Iterable[Orphan], names: Collection[str], since: Mapping[str, s
         if orphan.names.isdisjoint(names):
             continue
         going = {each.slice_id for each in remove if each.kind == SLICE}
-        if orphan.key not in since:
+        alike = [each.path for each in found if each.uuid is not None and each.uuid == orphan.uuid]
+        if len(alike) > 1 and orphan.path not in names:
+            figures = {"count": len(alike), "found": alike}
+            refusals.append(Refusal("ambiguous_orphan", f"{orphan.kind} {orphan.name}", figures))
+        elif orphan.key not in since:
             refusals.append(Refusal("orphan_seen_once", f"{orphan.kind} {orphan.name}"))
         elif orphan.in_use is not None and orphan.slice_id not in going:
             refusals.append(Refusal("orphan_in_use", f"{orphan.kind} {orphan.name}", {"unit": orphan.in_use}))

@@ -41,6 +41,18 @@ def _files_of(pid: str) -> Iterator[str]:
             continue  # closed in the meantime
 
 
+def has_open(pid: int, path: str) -> bool:
+    """Return whether a process has the file open that is now at C(path)."""
+    folder = f"/proc/{pid}/fd"
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        try:
+            if os.path.samefile(f"{folder}/{name}", path):
+                return True
+        except OSError:
+            continue  # closed in the meantime
+    return False
+
+
 def is_stopped(pid: int) -> bool:
     """Return whether a process is stopped by a signal such as SIGSTOP."""
     # The name in parentheses may contain any character, including spaces and parentheses.

@@ -50,7 +50,12 @@ def _wanted(state_dir: str) -> dict[str, tuple[str, int]]:
     kinds = (revisions.WORKER, revisions.NETWORK_NODE)
     folders = [trash.folder_in(state_dir), *(applied_orders.folder_in(state_dir, kind) for kind in kinds)]
     folders += [f"{state_dir}/revisions", f"{state_dir}/orphans"]
-    files = [f"{state_dir}/{claims.FILE}", f"{state_dir}/{roles.FILE}", register.path_in(state_dir)]
+    files = [
+        f"{state_dir}/{claims.FILE}",
+        f"{state_dir}/{roles.FILE}",
+        register.path_in(state_dir),
+        trash.path_in(state_dir),
+    ]
     public = f"{state_dir}/{fences.FILE}"
     # An administrator may have moved a folder, and left a link.
     moved = map(os.path.realpath, folders)

@@ -33,6 +33,7 @@ class Folder:
         disks: the UUIDs of disks by file name.
         text: the content of its file.
         is_link: whether it is a link to a folder.
+        vm_id: the VM in its file, which differs from its name if somebody has renamed or copied the folder.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Folder:
     disks: Mapping[str, str | None] = field(default_factory=dict)
     text: str = ""
     is_link: bool = False
+    vm_id: int | None = None
 
 
 def text_of(vm: VM, others: Mapping[str, str | None] = MappingProxyType({})) -> str:
@@ -71,6 +73,24 @@ def overlays(folder: str) -> tuple[str, ...]:
     """
     paths = (f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name[0] != ".")
     return tuple(path for path in paths if path.endswith(".qcow2") or _is_overlay(path))
+
+
+def strays(state_dir: str) -> dict[str, Folder | None]:
+    """Return the overlays that somebody has moved or copied to another place in the state folder, by path.
+
+    Each has what the file beside it says of its owner. A VM's folder may have been renamed, or moved a level deeper.
+    """
+    root, found = f"{state_dir}/vms", dict[str, "Folder | None"]()
+    ours = {f"{root}/{name}" for name in (os.listdir(root) if os.path.isdir(root) else ()) if name.isdecimal()}
+    # The folder may be a link to another file system.
+    for top in (state_dir, root):
+        for where, names, _files in os.walk(top):
+            if where == state_dir:
+                names[:] = [name for name in names if name not in ("images", "trash", "vms")]
+            if where not in ours:
+                paths = [path for path in overlays(where) if not os.path.isdir(path)]
+                found.update(dict.fromkeys(paths, read_one(where)) if paths else {})
+    return found
 
 
 def remove(folder: str) -> None:
@@ -144,4 +164,5 @@ def _folder(path: str, text: str, said: Any) -> Folder:
         disks=dict(said["disks"]),
         text=text,
         is_link=os.path.islink(path),
+        vm_id=said.get("vm_id"),
     )

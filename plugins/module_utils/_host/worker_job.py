@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,8 +22,19 @@ from .qemu import apply as qemu_apply
 from .qemu.apply import Tools
 from .stopwatch import Stopwatch
 from .systemd import Unit
+from .times import moment
 from .work_order import all_vms, slice_ids
 from .worker import Host, Lacking, Plan, Settings
+
+
+@contextmanager
+def _dated() -> Iterator[None]:
+    """Report the moment in the error if the block fails. The slices are still locked then, as with a result."""
+    try:
+        yield
+    except SlicesError as error:
+        error.fields["moment"] = moment()
+        raise
 
 
 @dataclass(frozen=True)
@@ -163,7 +174,7 @@ class Job:
         Raises:
             SlicesError: a VM failed.
         """
-        with self.watch.stage("qemu"), ownership.told_with(todo.seen.refused, todo.failed):
+        with self.watch.stage("qemu"), ownership.told_with(todo.seen.refused, todo.failed), _dated():
             vms, messages = self._start(todo)
             sick = {vm["slice_id"] for vm in vms if vm["failure"] is not None}
             done = (one for one in todo.left if one.slice_id not in sick)
@@ -171,7 +182,7 @@ class Job:
             if messages:
                 changed = is_changed(todo.plan.vms.changes)
                 raise SlicesError("\n".join(messages), changed=changed, vms=vms, **todo.plan.vms.result)
-        return {"vms": vms, "timings_s": self.watch.seconds, **todo.lacked.to_dict()}
+        return {"vms": vms, "moment": moment(), "timings_s": self.watch.seconds, **todo.lacked.to_dict()}
 
     def _settle(self) -> Todo:
         """Refuse slices until none of the others lacks anything."""

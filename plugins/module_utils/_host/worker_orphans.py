@@ -11,7 +11,7 @@ from typing import Any
 
 from ..holdings import KnownDisk, KnownSlice
 from ..work_order import SliceOrder
-from . import accounts, applied_orders, files, orphans, revisions, systemd, vm_folders
+from . import accounts, applied_orders, files, orphans, processes, revisions, systemd, vm_folders
 from .accounts import Accounts
 from .datapath import flows, ovs, ovsdb, taps
 from .datapath import reconcile as datapath
@@ -40,6 +40,8 @@ class Held:
         ports: the ports of VMs.
         flows: the ids of slices that have saved flows.
         records: the UUIDs of the slices in records of applied orders, by path and slice id.
+        strays: overlays in other places, each with its folder, size and modification time, by path.
+        users: the running unit that has one of them open, by path.
     """
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
@@ -49,6 +51,8 @@ class Held:
     ports: tuple[Port, ...] = ()
     flows: frozenset[int] = frozenset()
     records: Mapping[tuple[str, int], str | None] = field(default_factory=dict)
+    strays: Mapping[str, tuple[Folder | None, tuple[int, float]]] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR) -> Held:
@@ -57,13 +61,15 @@ def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR)
     Raises:
         CommandFailed: Open vSwitch or systemd does not respond.
     """
-    folders = vm_folders.read(f"{state_dir}/vms")
+    folders, strays = vm_folders.read(f"{state_dir}/vms"), vm_folders.strays(state_dir)
+    overlays = {vm_id: _overlays(folder) for vm_id, folder in folders.items()}
+    units = systemd.observe_all(runner, unit_dir=unit_dir)
     ports = ovsdb.observe(runner).ports.values()
     saved = flows.folder_in(state_dir)
     return Held(
         folders=folders,
-        overlays={vm_id: _overlays(folder) for vm_id, folder in folders.items()},
-        units=systemd.observe_all(runner, unit_dir=unit_dir),
+        overlays=overlays,
+        units=units,
         taps={
             tap.name: tap.group
             for tap in taps.observe().taps.values()
@@ -76,13 +82,16 @@ def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR)
             if (stem := name.partition(".")[0]).isdecimal() and int(stem) != flows.INFRASTRUCTURE
         ),
         records=applied_orders.uuids(state_dir, revisions.WORKER),
+        strays={path: (folder, _size(path)) for path, folder in strays.items()},
+        users=_users([*strays, *_renamed(folders, overlays)], units),
     )
 
 
 def find(known: Iterable[KnownSlice], held: Held) -> tuple[Orphan, ...]:
     """Return the orphans, slices before disks."""
     known = tuple(known)
-    return (*_slices(known, held), *_disks({disk for each in known for disk in each.disks}, held))
+    disks = {disk for each in known for disk in each.disks}
+    return (*_slices(known, held), *_disks(disks, held), *_strays(disks, held))
 
 
 def only_here(
@@ -135,6 +144,8 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
             else:
                 for path in paths.intersection(overlays):
                     files.remove(path)
+        for path in paths.intersection(held.strays):
+            files.remove(path)
         register.note(settings.vms.state_dir, gone=paths)
         _forget({each.slice_id for each in gone if each.kind == DISK and each.slice_id is not None}, settings)
 
@@ -195,21 +206,63 @@ def _things(held: Held) -> Iterator[tuple[int, str | None, str]]:
 def _disks(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
     for vm_id, overlays in held.overlays.items():
         folder, unit = held.folders[vm_id], held.units.vms.get(vm_id)
-        for path, (size_bytes, modified) in overlays.items():
-            uuid = folder.disks.get(os.path.basename(path))
-            if KnownDisk(path, uuid) not in known:
-                yield Orphan(
-                    DISK,
-                    folder.slice_id,
-                    uuid,
-                    path,
-                    vm_id,
-                    in_use=unit.name if unit is not None and not unit.idle and unit.active != "failed" else None,
-                    size_bytes=size_bytes,
-                    modified=utc(modified),
-                )
+        user = unit.name if unit is not None and not unit.idle and unit.active != "failed" else None
+        for path, size in overlays.items():
+            if KnownDisk(path, folder.disks.get(os.path.basename(path))) not in known:
+                yield _disk(path, folder, size, known, vm_id=vm_id, in_use=user or held.users.get(path))
+
+
+def _strays(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
+    """Yield overlays in other places than the folders of VMs."""
+    for path, (folder, size) in sorted(held.strays.items()):
+        vm_id = None if folder is None else folder.vm_id
+        yield replace(_disk(path, folder, size, known, vm_id=vm_id, in_use=held.users.get(path)), uuid=None)
+
+
+def _disk(
+    path: str,
+    folder: Folder | None,
+    size: tuple[int, float],
+    known: Collection[KnownDisk],
+    *,
+    vm_id: int | None,
+    in_use: str | None,
+) -> Orphan:
+    """Return an orphan. The UUID of a disk in the database does not name one, which is its copy or was moved."""
+    uuid = None if folder is None else folder.disks.get(os.path.basename(path))
+    twin = next((disk.path for disk in known if disk.uuid == uuid is not None and disk.path != path), None)
+    size_bytes, modified = size
+    return Orphan(
+        DISK,
+        None if folder is None else folder.slice_id,
+        None if twin is not None else uuid,
+        path,
+        vm_id,
+        in_use=in_use,
+        size_bytes=size_bytes,
+        modified=utc(modified),
+        twin=twin,
+    )
+
+
+def _renamed(folders: Mapping[int, Folder], overlays: Mapping[int, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the overlays in folders that have another name than their VM, which may be running."""
+    for vm_id, folder in folders.items():
+        if folder.vm_id not in (None, vm_id):
+            yield from overlays[vm_id]
+
+
+def _users(paths: Iterable[str], units: Units) -> dict[str, str]:
+    """Return the running unit that has a file open, by path."""
+    pids = {unit.name: unit.pid for unit in units.vms.values() if unit.pid is not None}
+    return {path: name for path in paths for name, pid in pids.items() if processes.has_open(pid, path)}
 
 
 def _overlays(folder: Folder) -> dict[str, tuple[int, float]]:
-    states = {path: os.stat(path) for path in vm_folders.overlays(folder.path)}
-    return {path: (state.st_blocks * 512, state.st_mtime) for path, state in states.items()}
+    return {path: _size(path) for path in vm_folders.overlays(folder.path)}
+
+
+def _size(path: str) -> tuple[int, float]:
+    """Return the disk space that a file takes, and when it was last written. A link may lead nowhere."""
+    state = os.lstat(path)
+    return state.st_blocks * 512, state.st_mtime

@@ -52,7 +52,7 @@ PARTS = Parts(
     ),
     tables=("inet cloudrepo_taps",),
     state=(
-        *("images", "flows", "vms", "trash", "disks.json"),
+        *("images", "flows", "vms", "trash", "trash.json", "disks.json"),
         *(f"{folder}/{revisions.WORKER}" for folder in ("applied", "orphans")),
     ),
 )

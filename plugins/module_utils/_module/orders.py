@@ -172,16 +172,15 @@ def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
     """Mark the slices' VMs as handed out to hosts, and return their previous state.
 
     Returns:
-        C({vms_to_start, recorded}).
+        C({vms_to_start}).
     """
     if slices:
         cluster.identify(title=controller())
     if any(slice_.live_vms or receipts.gives_up(slice_) for slice_ in slices):
         displays.make_key(cluster)
-    recorded = status_rules.recorded(slices)
     to_start = [vm.vm_id for slice_ in slices for vm in slice_.live_vms if vm.power == RUNNING and vm.status != RUNNING]
     work_orders.hand_out(slices)
-    return {"vms_to_start": to_start, "recorded": recorded}
+    return {"vms_to_start": to_start}
 
 
 def _make_orders(
@@ -190,12 +189,13 @@ def _make_orders(
     """Return the work orders of slices, which have been handed out, with the current revision of the cluster.
 
     Returns:
-        C({work_orders, lost_workers, slice_ids, slice_names, deleting, tables}).
+        C({work_orders, recorded, lost_workers, slice_ids, slice_names, deleting, tables}).
     """
     # What hosts have of deleted slices is no business of tenants.
     complete = len(slices) == len(cluster.slices) and access.acts_for(cluster, params["acting_user"], ADMIN)
     return {
         "work_orders": work_orders.work_orders(cluster, slices, params["state_dir"], recreate, complete=complete),
+        "recorded": status_rules.recorded(slices),
         "lost_workers": lost_workers.addresses(cluster),
         "slice_ids": [slice_.slice_id for slice_ in slices],
         "slice_names": {str(slice_.slice_id): f"{slice_.owner}/{slice_label(slice_)}" for slice_ in slices},
@@ -250,12 +250,14 @@ def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     chosen, gone = _left(cluster, params)
     before = slice_changes.states(chosen)
     reports = [HostReport.from_dict(data) for data in params["reports"]]
+    late = status_rules.superseded(cluster, chosen, reports)
     retention_h = params["disk_retention_h"]
     failures = status_rules.record(cluster, chosen, reports, seen_at=utc_now(), retention_h=retention_h)
     remaining = [slice_ for slice_ in chosen if slice_.slice_id in cluster.slices]
     changes = slice_changes.state_changes(before, slice_changes.states(remaining))
     waiting = [slice_.slice_id for slice_ in remaining if receipts.gives_up(slice_)]
-    return Outcome(changes, {"failures": failures, "waiting": waiting, "gone": gone, **described(remaining)})
+    found = {"failures": failures, "superseded": [refusal.message for refusal in late]}
+    return Outcome(changes, {**found, "waiting": waiting, "gone": gone, **described(remaining)})
 
 
 def _left(cluster: Cluster, params: Mapping[str, Any]) -> tuple[list[Slice], list[int]]:

@@ -3,22 +3,27 @@
 """The trash for deleted overlays, C(STATE_DIR/trash), which only root can access.
 
 It has a folder for each deletion from a VM folder, with the overlays and a copy of the owner file. Its name begins with
-the time of the deletion. If the file system is nearly full, the oldest folders are removed early.
+the time of the deletion, for people. How long it has been there is counted while the host runs, in
+C(STATE_DIR/trash.json), because a clock that stands ahead would empty the trash. If the file system is nearly full, the
+oldest folders are removed early.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Callable
+from dataclasses import dataclass, field
+from typing import Any, Callable
 
-from .. import files, vm_folders
+from .. import files, times, vm_folders
 from ..vm_folders import MARK, Folder
 
 # A file system is nearly full if less than a twentieth and less than this is free.
 _LEAST_SHARE, _LEAST_BYTES = 20, 10 << 30
+# How inexact an age may be after a crash, so that not every run writes the file.
+_STALE_S = 600
 StatVfs = Callable[[str], os.statvfs_result]
 
 
@@ -28,13 +33,42 @@ class Entry:
 
     Attributes:
         path: its path.
-        deleted: the time of the deletion, in seconds since 1970.
+        age_s: how long it has been here while the host was running; less if that is not known exactly.
         disks: the paths of overlays by UUID, without those that have no UUID.
+        slice_id: the slice that the disks belonged to; C(None) if it is not known.
     """
 
     path: str
-    deleted: int
+    age_s: float
     disks: Mapping[str, str]
+    slice_id: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the folder."""
+        return os.path.basename(self.path)
+
+
+@dataclass(frozen=True)
+class Ages:
+    """The content of C(STATE_DIR/trash.json).
+
+    Attributes:
+        boot: the id of the boot in which it was written.
+        at_s: the seconds since that boot.
+        ages_s: the ages at that moment, by name of the folder.
+    """
+
+    boot: str = ""
+    at_s: float = 0
+    ages_s: Mapping[str, float] = field(default_factory=dict)
+
+    def now(self) -> Mapping[str, float]:
+        """Return the present ages. The time from the last note to the end of an earlier boot is not known."""
+        begin = self.at_s if self.boot == times.boot_id() else 0
+        # A host that was put back to a snapshot has a younger boot.
+        passed = max(0.0, times.uptime_s() - begin)
+        return {name: age_s + passed for name, age_s in self.ages_s.items()}
 
 
 def folder_in(state_dir: str) -> str:
@@ -54,17 +88,19 @@ def put(paths: Iterable[str], folder: Folder, *, state_dir: str) -> None:
         os.rename(path, f"{target}/{os.path.basename(path)}")
     for each in (target, folder.path):
         files.flush(each)
+    _note(state_dir, entries(state_dir), new=os.path.basename(target))
 
 
 def entries(state_dir: str) -> list[Entry]:
-    """Return the folders in the trash, oldest first.
+    """Return the folders in the trash, oldest first, and those of the same age by name.
 
     Anything else, such as a link to a folder, is not ours, and what it leads to must not be removed.
     """
     folder = folder_in(state_dir)
     names = os.scandir(folder) if os.path.isdir(folder) else ()
-    found = [_entry(each.path) for each in names if each.is_dir(follow_symlinks=False)]
-    return sorted(found, key=lambda entry: (entry.deleted, entry.path))
+    ages = _read(state_dir).now()
+    found = [_entry(each.path, ages.get(each.name, 0)) for each in names if each.is_dir(follow_symlinks=False)]
+    return sorted(found, key=lambda entry: (-entry.age_s, entry.path))
 
 
 def empty(state_dir: str, *, retention_s: float, statvfs: StatVfs = os.statvfs) -> list[Entry]:
@@ -78,14 +114,47 @@ def empty(state_dir: str, *, retention_s: float, statvfs: StatVfs = os.statvfs) 
     Returns:
         The removed folders.
     """
-    now = time.time()
-    removed = []
-    for entry in entries(state_dir):
-        if entry.deleted + retention_s > now and not _is_full(statvfs(state_dir)):
-            break
-        vm_folders.remove(entry.path)
-        removed.append(entry)
+    removed, left = [], entries(state_dir)
+    while left and (left[0].age_s >= retention_s or _is_full(statvfs(state_dir))):
+        vm_folders.remove(left[0].path)
+        removed.append(left.pop(0))
+    _note(state_dir, left)
     return removed
+
+
+def path_in(state_dir: str) -> str:
+    """Return the path of the file with the ages."""
+    return f"{state_dir}/trash.json"
+
+
+def _read(state_dir: str) -> Ages:
+    """Return the ages. If the file is missing or damaged, disks count as new: they are rather kept for too long."""
+    try:
+        said = json.loads(files.read_text(path_in(state_dir)) or "{}")
+        ages_s = {str(name): max(0.0, float(age_s)) for name, age_s in said["ages_s"].items()}
+        return Ages(str(said["boot"]), float(said["at_s"]), ages_s)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return Ages()
+
+
+def _note(state_dir: str, left: Iterable[Entry], *, new: str | None = None) -> None:
+    """Save the ages of the folders that are left, unless the file says the same; C(new) has just been made."""
+    known, boot, now = _read(state_dir), times.boot_id(), times.uptime_s()
+    ages_s = {entry.name: 0.0 if entry.name == new else entry.age_s for entry in left}
+    is_fresh = known.boot == boot and 0 <= now - known.at_s < _STALE_S
+    if new is None and known.ages_s.keys() == ages_s.keys() and (is_fresh or not ages_s):
+        return
+    said = Ages(boot, now, {name: round(age_s, 3) for name, age_s in ages_s.items()})
+    files.write_text(path_in(state_dir), json.dumps(vars(said)) + "\n", mode=0o600)
+
+
+def listed(state_dir: str, *, retention_s: float) -> list[dict[str, Any]]:
+    """Return the disks in the trash as modules return them: C({path, uuid, slice_id, left_s}), the oldest first."""
+    return [
+        {"path": path, "uuid": uuid, "slice_id": entry.slice_id, "left_s": max(0, round(retention_s - entry.age_s))}
+        for entry in entries(state_dir)
+        for uuid, path in sorted(entry.disks.items())
+    ]
 
 
 def find(state_dir: str) -> dict[str, str]:
@@ -121,16 +190,15 @@ def _names(path: str) -> Iterator[str]:
         number += 1
 
 
-def _entry(path: str) -> Entry:
+def _entry(path: str, age_s: float) -> Entry:
     folder = vm_folders.read_one(path)
-    begin = os.path.basename(path).partition("-")[0]
     named = {} if folder is None else {uuid: name for name, uuid in folder.disks.items() if uuid is not None}
     there = {os.path.basename(each): each for each in vm_folders.overlays(path)}
     return Entry(
         path=path,
-        # Somebody may have renamed a folder.
-        deleted=int(begin) if begin.isdecimal() else int(os.stat(path).st_mtime),
+        age_s=age_s,
         disks={uuid: there[name] for uuid, name in named.items() if name in there},
+        slice_id=None if folder is None else folder.slice_id,
     )
 
 

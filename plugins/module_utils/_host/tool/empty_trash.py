@@ -20,5 +20,12 @@ def main(state_dir: str, hours: str) -> int:
 def _empty(state_dir: str, retention_s: float) -> None:
     # All changes of a host's disks hold this lock.
     with files.locked(flows.folder_in(state_dir)):
-        for entry in trash.empty(state_dir, retention_s=retention_s):
-            sys.stdout.write(f"slices-host: removed {entry.path} from the trash\n")
+        removed = trash.empty(state_dir, retention_s=retention_s)
+    for entry in removed:
+        sys.stdout.write(f"slices-host: removed {entry.path} from the trash {_why(entry, retention_s)}\n")
+
+
+def _why(entry: trash.Entry, retention_s: float) -> str:
+    """Return how long a folder was kept, and why no longer."""
+    kept = f"after {entry.age_s / 3600:.1f} h"
+    return kept if entry.age_s >= retention_s else f"{kept} of {retention_s / 3600:g} h: the file system is nearly full"

@@ -25,12 +25,16 @@ def vms(*running: int) -> dict[str, Any]:
 SEEN = {"vm_id": 1001, "state": "running", "name": "x", "slice_id": None, "pid": "7", "failure": None}
 
 
+MOMENT = "8a1c52f0-9d3e-4b7a-8f21-0c6d5e4b3a29 86400.250000"
 ANSWER = {"slice_id": 1000, "receipt": "0123456789abcdef" * 2}
 
 
 def test_reports_of_successful_failed_and_unreachable_hosts() -> None:
     hostvars = {
-        "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": {**vms(1001), "answers": [ANSWER]}},
+        "w1": {
+            "ansible_host": "10.0.10.1",
+            "apply_work_order_result": {**vms(1001), "answers": [ANSWER], "moment": MOMENT},
+        },
         "w2": {
             "ansible_host": "10.0.10.2",
             "apply_work_orders_worker_failure": "disk full",
@@ -41,7 +45,11 @@ def test_reports_of_successful_failed_and_unreachable_hosts() -> None:
         "n": {"ansible_host": "10.0.10.9", "network_node_result": {"changed": False, "answers": [ANSWER]}},
     }
     groups = {"workers": ["w1", "w2", "w3", "w4"], "network_node": ["n"]}
-    reports = host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2", "10.0.10.3"])
+    reports = host_reports(
+        hostvars, groups, ["10.0.10.1", "10.0.10.2", "10.0.10.3"], services=[{"slice_id": 1000, "revision": 7}]
+    )
+    assert {report.pop("revision") for report in reports} == {7}
+    assert [report.pop("moment") for report in reports] == [MOMENT, None, None, None, None]
     assert reports == [
         {
             "host": "w1",

@@ -45,6 +45,8 @@ def test_all_fields_are_reported() -> None:
         "refused": [],
         "vms": [],
         "answers": [],
+        "revision": None,
+        "moment": None,
     }
     vm = {"vm_id": 1001, "state": "stopped", "name": None, "slice_id": None, "pid": None, "failure": None}
     assert VmReport(1001, "stopped").to_dict() == vm

@@ -305,9 +305,10 @@ def test_storing_a_slice_can_create_its_work_orders(ready: Control) -> None:
 def test_an_unchanged_slice_returns_its_recorded_state(ready: Control) -> None:
     assert ready.run("slice", work_orders=True, **WEB)["recorded"] is None
     vms = [{"vm_id": 1001, "state": "running", "pid": "71"}, {"vm_id": 1002, "state": "stopped", "pid": None}]
+    revision = ready.run("slice_plan", names=["web"])["work_orders"]["network_node"]["slices"][0]["revision"]
     reports = [
-        {"host": "w1", "target": "10.0.10.1", "vms": vms[:1]},
-        {"host": "w2", "target": "10.0.10.2", "vms": vms[1:]},
+        {"host": "w1", "target": "10.0.10.1", "vms": vms[:1], "revision": revision},
+        {"host": "w2", "target": "10.0.10.2", "vms": vms[1:], "revision": revision},
     ]
     assert ready.run("slice_report", names=["web"], reports=reports)["failures"] == []
     assert ready.run("slice_plan", names=["web"])["recorded"] == vms

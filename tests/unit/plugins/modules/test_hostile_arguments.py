@@ -18,7 +18,7 @@ import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership, systemd
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, ownership, systemd
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import files
@@ -28,6 +28,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import refuse_malformed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import WorkerOrder
 
@@ -70,6 +71,7 @@ RIGHT: dict[str, Any] = {
     "cloud_uuid": "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10",
     "cloud_title": "lab",
     "cloud_incarnation": "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00",
+    "machine_mark": machine_mark("4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10", "a" * 32),
     "controller": "controller1",
     "vm_ids": [1001],
     "vm_uuid": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77",
@@ -230,6 +232,9 @@ def test_a_text_with_a_special_meaning_is_refused(name: str, monkeypatch: pytest
     module = importlib.import_module(f"{PLACE}.{name}")
     spec = specification(name, monkeypatch)
     values = right(name, spec)
+    # The machine of this test may be a worker of some cloud.
+    monkeypatch.setattr(claims, "read", lambda _state_dir: None)
+    monkeypatch.setattr(claims.host_info, "read_machine_id", lambda: "a" * 32)
     # No answers are prepared, so a command means that a text was accepted.
     runner = FakeRunner() if hasattr(module, "SubprocessRunner") else None
     accepted = []

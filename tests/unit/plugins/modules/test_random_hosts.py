@@ -50,6 +50,7 @@ class OnHosts(Operations):
         self.root = tempfile.mkdtemp()
         self.hosts = {machine: Machine(f"{self.root}/{machine}") for machine in self.machines().values()}
         self.network_node = NetworkNode(f"{self.root}/netnode")
+        self.late: list[tuple[list[int], list[dict[str, Any]]]] = []
 
     def teardown(self) -> None:
         super().teardown()
@@ -64,7 +65,8 @@ class OnHosts(Operations):
         for target, order in by_target(orders).items():
             down: dict[str, Any] = {"failure": "down", "answers": []}
             done = down if target in failing else hosts[target].carry_out(order, owners)
-            reports.append({"host": target, "target": target, **done})
+            revision = next((slice_["revision"] for slice_ in order["slices"]), None)
+            reports.append({"host": target, "target": target, "revision": revision, **done})
         return reports
 
     @rule(name=SLICES, owner=USERS, topology=TOPOLOGY, append=st.booleans())
@@ -100,6 +102,32 @@ class OnHosts(Operations):
         if NODE not in failing:
             (told_by_node,) = (report["refused"] for report in reports if report["target"] == NODE)
             self.check_networks({one["slice_id"] for one in told_by_node} | {*planned["deleting"]})
+
+    @precondition(has_slices)
+    @rule()
+    def deploy_slowly(self) -> None:
+        """A run whose report is recorded by a later step."""
+        planned = self.do("slice_plan", all=True)
+        reports = self.carry_out(planned["work_orders"], {*planned["lost_workers"]})
+        self.late.append((planned["slice_ids"], reports))
+
+    @precondition(lambda machine: machine.late)
+    @rule(pick=PICK)
+    def report_late(self, pick: int) -> None:
+        """It changes no state that was reported on a newer order."""
+        slice_ids, reports = self.late.pop(pick % len(self.late))
+        (revision,) = {report["revision"] for report in reports}
+        before = self.observed()
+        self.do("slice_report", again=False, names=[*map(str, slice_ids)], reports=reports)
+        after = self.observed()
+        for vm_id, observed in before.items():
+            if vm_id in after and observed.get("revision", 0) > revision:
+                assert after[vm_id] == observed
+
+    def observed(self) -> dict[int, dict[str, Any]]:
+        """Return the recorded state of each VM, with the revision of its report."""
+        vms = (vm for slice_ in self.door.data()["slices"].values() for vm in slice_["vms"])
+        return {vm["vm_id"]: {**vm.get("observed", {}), "pid": vm["pid"]} for vm in vms}
 
     def check_processes(self, refused: set[int], errors: set[int]) -> None:
         """Check that each VM of the slices that hosts accepted runs once, where the database says, and no other one."""

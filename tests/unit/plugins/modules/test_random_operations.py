@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import shutil
 import tempfile
@@ -155,6 +156,15 @@ def seen_of(vm: dict[str, Any]) -> dict[str, Any]:
     return {"vm_id": vm["vm_id"], "state": state, "pid": None if state == "stopped" else str(vm["vm_id"])}
 
 
+def without_marks(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a database without the orders that the last reports answered, which change nothing for anybody."""
+    found = copy.deepcopy(data)
+    for observed in (vm.get("observed", {}) for slice_ in found.get("slices", {}).values() for vm in slice_["vms"]):
+        observed.pop("revision", None)
+        observed.pop("moment", None)
+    return found
+
+
 def by_target(orders: dict[str, Any]) -> dict[str, Any]:
     """Return work orders by their recipients."""
     return {**orders["workers"], "network_node": orders["network_node"]}
@@ -213,7 +223,7 @@ class Operations(RuleBasedStateMachine):
             assert done["msg"]
             assert after == before
         else:
-            assert done["changed"] is (after != before)
+            assert done["changed"] is (without_marks(after) != without_marks(before))
             if module != "database":
                 self.given_up |= live_disks(before) - live_disks(after)
             if again:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
 from ansible_collections.cloudrepo.slices.plugins.modules import worker_orphans
 
 from ..module_utils._host import modules
@@ -106,3 +108,14 @@ def test_a_disk_is_removed_after_the_vm_that_uses_it_was_stopped(monkeypatch, tm
     assert [(each["kind"], each["name"]) for each in gone["changes"]] == [("slice", uuid(5)), ("disk", uuid(1))]
     assert there == [True]
     assert not path.parent.exists()
+
+
+def test_deleted_disks_are_listed_with_the_time_that_is_left(monkeypatch, tmp_path):
+    path = disk(tmp_path)
+    folder = vm_folders.read_one(str(path.parent))
+    assert folder is not None
+    trash.put([str(path)], folder, state_dir=str(tmp_path))
+    (found,) = run(monkeypatch, tmp_path, disk_retention_h=2)["trash"]
+    assert found.pop("left_s") == pytest.approx(7200, abs=60)
+    (kept,) = (tmp_path / "trash").iterdir()
+    assert found == {"path": f"{kept}/vm1_img.qcow2", "uuid": uuid(1), "slice_id": 9999}

@@ -9,6 +9,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import te
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.holdings import holdings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 
 from .builders import cluster, put, topology
 
@@ -17,16 +18,19 @@ def test_hosts_get_all_slices_and_their_own_disks() -> None:
     held = cluster(workers=3)
     slice_ = put(held, topology())
     hand_out([slice_])
+    held.workers["10.0.10.2"].extra["machine_id"] = "a" * 32
     name = {"slice_id": 1000, "slice_uuid": slice_.uuid}
     first, second = ({"path": vm.qcow_image, "uuid": vm.disks[0].uuid} for vm in slice_.vms)
+    cloud = held.identify(title="lab")
     expected = {
+        "machines": {"10.0.10.2": machine_mark(cloud.uuid, "a" * 32)},
         "workers": {
             "10.0.10.1": [{**name, "disks": [first]}],
             "10.0.10.2": [{**name, "disks": [second]}],
             "10.0.10.3": [name],
         },
         "network_node": [name],
-        "cloud": held.identify(title="lab").told(),
+        "cloud": cloud.told(),
     }
     assert holdings(held, "admin") == expected
     # Objects that are being deleted may still exist on hosts.

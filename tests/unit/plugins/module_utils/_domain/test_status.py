@@ -12,9 +12,10 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.displays import make_key
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import record, recorded
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import record, recorded, superseded
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import REVISION, Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport
@@ -321,3 +322,120 @@ def test_vms_of_a_lost_worker_are_a_failure_unless_they_are_being_deleted() -> N
     ]
     slice_.vms[0].deleting = True
     assert tell(held, *BOTH) == []
+
+
+BOOT, OTHER_BOOT = "8a1c52f0-9d3e-4b7a-8f21-0c6d5e4b3a29", "0e7b1d5c-2f4a-4c3b-9d8e-7f6a5b4c3d2e"
+
+
+def told(
+    state: str, revision: int | None = None, moment: str | None = None, *, pid: str = "7", failure: str | None = None
+) -> HostReport:
+    """Return the report of the worker of VM 1001; without a state if it has failed."""
+    vms = [] if failure else [{"vm_id": 1001, "state": state, "pid": pid if state == "running" else None}]
+    data = {"host": "w1", "target": "10.0.10.1", "failure": failure, "vms": vms}
+    return HostReport.from_dict({**data, "revision": revision, "moment": moment})
+
+
+def one_vm() -> tuple[Cluster, Slice]:
+    held = cluster()
+    slice_ = put(held, {"name": "web", "vms": [vm("vm1")]})
+    order(held)
+    slice_.extra[REVISION] = 10
+    return held, slice_
+
+
+def kept(held: Cluster, slice_: Slice, *reports: HostReport) -> tuple[str, str | None]:
+    """Record reports, one after another, and return the recorded state."""
+    for each in reports:
+        record(held, [slice_], [each], seen_at=NOW)
+    observed = slice_.vms[0].observed
+    assert observed is not None
+    return observed.state, observed.pid
+
+
+FAILED = told("", 20, failure="unreachable")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "state"),
+    [
+        (told("stopped", 30), told("running", 20), ("stopped", None)),
+        (told("running", 20), told("stopped", 30), ("stopped", None)),
+        (told("running", 30), FAILED, ("running", "7")),
+        (FAILED, told("running", 20), ("running", "7")),
+        (told("running", 20), told("error", 20), ("error", None)),
+        # Of the same order, the host says which report is older, whatever its clock says.
+        (told("running", 20, f"{BOOT} 9.500000", pid="8"), told("running", 20, f"{BOOT} 8.250000"), ("running", "8")),
+        (told("running", 20, f"{BOOT} 8.250000"), told("running", 20, f"{BOOT} 9.500000", pid="8"), ("running", "8")),
+        (
+            told("running", 20, f"{BOOT} 99.000000"),
+            told("running", 20, f"{BOOT} 100.000000", pid="8"),
+            ("running", "8"),
+        ),
+        (told("running", 20, f"{BOOT} 9.500000"), told("stopped", 20, f"{OTHER_BOOT} 8.250000"), ("stopped", None)),
+        # A report on a newer order counts, although its host was started again.
+        (told("running", 20, f"{BOOT} 9.500000"), told("stopped", 30, f"{BOOT} 1.000000"), ("stopped", None)),
+        (told("running", 20), told("stopped"), ("stopped", None)),
+    ],
+)
+def test_a_late_report_does_not_change_a_newer_state(
+    first: HostReport, second: HostReport, state: tuple[str, str | None]
+) -> None:
+    held, slice_ = one_vm()
+    assert kept(held, slice_, first, second) == state
+
+
+def test_a_superseded_report_is_told_with_both_revisions() -> None:
+    held, slice_ = one_vm()
+    kept(held, slice_, told("stopped", 1795371735123))
+    late = told("running", 1795371735000)
+    (refusal,) = superseded(held, [slice_], [late])
+    assert refusal == Refusal(
+        "report_superseded",
+        "slice web",
+        {
+            "got": "1795371735000 (2026-11-22T18:22:15.000Z)",
+            "recorded": "1795371735123 (2026-11-22T18:22:15.123Z)",
+            "vms": ["vm1 (1001)"],
+        },
+    )
+    assert refusal.message == (
+        "slice web: this run's report answers revision 1795371735000 (2026-11-22T18:22:15.000Z), and one on revision "
+        "1795371735123 (2026-11-22T18:22:15.123Z) was recorded before; the recorded states of vm1 (1001) are kept"
+    )
+    assert superseded(held, [slice_], [told("stopped", 1795371735000)]) == [], "it would change nothing"
+    assert superseded(held, [slice_], [told("running", 1795371735124)]) == []
+
+
+def test_a_failure_of_an_older_order_says_nothing_of_a_vm_that_it_does_not_contain() -> None:
+    held, slice_ = one_vm()
+    slice_.extra[REVISION] = 30
+    record(held, [slice_], [FAILED], seen_at=NOW)
+    assert slice_.vms[0].observed is None
+    slice_.extra[REVISION] = 20
+    assert kept(held, slice_, FAILED) == ("unknown", None)
+
+
+def test_the_first_report_after_a_change_is_always_recorded() -> None:
+    """Otherwise a late report on an order from before the change would find none that is newer."""
+    held, slice_ = one_vm()
+    kept(held, slice_, told("stopped", 10))
+    assert recorded([slice_]) == [{"vm_id": 1001, "state": "stopped", "pid": None}]
+    slice_.extra[REVISION] = 30
+    assert recorded([slice_]) is None
+    assert kept(held, slice_, told("stopped", 30), told("running", 20)) == ("stopped", None)
+    assert recorded([slice_]) is not None
+
+
+def test_a_report_of_the_same_state_keeps_its_time() -> None:
+    held, slice_ = one_vm()
+    kept(held, slice_, told("running", 20))
+    record(held, [slice_], [told("running", 30, f"{BOOT} 1.000000")], seen_at="2026-02-01T12:00:00Z")
+    assert slice_.vms[0].observed == Observed("running", "7", NOW, 30, f"{BOOT} 1.000000")
+    assert Slice.from_dict(slice_.to_dict()).vms[0].observed == slice_.vms[0].observed
+
+
+def test_a_late_report_creates_no_disk_for_a_newer_state() -> None:
+    held, slice_ = one_vm()
+    kept(held, slice_, told("error", 30), told("running", 20))
+    assert slice_.vms[0].disks[0].first_seen is None

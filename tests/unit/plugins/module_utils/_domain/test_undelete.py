@@ -149,12 +149,31 @@ def test_slices_with_the_same_name_are_selected_by_id():
     assert restore(held, "1003").slice_id == 1003
 
 
-def test_a_deleted_slice_is_removed_when_its_disks_expire():
+def test_a_slice_whose_time_is_over_is_refused_and_forgotten_a_week_later():
+    """Until then, a clock that stood ahead can be set, and the slice be restored."""
     held = cluster()
     delete(held, deployed(put(held, topology())))
-    assert refusals(held, now=NEXT_DAY) == ["deleted slice web does not exist; existing: none"]
-    delete(held, deployed(put(held, topology("lab"))), now=NEXT_DAY)
-    assert [entry["slice"]["name"] for entry in held.extra[undelete.FIELD]] == ["lab"]
+    assert refusals(held, now=NEXT_DAY) == [
+        f"deleted slice web: it was deleted at {NOW} and could be restored until {NEXT_DAY}; the clock of this "
+        f"controller says {NEXT_DAY}; if the clock is wrong, set it and try again; the playbook orphans "
+        "lists the disks that are still in the trash"
+    ]
+    assert refusals(held, "lab", now=NEXT_DAY) == ["deleted slice lab does not exist; existing: none"]
+    delete(held, deployed(put(held, topology("lab"))), now="2026-02-08T11:59:59Z")
+    assert [entry["slice"]["name"] for entry in held.extra[undelete.FIELD]] == ["web", "lab"]
+    delete(held, deployed(put(held, topology("new"))), now="2026-02-08T12:00:00Z")
+    assert [entry["slice"]["name"] for entry in held.extra[undelete.FIELD]] == ["lab", "new"]
+
+
+def test_a_clock_that_was_put_back_does_not_shorten_the_time():
+    """The revision of the database says that it was later already."""
+    held = cluster()
+    slice_ = deployed(put(held, topology()))
+    held.revise(1769860800000)
+    delete(held, slice_, now="2026-01-30T12:00:00Z")
+    (entry,) = held.extra[undelete.FIELD]
+    assert (entry["deleted"], entry["until"] >= NEXT_DAY) == ("2026-01-30T12:00:00Z", True)
+    restore(held, now="2026-02-01T11:59:59Z")
 
 
 def test_a_deleted_slice_without_disks_is_not_kept():

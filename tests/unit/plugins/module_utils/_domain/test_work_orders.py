@@ -19,6 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orde
     work_orders,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 from .builders import CHECKSUM, cluster, put, topology, vm
@@ -314,6 +315,18 @@ def test_orders_without_a_cloud_name_none() -> None:
             "lab",
             cloud.incarnation,
         )
+
+
+def test_orders_are_for_a_machine_and_not_for_an_address() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    held.workers["10.0.10.1"].extra["machine_id"] = "a" * 32
+    assert all("machine_mark" not in order for order in work_orders(held, [slice_], "/s")["workers"].values())
+    cloud = held.identify("lab")
+    found = work_orders(held, [slice_], "/s")
+    assert found["workers"]["10.0.10.1"]["machine_mark"] == machine_mark(cloud.uuid, "a" * 32)
+    assert "machine_mark" not in found["workers"]["10.0.10.2"]
+    assert "machine_mark" not in found["network_node"]
 
 
 def test_base_images_are_named_by_their_checksums() -> None:

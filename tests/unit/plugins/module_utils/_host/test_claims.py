@@ -16,7 +16,8 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, claims, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.claims import Caller
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from .fakes import mark, uuid
@@ -140,3 +141,47 @@ def test_the_state_folder_and_its_parents_are_readable_by_all_users(tmp_path: Pa
         os.umask(old)
     assert [folder.stat().st_mode & 0o777 for folder in (state_dir.parent, state_dir)] == [0o755, 0o755]
     call(state_dir, LAB)
+
+
+@pytest.mark.parametrize(
+    ("machine_id", "wanted", "got"),
+    [
+        ("a" * 32, "a" * 32, None),
+        ("a" * 32, None, None),
+        (None, None, None),
+        ("b" * 32, "a" * 32, machine_mark(LAB.uuid, "b" * 32)),
+        (None, "a" * 32, "no machine-id"),
+    ],
+)
+@pytest.mark.parametrize("missing_ok", [False, True])
+def test_a_machine_that_has_got_the_address_of_a_worker_refuses_its_calls(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    machine_id: str | None,
+    wanted: str | None,
+    got: str | None,
+    missing_ok: bool,
+) -> None:
+    claimed(tmp_path, LAB)
+    monkeypatch.setattr(claims.host_info, "read_machine_id", lambda: machine_id)
+    mark = None if wanted is None else machine_mark(LAB.uuid, wanted)
+    params = {"cloud_uuid": LAB.uuid, "cloud_title": LAB.title, "cloud_incarnation": LAB.incarnation}
+    params.update(state_dir=str(tmp_path), machine_mark=mark)
+    if got is None:
+        claims.require(params, missing_ok=missing_ok)
+        return
+    with pytest.raises(Refused) as refused:
+        claims.require(params, missing_ok=missing_ok)
+    assert refused.value.refusals == [Refusal("not_this_machine", "this host", {"got": got, "wanted": mark})]
+    assert refused.value.refusals[0].message == (
+        f"this host is not the worker that the call is for: its machine has the mark {got}, that worker's has {mark}; "
+        "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know"
+    )
+
+
+def test_the_cloud_is_checked_before_the_machine(tmp_path: Path) -> None:
+    claimed(tmp_path, OTHER)
+    params = {"cloud_uuid": LAB.uuid, "cloud_title": LAB.title, "cloud_incarnation": LAB.incarnation}
+    with pytest.raises(Refused) as refused:
+        claims.require({**params, "state_dir": str(tmp_path), "machine_mark": "0" * 64}, missing_ok=False)
+    assert codes(refused) == ["another_cloud"]

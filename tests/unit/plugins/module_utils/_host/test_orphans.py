@@ -52,6 +52,19 @@ def test_a_disk_in_use_is_removed_only_with_its_slice():
     assert judge([A_SLICE, used], [PATH, uuid(5)], SEEN).remove == (A_SLICE, used)
 
 
+def test_a_uuid_that_several_orphans_have_removes_none_of_them():
+    copy = Orphan(DISK, 1005, uuid(1), "/var/lib/cloudrepo/vms/9006/vm1_img.qcow2", 9006)
+    seen = {each.key: "x" for each in (A_DISK, copy)}
+    verdict = judge([A_DISK, copy], [uuid(1)], seen)
+    assert verdict.remove == ()
+    figures = {"count": 2, "found": [PATH, copy.path]}
+    assert verdict.refusals == (Refusal("ambiguous_orphan", f"disk {uuid(1)}", figures),) * 2
+    assert verdict.refusals[0].message == (
+        f"disk {uuid(1)}: 2 orphans have this UUID: {PATH}, {copy.path}; name one by its path"
+    )
+    assert judge([A_DISK, copy], [PATH], seen).remove == (A_DISK,)
+
+
 def test_removals_are_reported():
     verdict = judge([A_SLICE, A_DISK], [PATH], SEEN)
     assert [each.change for each in verdict.remove] == [

@@ -44,3 +44,14 @@ def test_a_process_that_a_signal_stopped_is_found():
         assert processes.is_stopped(process.pid)
         process.kill()
     assert not processes.is_stopped(0)
+
+
+def test_a_file_that_a_process_has_open_is_found_after_it_was_moved(tmp_path):
+    path, moved = tmp_path / "disk", tmp_path / "moved"
+    path.write_text("a tenant's")
+    with open(path, "rb"):
+        path.rename(moved)
+        assert processes.has_open(os.getpid(), str(moved))
+        assert not processes.has_open(os.getpid(), str(path))
+    assert not processes.has_open(os.getpid(), str(moved))
+    assert not processes.has_open(0, str(moved))

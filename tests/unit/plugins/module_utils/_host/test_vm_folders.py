@@ -31,7 +31,7 @@ def test_the_owner_of_a_folder_is_read_back(tmp_path: Path) -> None:
     (tmp_path / "1001").mkdir()
     (tmp_path / "1001" / "identity.json").write_text(text)
     assert vm_folders.read(str(tmp_path)) == {
-        1001: Folder(f"{tmp_path}/1001", 1000, uuid(1), uuid(2), {"vm1_img.qcow2": uuid(3)}, text)
+        1001: Folder(f"{tmp_path}/1001", 1000, uuid(1), uuid(2), {"vm1_img.qcow2": uuid(3)}, text, vm_id=1001)
     }
     assert vm_folders.slices_by_vm(str(tmp_path)) == {1001: 1000}
 
@@ -113,3 +113,40 @@ def test_a_vm_without_a_uuid_in_the_database_is_not_one_that_has_one(tmp_path: P
         vm_folders.need(1001, "", state_dir=str(tmp_path))
     assert refused.value.refusals[0].figures["got"] == "no UUID"
     vm_folders.need(1001, uuid(2), state_dir=str(tmp_path))
+
+
+def overlay(path: Path) -> Path:
+    """Write an overlay with the owner file of VM 1001 beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (path.parent / "identity.json").write_text(
+        json.dumps(
+            {"slice_id": 1000, "slice_uuid": None, "vm_id": 1001, "vm_uuid": None, "disks": {path.name: uuid(3)}}
+        )
+    )
+    path.write_bytes(b"QFI\xfb and more")
+    return path
+
+
+def test_overlays_that_somebody_moved_or_copied_are_found_wherever_they_are(tmp_path: Path) -> None:
+    places = ("vms/1001.old", "vms/old/1001", "vms/1001/before", "1001", "vms.bak/1001", "vms/.hidden")
+    moved = [overlay(tmp_path / place / "vm1_img.qcow2") for place in places]
+    for place in ("vms/1001", "images", "trash/1-1001"):
+        overlay(tmp_path / place / "vm1_img.qcow2")
+    beside = tmp_path / "vms/copy"
+    beside.write_bytes(b"QFI\xfb and more")
+    (tmp_path / "vms/notes.txt").write_text("not a disk")
+    (tmp_path / "vms/folder.qcow2").mkdir()
+    found = vm_folders.strays(str(tmp_path))
+    assert sorted(found) == sorted(map(str, (*moved, beside)))
+    for path in moved:
+        folder = found[str(path)]
+        assert folder is not None
+        assert (folder.slice_id, folder.vm_id, folder.disks) == (1000, 1001, {"vm1_img.qcow2": uuid(3)})
+
+
+def test_overlays_are_found_if_the_vm_folders_are_on_another_file_system(tmp_path: Path) -> None:
+    path = overlay(tmp_path / "elsewhere/1001.old/vm1_img.qcow2")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/vms").symlink_to(tmp_path / "elsewhere")
+    assert [*vm_folders.strays(f"{tmp_path}/state")] == [f"{tmp_path}/state/vms/1001.old/{path.name}"]
+    assert vm_folders.strays(f"{tmp_path}/none") == {}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,6 +124,54 @@ def test_a_disk_without_a_running_vm_is_not_in_use():
         held = replace(LEFT, units=replace(LEFT.units, vms={1006: unit}))
         (disk,) = worker_orphans.find([replace(KNOWN, disks=())], held)
         assert disk.in_use is None
+
+
+STRAY = "/state/vms/1006.old/vm1_img.qcow2"
+
+
+def test_a_disk_that_was_moved_or_copied_is_an_orphan_with_its_path_as_name() -> None:
+    folder = replace(FOLDER, path="/state/vms/1006.old", vm_id=1006)
+    held = replace(LEFT, strays={STRAY: (folder, (4096, 0.0))}, users={STRAY: "cloudrepo-1005@1006.service"})
+    (disk,) = worker_orphans.find([KNOWN], held)
+    assert disk == replace(DISK_OF_LEFT, uuid=None, path=STRAY, twin=PATH)
+    assert (disk.name, disk.names) == (STRAY, {STRAY})
+    (nameless,) = worker_orphans.find([KNOWN], replace(LEFT, strays={STRAY: (None, (4096, 0.0))}))
+    assert (nameless.slice_id, nameless.vm_id, nameless.twin, nameless.in_use) == (None, None, None, None)
+    assert worker_orphans.find([replace(KNOWN, disks=())], held)[1].twin is None
+
+
+def test_a_copy_of_a_folder_under_another_number_is_not_named_by_the_uuid_of_its_original() -> None:
+    path = "/vms/9006/vm1_img.qcow2"
+    held = replace(
+        LEFT,
+        folders={**LEFT.folders, 9006: replace(FOLDER, path="/vms/9006", vm_id=1006)},
+        overlays={**LEFT.overlays, 9006: {path: (4096, 0.0)}},
+        users={path: "cloudrepo-1005@1006.service"},
+    )
+    (disk,) = worker_orphans.find([KNOWN], held)
+    assert (disk.name, disk.twin, disk.in_use) == (path, PATH, "cloudrepo-1005@1006.service")
+
+
+def test_a_moved_disk_is_removed_alone_and_a_running_vm_is_known_to_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_orphans.taps, "observe", Devices)
+    monkeypatch.setattr(worker_orphans.ovsdb, "observe", lambda _runner: Switch({}, {}))
+    paths = [tmp_path / f"vms/{name}/vm1_img.qcow2" for name in ("1006.old", "9006")]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        mark(path.parent, 1005, vm_id=1006, slice_uuid=uuid(5), disks={path.name: uuid(7)})
+        path.write_bytes(b"QFI\xfb")
+    pid = os.getpid()
+    running = f"Id=cloudrepo-1005@1006.service\nActiveState=active\nMainPID={pid}\n"
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout=running)
+    with open(paths[0], "rb"), open(paths[1], "rb"):
+        held = worker_orphans.observe(runner, state_dir=str(tmp_path), unit_dir=str(tmp_path / "units"))
+    assert held.users == dict.fromkeys(map(str, paths), "cloudrepo-1005@1006.service")
+    gone = [each for each in worker_orphans.find([KNOWN], held) if each.path == str(paths[0])]
+    worker_orphans.remove(gone, [KNOWN], held, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+    assert [path.exists() for path in paths] == [False, True]
+    assert (paths[0].parent / "identity.json").exists()
 
 
 def test_disks_in_a_folder_without_an_identity_are_orphans():

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+import json
 import os
-import time
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import times, vm_folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
 
 from ..fakes import mark, uuid
@@ -17,7 +17,13 @@ from ..fakes import mark, uuid
 DAY_S = 24 * 3600
 
 
-def put(state_dir: Path, number: int, *, ago_s: int = 0, monkeypatch: pytest.MonkeyPatch | None = None) -> str:
+@pytest.fixture(autouse=True)
+def uptime(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Differences between whole seconds are exact."""
+    monkeypatch.setattr(times, "uptime_s", lambda: 10.0 * DAY_S)
+
+
+def put(state_dir: Path, number: int, *, ago_s: int = 0) -> str:
     """Create a disk, delete it some time ago, and return its path before and in the trash."""
     folder = state_dir / f"vms/{number}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -25,12 +31,10 @@ def put(state_dir: Path, number: int, *, ago_s: int = 0, monkeypatch: pytest.Mon
     (folder / "a_img.qcow2").write_text(f"what tenant {number} wrote")
     found = vm_folders.read_one(str(folder))
     assert found is not None
-    if monkeypatch is not None:
-        now = time.time()
-        monkeypatch.setattr(trash.time, "time", lambda: now - ago_s)
-    trash.put([f"{folder}/a_img.qcow2"], found, state_dir=str(state_dir))
-    if monkeypatch is not None:
-        monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patched:
+        now = times.uptime_s()
+        patched.setattr(times, "uptime_s", lambda: now - ago_s)
+        trash.put([f"{folder}/a_img.qcow2"], found, state_dir=str(state_dir))
     return trash.find(str(state_dir))[uuid(number)]
 
 
@@ -54,8 +58,8 @@ def test_disks_that_were_deleted_in_the_same_second_have_separate_folders(tmp_pa
     assert len(trash.entries(str(tmp_path))) == 2
 
 
-def test_expired_disks_are_deleted(tmp_path, monkeypatch):
-    old = put(tmp_path, 1001, ago_s=2 * DAY_S, monkeypatch=monkeypatch)
+def test_expired_disks_are_deleted(tmp_path):
+    old = put(tmp_path, 1001, ago_s=2 * DAY_S)
     new = put(tmp_path, 1002)
     assert [entry.path for entry in trash.empty(str(tmp_path), retention_s=DAY_S)] == [os.path.dirname(old)]
     assert list(trash.find(str(tmp_path)).values()) == [new]
@@ -63,17 +67,109 @@ def test_expired_disks_are_deleted(tmp_path, monkeypatch):
     assert trash.entries(str(tmp_path)) == []
 
 
-def test_entries_of_the_trash_without_a_time_or_identity_are_deleted_as_well(tmp_path):
+def test_entries_of_the_trash_without_an_age_or_identity_are_kept_as_long_as_new_ones(tmp_path, monkeypatch):
     for name in ("old", "1-1001"):
         (tmp_path / "trash" / name).mkdir(parents=True)
         (tmp_path / "trash" / name / "a_img.qcow2").touch()
     assert trash.find(str(tmp_path)) == {}
-    assert [Path(each.path).name for each in trash.empty(str(tmp_path), retention_s=DAY_S)] == ["1-1001"]
-    # Somebody may have renamed one to keep it in mind.
-    before = time.time() - 2 * DAY_S
-    os.utime(tmp_path / "trash/old", (before, before))
-    assert len(trash.empty(str(tmp_path), retention_s=DAY_S)) == 1
+    assert trash.empty(str(tmp_path), retention_s=DAY_S) == []
+    later(monkeypatch, DAY_S - 1)
+    assert trash.empty(str(tmp_path), retention_s=DAY_S) == []
+    later(monkeypatch, 1)
+    assert len(trash.empty(str(tmp_path), retention_s=DAY_S)) == 2
     assert list((tmp_path / "trash").iterdir()) == []
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let time pass on the host, whatever its clock says."""
+    now = times.uptime_s() + seconds
+    monkeypatch.setattr(times, "uptime_s", lambda: now)
+
+
+def reboot(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Start the host, some seconds ago."""
+    boot = times.boot_id()
+    monkeypatch.setattr(times, "boot_id", lambda: f"{boot}'")
+    monkeypatch.setattr(times, "uptime_s", lambda: seconds)
+
+
+def kept(state_dir: Path) -> list[str]:
+    """Empty the trash, and return what is left."""
+    trash.empty(str(state_dir), retention_s=DAY_S)
+    return sorted(os.path.basename(entry.path).partition("-")[2] for entry in trash.entries(str(state_dir)))
+
+
+@pytest.mark.parametrize("shift_s", [-2 * DAY_S, 2 * DAY_S])
+def test_the_clock_of_the_host_neither_empties_the_trash_nor_keeps_it(tmp_path, monkeypatch, shift_s):
+    """Whether it is wrong when a disk is deleted, or later."""
+    now = trash.time.time()
+    put(tmp_path, 1001)
+    monkeypatch.setattr(trash.time, "time", lambda: now + shift_s)
+    put(tmp_path, 1002)
+    assert kept(tmp_path) == ["1001", "1002"]
+    monkeypatch.setattr(trash.time, "time", lambda: now)
+    later(monkeypatch, DAY_S - 60)
+    assert kept(tmp_path) == ["1001", "1002"]
+    put(tmp_path, 1003)
+    later(monkeypatch, 60)
+    assert kept(tmp_path) == ["1003"]
+
+
+def test_time_in_the_trash_is_counted_while_the_host_runs(tmp_path, monkeypatch):
+    put(tmp_path, 1001)
+    later(monkeypatch, 20 * 3600)
+    assert kept(tmp_path) == ["1001"]
+    later(monkeypatch, 3600)
+    # The last hour before the end of this boot was not noted.
+    reboot(monkeypatch, 4 * 3600 - 60)
+    put(tmp_path, 1002)
+    assert kept(tmp_path) == ["1001", "1002"]
+    later(monkeypatch, 60)
+    assert kept(tmp_path) == ["1002"]
+
+
+def test_a_host_that_was_put_back_to_a_snapshot_counts_on(tmp_path, monkeypatch):
+    later(monkeypatch, 2 * DAY_S)
+    put(tmp_path, 1001)
+    later(monkeypatch, -DAY_S)
+    assert kept(tmp_path) == ["1001"]
+    later(monkeypatch, DAY_S)
+    assert kept(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "not JSON", '{"boot": "b", "at_s": "x", "ages_s": {}}'])
+def test_disks_whose_age_is_damaged_count_as_new(tmp_path, monkeypatch, text):
+    put(tmp_path, 1001)
+    later(monkeypatch, DAY_S)
+    (tmp_path / "trash.json").write_text(text)
+    assert kept(tmp_path) == ["1001"]
+    later(monkeypatch, DAY_S)
+    assert kept(tmp_path) == []
+
+
+def test_ages_are_noted_seldom_and_forgotten_with_their_disks(tmp_path, monkeypatch):
+    trash.empty(str(tmp_path), retention_s=DAY_S)
+    assert list(tmp_path.iterdir()) == []
+    path = put(tmp_path, 1001)
+    noted = tmp_path / "trash.json"
+    first = noted.stat().st_ino
+    assert noted.stat().st_mode & 0o777 == 0o600
+    later(monkeypatch, 500)
+    assert (kept(tmp_path), noted.stat().st_ino) == (["1001"], first)
+    later(monkeypatch, 100)
+    assert kept(tmp_path) == ["1001"]
+    assert json.loads(noted.read_text())["ages_s"] == {os.path.basename(os.path.dirname(path)): pytest.approx(600, 0.1)}
+    later(monkeypatch, DAY_S)
+    assert (kept(tmp_path), json.loads(noted.read_text())["ages_s"]) == ([], {})
+
+
+def test_a_new_disk_does_not_inherit_the_age_of_one_that_had_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(trash.time, "time", lambda: 1_795_371_735.5)
+    path = put(tmp_path, 1001)
+    later(monkeypatch, DAY_S)
+    trash.take(path, str(tmp_path / "vms/1001/a_img.qcow2"))
+    assert os.path.dirname(put(tmp_path, 1001)) == os.path.dirname(path)
+    assert kept(tmp_path) == ["1001"]
 
 
 def test_what_others_put_into_the_trash_is_left_alone_with_what_it_leads_to(tmp_path):
@@ -88,8 +184,8 @@ def test_what_others_put_into_the_trash_is_left_alone_with_what_it_leads_to(tmp_
 
 
 @pytest.mark.parametrize(("free", "removed"), [((4, 4, 6), 2), ((4, 6), 1), ((6,), 0), ((0, 0, 0, 0), 3)])
-def test_a_full_file_system_empties_the_oldest_first(tmp_path, monkeypatch, free, removed):
-    paths = [put(tmp_path, number, ago_s=1010 - number, monkeypatch=monkeypatch) for number in (1001, 1002, 1003)]
+def test_a_full_file_system_empties_the_oldest_first(tmp_path, free, removed):
+    paths = [put(tmp_path, number, ago_s=1010 - number) for number in (1001, 1002, 1003)]
     left = iter(free)
 
     def statvfs(_path: str) -> os.statvfs_result:
@@ -117,7 +213,7 @@ def test_what_is_moved_is_on_disk_before_anything_follows(tmp_path, monkeypatch)
     flushed: list[str] = []
     monkeypatch.setattr(trash.files, "flush", lambda path, **_named: flushed.append(path))
     path, target = put(tmp_path, 1001), tmp_path / "vms/1001/a_img.qcow2"
-    assert flushed[-2:] == [os.path.dirname(path), str(tmp_path / "vms/1001")]
+    assert [os.path.dirname(path), str(tmp_path / "vms/1001")] == flushed[-3:-1]
     flushed.clear()
     trash.take(path, str(target))
     assert flushed == [str(tmp_path / "vms/1001")]
@@ -143,4 +239,3 @@ def test_names_are_counted_on(tmp_path, monkeypatch):
         "1795371735-1001-2",
     ]
     assert {os.stat(entry.path).st_mode & 0o777 for entry in trash.entries(str(tmp_path))} == {0o700}
-    assert {entry.deleted for entry in trash.entries(str(tmp_path))} == {1_795_371_735}

@@ -12,11 +12,11 @@ from .....locks import is_held
 from ..disk.test_trash import DAY_S, put
 
 
-def test_expired_disks_are_deleted_and_reported(tmp_path, monkeypatch, capsys):
-    old = put(tmp_path, 1001, ago_s=2 * DAY_S, monkeypatch=monkeypatch)
+def test_expired_disks_are_deleted_and_reported(tmp_path, capsys):
+    old = put(tmp_path, 1001, ago_s=2 * DAY_S)
     put(tmp_path, 1002)
     assert empty_trash.main(str(tmp_path), "24") == 0
-    assert capsys.readouterr().out == f"slices-host: removed {os.path.dirname(old)} from the trash\n"
+    assert capsys.readouterr().out == f"slices-host: removed {os.path.dirname(old)} from the trash after 48.0 h\n"
     assert len(trash.entries(str(tmp_path))) == 1
 
 
@@ -30,3 +30,13 @@ def test_disks_are_deleted_under_the_lock_of_work_orders(tmp_path, monkeypatch):
     monkeypatch.setattr(trash, "empty", note)
     assert empty_trash.main(str(tmp_path), "0.5") == 0
     assert held == [(str(tmp_path), 1800, True)]
+
+
+def test_a_disk_that_goes_early_is_reported_with_the_reason(tmp_path, monkeypatch, capsys):
+    path = os.path.dirname(put(tmp_path, 1001, ago_s=3600))
+    full = os.statvfs_result((1 << 20, 1 << 20, 100, 0, 0, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(trash.empty, "__kwdefaults__", {"statvfs": lambda _path: full})
+    assert empty_trash.main(str(tmp_path), "24") == 0
+    assert capsys.readouterr().out == (
+        f"slices-host: removed {path} from the trash after 1.0 h of 24 h: the file system is nearly full\n"
+    )
