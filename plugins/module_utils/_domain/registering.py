@@ -12,7 +12,7 @@ from .. import bounds
 from ..cluster import ADMIN, MACHINE_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker, slice_label
 from ..errors import Refusal, Refused
 from ..models import User
-from . import kinds, passwords
+from . import cd, kinds, passwords
 from .passwords import DIGEST
 
 WORKER_FIELDS = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
@@ -109,14 +109,13 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
     refusals: list[Refusal] = []
     where = f"flavor {name}"
     flavor = dict(cluster.flavors.get(name, {}))
-    flavor.update({key: want[key] for key in ("cores", "ram_gb", "disk_gb", "image") if want.get(key) is not None})
-    missing = [key for key in ("cores", "ram_gb", "disk_gb", "image") if key not in flavor]
+    own = ("cores", "ram_gb", "disk_gb", "image")
+    flavor.update({key: want[key] for key in (*own, kinds.FIELD) if want.get(key) is not None})
+    missing = [key for key in own if key not in flavor]
     if missing:
         raise Refused([Refusal("option_missing", where, {"kind": "new flavor", "option": missing})])
     refusals += bounds.IDENTIFIER.problems(where, "flavor", name)
     refusals += kinds.unknown(where, cluster, want.get("kind"))
-    if want.get("kind") is not None:
-        flavor["kind"] = want["kind"]
     for key, limit in bounds.FLAVOR.items():
         refusals.extend(limit.problems(where, key, flavor[key]))
     if not flavor["image"].isprintable() or not flavor["image"]:
@@ -140,12 +139,19 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def remove_flavor(cluster: Cluster, name: str) -> None:
-    """Remove a flavor that no VM has."""
+    """Remove a flavor whose image no VM has, neither as its disk nor as its CD."""
     flavor = cluster.flavors.get(name)
     if flavor is None:
         return
     users = [f"{label}/{vm.name}" for label, vm in cluster.vms_from(flavor["image"], flavor.get("checksum"))]
+    users += [
+        f"{slice_label(slice_)}/{vm.name}"
+        for slice_ in cluster.slices.values()
+        for vm in slice_.vms
+        if cd.has_image(vm, flavor)
+    ]
     if users:
+        users = list(dict.fromkeys(users))
         raise Refused([Refusal("flavor_in_use", f"flavor {name}", {"count": len(users), "vms": users})])
     del cluster.flavors[name]
 
