@@ -109,14 +109,13 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
     refusals: list[Refusal] = []
     where = f"flavor {name}"
     flavor = dict(cluster.flavors.get(name, {}))
-    flavor.update({key: want[key] for key in ("cores", "ram_gb", "disk_gb", "image") if want.get(key) is not None})
-    missing = [key for key in ("cores", "ram_gb", "disk_gb", "image") if key not in flavor]
+    required = ("cores", "ram_gb", "disk_gb", "image")
+    flavor.update({key: want[key] for key in (*required, "kind") if want.get(key) is not None})
+    missing = [key for key in required if key not in flavor]
     if missing:
         raise Refused([Refusal("option_missing", where, {"kind": "new flavor", "option": missing})])
     refusals += bounds.IDENTIFIER.problems(where, "flavor", name)
     refusals += kinds.unknown(where, cluster, want.get("kind"))
-    if want.get("kind") is not None:
-        flavor["kind"] = want["kind"]
     for key, limit in bounds.FLAVOR.items():
         refusals.extend(limit.problems(where, key, flavor[key]))
     if not flavor["image"].isprintable() or not flavor["image"]:

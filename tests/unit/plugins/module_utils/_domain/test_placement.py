@@ -132,5 +132,5 @@ def test_the_shortages_of_a_worker_follow_vms_that_grow() -> None:
         return next(each.figures["allocated"] for each in shortages if each.figures["resource"] == "cores")
 
     assert allocated() == 0
-    placement.grow("10.0.10.1", cores=2, ram_gb=0)
+    placement.grow("10.0.10.1", cores=2, ram_gb=0, disk_gb=0)
     assert allocated() == 2
