@@ -375,7 +375,7 @@ _CHANGE = {
     "deleted_slice_expired": Rule(
         "a deleted slice can be restored as long as its disks are kept",
         "it was deleted at {deleted} and could be restored until {until}; the clock of this controller says {now}",
-        "if the clock is wrong, set it and try again; the playbook orphans lists the disks that are still in the trash",
+        "set the clock if it is wrong, and try again; the playbook orphans lists the disks that are still in the trash",
     ),
     "slice_not_deleted_yet": Rule(
         "a slice can be restored once its hosts have deleted it",
@@ -657,7 +657,7 @@ _HOST = {
     "ambiguous_orphan": Rule(
         "an orphan is removed only if it is the only one with its UUID",
         "{count} orphans have this UUID: {found}",
-        "name one by its path",
+        "list one by its path",
     ),
     "orphan_unknown": Rule("only orphans can be removed", "no host has an orphan with this name; orphans: {known}"),
     "user_missing": Rule(

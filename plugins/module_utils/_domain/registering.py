@@ -109,9 +109,9 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
     refusals: list[Refusal] = []
     where = f"flavor {name}"
     flavor = dict(cluster.flavors.get(name, {}))
-    own = ("cores", "ram_gb", "disk_gb", "image")
-    flavor.update({key: want[key] for key in (*own, kinds.FIELD) if want.get(key) is not None})
-    missing = [key for key in own if key not in flavor]
+    required = ("cores", "ram_gb", "disk_gb", "image")
+    flavor.update({key: want[key] for key in (*required, "kind") if want.get(key) is not None})
+    missing = [key for key in required if key not in flavor]
     if missing:
         raise Refused([Refusal("option_missing", where, {"kind": "new flavor", "option": missing})])
     refusals += bounds.IDENTIFIER.problems(where, "flavor", name)
