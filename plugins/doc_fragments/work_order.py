@@ -54,7 +54,8 @@ options:
           disks:
             description:
               - Its disks. It boots from the first one, an overlay on a base image. The others are data disks, which the
-                guest finds as C(/dev/disk/by-id/virtio-NAME).
+                guest finds below C(/dev/disk/by-id) by their names, as C(virtio-NAME), C(scsi-0QEMU_QEMU_HARDDISK_NAME)
+                or C(ata-QEMU_HARDDISK_NAME), depending on C(disk_bus).
             type: list
             elements: dict
             required: true
@@ -235,7 +236,7 @@ options:
             default: bios
           disk_bus:
             description:
-              - How its disk and that for cloud-init are connected.
+              - How its disks and that for cloud-init are connected.
             type: str
             choices: [virtio, scsi, sata]
             default: virtio

@@ -53,7 +53,7 @@ class Kind(Contract):
     )
     disk_bus: str = field(
         default=DISK_BUSES[0],
-        metadata=text("How its disk is connected, V(virtio) by default.", sample="virtio", choices=DISK_BUSES),
+        metadata=text("How its disks are connected, V(virtio) by default.", sample="virtio", choices=DISK_BUSES),
     )
     nic_model: str = field(
         default=NIC_MODELS[0],

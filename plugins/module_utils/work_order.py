@@ -360,7 +360,8 @@ class VM(Contract):
         metadata=many(
             Disk,
             "Its disks. It boots from the first one, an overlay on a base image. The others are data disks, which the "
-            "guest finds as C(/dev/disk/by-id/virtio-NAME).",
+            "guest finds below C(/dev/disk/by-id) by their names, as C(virtio-NAME), "
+            "C(scsi-0QEMU_QEMU_HARDDISK_NAME) or C(ata-QEMU_HARDDISK_NAME), depending on C(disk_bus).",
         )
     )
     vnc_port: int = field(metadata=integer("The TCP port of its display.", sample=5901, limit=bounds.VNC_PORT))
@@ -437,7 +438,7 @@ class VM(Contract):
     )
     disk_bus: str = field(
         default=DISK_BUSES[0],
-        metadata=text("How its disk and that for cloud-init are connected.", sample=None, choices=DISK_BUSES),
+        metadata=text("How its disks and that for cloud-init are connected.", sample=None, choices=DISK_BUSES),
     )
     nic_model: str = field(
         default=NIC_MODELS[0],

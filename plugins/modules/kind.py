@@ -47,7 +47,7 @@ options:
   disk_bus:
     &disk_bus
     description:
-      - How its disk is connected, V(virtio) by default.
+      - How its disks are connected, V(virtio) by default.
     type: str
     choices: [virtio, scsi, sata]
   nic_model:

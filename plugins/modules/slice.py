@@ -360,8 +360,10 @@ options:
             type: str
       data_disks:
         description:
-          - Further disks, empty at first, which are kept with the VM. The guest finds each as
-            C(/dev/disk/by-id/virtio-NAME). Without this option, an existing VM keeps its data disks.
+          - Further disks, empty at first, which are kept with the VM. Without this option, an existing VM keeps its
+            data disks.
+          - The guest finds each as C(/dev/disk/by-id/virtio-NAME). If its kind has the C(disk_bus) V(scsi) or V(sata),
+            the name there is C(scsi-0QEMU_QEMU_HARDDISK_NAME) or C(ata-QEMU_HARDDISK_NAME).
           - A VM gives up data disks that are not in the list. They are moved to the trash of its worker, where they
             can be restored for C(cloudrepo_disk_retention_h) hours. An empty list gives up all of them.
           - A running VM needs a restart to get or to give up a disk, and none for a disk that grows.
@@ -756,8 +758,8 @@ refused:
         slice web (1000) was left unchanged: slice web: flavor cirrus (VMs vm1) does not exist; existing: cirros
     codes:
       description:
-        - The kinds of reasons, each once, such as C(quota_exceeded). It is C(malformed) for an unsupported option or a
-          value of the wrong type.
+        - The codes of the reasons, each once, such as C(quota_exceeded). It is C(malformed) for an unsupported option
+          or a value of the wrong type.
       type: list
       elements: str
       sample: [unknown_flavor]

@@ -80,7 +80,7 @@ refused:
       type: str
       sample: "slice wbe does not exist; existing: web (1000)"
     codes:
-      description: The kinds of reasons, each once.
+      description: The codes of the reasons, each once.
       type: list
       elements: str
       sample: [not_found]

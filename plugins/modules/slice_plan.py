@@ -226,7 +226,7 @@ refused:
         slice web (1000) was left unchanged: link web/core: the trunk needs an MTU of 9000, worker 10.0.10.2 has 1500; a
         trunk needs the MTU of what crosses it, and 4 bytes more for qinq
     codes:
-      description: The kinds of reasons, each once.
+      description: The codes of the reasons, each once.
       type: list
       elements: str
       sample: [trunk_mtu_too_small]

@@ -154,8 +154,10 @@ options:
         type: str
   data_disks:
     description:
-      - Further disks, empty at first, which are kept with the VM. The guest finds each as
-        C(/dev/disk/by-id/virtio-NAME). Without this option, an existing VM keeps its data disks.
+      - Further disks, empty at first, which are kept with the VM. Without this option, an existing VM keeps its data
+        disks.
+      - The guest finds each as C(/dev/disk/by-id/virtio-NAME). If its kind has the C(disk_bus) V(scsi) or V(sata), the
+        name there is C(scsi-0QEMU_QEMU_HARDDISK_NAME) or C(ata-QEMU_HARDDISK_NAME).
       - A VM gives up data disks that are not in the list. They are moved to the trash of its worker, where they can be
         restored for C(cloudrepo_disk_retention_h) hours. An empty list gives up all of them.
       - A running VM needs a restart to get or to give up a disk, and none for a disk that grows.

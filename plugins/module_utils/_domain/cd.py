@@ -57,6 +57,12 @@ def checksum(vm: VM) -> str | None:
     return None if stored is None else str(stored["checksum"])
 
 
+def has_image(vm: VM, flavor: Mapping[str, Any]) -> bool:
+    """Return whether the image of a flavor is in the drive of a VM."""
+    stored = vm.extra.get(FIELD)
+    return stored is not None and all(stored[key] == flavor.get(key) for key in ("image", "checksum"))
+
+
 def images(vms: Iterable[VM]) -> dict[str, Mapping[str, Any]]:
     """Return the images in drives by checksum, each with its source as C(image)."""
     return {vm.extra[FIELD]["checksum"]: vm.extra[FIELD] for vm in vms if FIELD in vm.extra}

@@ -20,7 +20,7 @@ from ..models import VM, Disk, Slice
 from . import receipts
 
 TRASHED = "trashed_disks"
-"""The extra field of a VM for data disks in the trash: C({name, size_gb, uuid, until}), the time in UTC."""
+"""The extra field of a VM for data disks in the trash: C({name, size_gb, uuid, first_seen, until}), times in UTC."""
 
 
 @dataclass(frozen=True)

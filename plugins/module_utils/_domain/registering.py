@@ -12,7 +12,7 @@ from .. import bounds
 from ..cluster import ADMIN, MACHINE_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker, slice_label
 from ..errors import Refusal, Refused
 from ..models import User
-from . import kinds, passwords
+from . import cd, kinds, passwords
 from .passwords import DIGEST
 
 WORKER_FIELDS = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
@@ -139,12 +139,19 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def remove_flavor(cluster: Cluster, name: str) -> None:
-    """Remove a flavor that no VM has."""
+    """Remove a flavor whose image no VM has, neither as its disk nor as its CD."""
     flavor = cluster.flavors.get(name)
     if flavor is None:
         return
     users = [f"{label}/{vm.name}" for label, vm in cluster.vms_from(flavor["image"], flavor.get("checksum"))]
+    users += [
+        f"{slice_label(slice_)}/{vm.name}"
+        for slice_ in cluster.slices.values()
+        for vm in slice_.vms
+        if cd.has_image(vm, flavor)
+    ]
     if users:
+        users = list(dict.fromkeys(users))
         raise Refused([Refusal("flavor_in_use", f"flavor {name}", {"count": len(users), "vms": users})])
     del cluster.flavors[name]
 

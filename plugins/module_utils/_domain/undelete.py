@@ -16,6 +16,7 @@ from ..allocations import ADDRESS, ID, MAC_BLOCK, VLAN_POOL, VNC_PORT, address_n
 from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import DELETED_SLICES, Cluster, slice_label
 from ..errors import Refusal, Refused
+from ..history import TIME
 from ..models import VM, Slice
 from ..vlans import MANAGEMENT_VLAN
 from . import access, data_disks, expiry
@@ -25,7 +26,6 @@ from .reconcile import quota_problems
 from .teardown import drop_released
 
 FIELD = DELETED_SLICES
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 # A clock that stands ahead must not make the database forget slices whose disks still exist.
 _GRACE = timedelta(days=7)
 
@@ -39,7 +39,7 @@ def keep(cluster: Cluster, slice_: Slice, *, now: str, retention_h: int) -> None
         now: the time in UTC.
         retention_h: the hours that workers keep its disks.
     """
-    forgotten = (_read(now) - _GRACE).strftime(_TIME)
+    forgotten = (_read(now) - _GRACE).strftime(TIME)
     entries = [each for each in _entries(cluster) if each["until"] > forgotten]
     if retention_h and any(vm.handed_out for vm in slice_.live_vms):
         until = end_of_retention(cluster, now, retention_h)
@@ -53,7 +53,7 @@ def end_of_retention(cluster: Cluster, now: str, retention_h: int) -> str:
     The clock may have been put back since the last change of the cluster.
     """
     last = datetime.fromtimestamp((cluster.revision or 0) // 1000, timezone.utc)
-    return (max(_read(now), last) + timedelta(hours=retention_h)).strftime(_TIME)
+    return (max(_read(now), last) + timedelta(hours=retention_h)).strftime(TIME)
 
 
 def restore(
@@ -84,7 +84,7 @@ def restore(
 
 
 def _read(time: str) -> datetime:
-    return datetime.strptime(time, _TIME).replace(tzinfo=timezone.utc)
+    return datetime.strptime(time, TIME).replace(tzinfo=timezone.utc)
 
 
 def _entries(cluster: Cluster) -> list[Mapping[str, Any]]:

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ...errors import Refusal
-from ...work_order import Disk, SliceOrder
+from ...work_order import VM, Disk, SliceOrder
 from .. import processes
 from ..work_order import all_disks, all_vms
 from .base_images import Note
@@ -32,26 +32,18 @@ def damage_of(disk: Disk, overlays: Mapping[str, Image], bases: Mapping[str, Not
 
 def barred(orders: Iterable[SliceOrder], overlays: Mapping[str, Image], bases: Mapping[str, Note]) -> dict[int, str]:
     """Return why VMs must not be started, by VM id: one of their base images or their CD is damaged."""
+    return {
+        vm.vm_id: Refusal("base_image_damaged", str(vm), {"path": path, "why": note.damage}).message
+        for vm, path in _images(orders, overlays)
+        if (note := bases.get(path)) is not None and note.damage is not None
+    }
+
+
+def _images(orders: Iterable[SliceOrder], overlays: Mapping[str, Image]) -> Iterator[tuple[VM, str]]:
+    """Yield the images that VMs read: their CDs, and then the base images of their disks."""
     orders = tuple(orders)
-    damaged = {path: note.damage for path, note in bases.items() if note.damage is not None}
-    return {
-        **{
-            vm.vm_id: Refusal("base_image_damaged", str(vm), {"path": vm.cdrom, "why": damaged[vm.cdrom]}).message
-            for vm in all_vms(orders)
-            if vm.cdrom is not None and vm.cdrom in damaged
-        },
-        **_barred_by_disks(orders, overlays, bases),
-    }
-
-
-def _barred_by_disks(
-    orders: Iterable[SliceOrder], overlays: Mapping[str, Image], bases: Mapping[str, Note]
-) -> dict[int, str]:
-    return {
-        vm.vm_id: Refusal("base_image_damaged", str(vm), {"path": base_of(disk, overlays), "why": why}).message
-        for vm, disk in all_disks(orders)
-        if (why := damage_of(disk, overlays, bases)) is not None
-    }
+    yield from ((vm, vm.cdrom) for vm in all_vms(orders) if vm.cdrom is not None)
+    yield from ((vm, path) for vm, disk in all_disks(orders) if (path := base_of(disk, overlays)) is not None)
 
 
 def outdated(
@@ -60,7 +52,7 @@ def outdated(
     bases: Mapping[str, Note],
     pids: Mapping[int, int | None],
 ) -> dict[int, str]:
-    """Return the messages for VMs that use a base image that was replaced, by VM id.
+    """Return the messages for VMs that use a base image or a CD that was replaced, by VM id.
 
     Args:
         orders: the slices.
@@ -69,15 +61,8 @@ def outdated(
         pids: the process ids of QEMU, by VM id.
     """
     found = {}
-    for vm, disk in all_disks(orders):
-        path, pid = base_of(disk, overlays), pids.get(vm.vm_id)
-        note = None if path is None else bases.get(path)
-        if (
-            path is not None
-            and pid is not None
-            and note is not None
-            and note.is_replacement
-            and processes.deleted_file(pid, path)
-        ):
+    for vm, path in _images(orders, overlays):
+        pid, note = pids.get(vm.vm_id), bases.get(path)
+        if pid is not None and note is not None and note.is_replacement and processes.deleted_file(pid, path):
             found[vm.vm_id] = Refusal("base_image_replaced", str(vm), {"path": path}).message
     return found

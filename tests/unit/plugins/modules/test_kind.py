@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 import pytest
+import yaml
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.kinds import Kind
+from ansible_collections.cloudrepo.slices.plugins.modules import kind
 
 from ..module_utils._domain import builders
 from ..module_utils._domain.builders import refused
@@ -16,6 +20,12 @@ SWITCH = {"firmware": "uefi", "disk_bus": "sata", "nic_model": "e1000", "interfa
 @pytest.fixture
 def door(monkeypatch: pytest.MonkeyPatch) -> Door:
     return Door(Memory(builders.cluster()), monkeypatch)
+
+
+def test_options_are_described_as_in_the_contract() -> None:
+    options = yaml.safe_load(kind.DOCUMENTATION)["options"]
+    told = {part.name: list(part.spec.description) for part in Kind.parts()}
+    assert {name: options[name]["description"] for name in told} == told
 
 
 def test_a_kind_is_registered_once(door: Door) -> None:

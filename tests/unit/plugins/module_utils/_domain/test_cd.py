@@ -10,11 +10,12 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.edits import put_vm
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import remove_flavor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import wanted_from
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 from .builders import cluster, deployed, put, refusals, topology, vm
@@ -109,3 +110,22 @@ def test_a_cd_without_a_boot_sector_is_no_disk() -> None:
     slice_ = put(with_cd(content="disk and cd"), want)
     assert slice_.vms[0].flavor is not None
     assert "content" not in slice_.vms[0].flavor
+
+
+def test_a_flavor_whose_image_is_in_a_drive_cannot_be_removed() -> None:
+    held = with_cd()
+    held.flavors["other"] = {**CD, "checksum": "12" * 32}
+    put(held, one(cdrom="alpine"))
+    with pytest.raises(Refused, match=r"flavor alpine: used by 1 VMs \(web/vm1\)"):
+        remove_flavor(held, "alpine")
+    remove_flavor(held, "other")
+    put(held, one())
+    remove_flavor(held, "alpine")
+    assert {"alpine", "other"}.isdisjoint(held.flavors)
+
+
+def test_a_vm_that_has_an_image_as_its_disk_and_its_cd_is_named_once() -> None:
+    held = with_cd(content="disk and cd")
+    put(held, topology(vms=[vm("vm1", flavor="alpine", cdrom="alpine"), vm("vm2")]))
+    with pytest.raises(Refused, match=r"used by 1 VMs \(web/vm1\)"):
+        remove_flavor(held, "alpine")

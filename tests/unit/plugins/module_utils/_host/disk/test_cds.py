@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,16 @@ def test_a_vm_with_a_damaged_cd_is_not_started() -> None:
     assert list(told) == [1001]
     assert "/images/cd.img is damaged: it is cut short" in told[1001]
     assert bases.barred(order, {}, {"/images/cd.img": Note("ab" * 32, 1, 1)}) == {}
+
+
+def test_a_vm_that_runs_with_a_replaced_cd_is_reported(tmp_path: Path) -> None:
+    path, note = tmp_path / "cd.img", Note("ab" * 32, 1, 1, is_replacement=True)
+    order = orders(vm(cdrom=str(path)), vm(1002))
+    path.write_bytes(b"old")
+    with path.open("rb"):
+        path.unlink()
+        told = bases.outdated(order, {}, {str(path): note}, {1001: os.getpid(), 1002: os.getpid()})
+        assert list(told) == [1001]
+        assert f"{path} was replaced while the VM was running" in told[1001]
+        assert bases.outdated(order, {}, {str(path): note}, {1001: None}) == {}
+    assert bases.outdated(order, {}, {str(path): note}, {1001: os.getpid()}) == {}
