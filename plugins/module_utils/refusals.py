@@ -164,6 +164,11 @@ _REGISTRY = {
     "invalid_checksum": Rule("checksum must be a SHA-256 digest of 64 hex digits", "{rule}, got {got!r}"),
     "disk_smaller_than_image": Rule("disk_gb must be at least {least}, the size of the disk in the image"),
     "flavor_in_use": Rule("a flavor in use cannot be removed", "used by {count} VMs ({vms})"),
+    "flavor_of_kinds": Rule(
+        "a flavor whose image new VMs of a kind get cannot be removed",
+        "it is the image of kind {kinds}",
+        "give the kind another image",
+    ),
     "invalid_worker_ip": Rule(
         "a worker needs an IPv4 address", "{rule}, got {got!r}", "set worker_ip for this host in the inventory"
     ),

@@ -139,7 +139,7 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def remove_flavor(cluster: Cluster, name: str) -> None:
-    """Remove a flavor whose image no VM has, neither as its disk nor as its CD."""
+    """Remove a flavor whose image no VM has, neither as its disk nor as its CD, and that no kind names."""
     flavor = cluster.flavors.get(name)
     if flavor is None:
         return
@@ -150,9 +150,14 @@ def remove_flavor(cluster: Cluster, name: str) -> None:
         for vm in slice_.vms
         if cd.has_image(vm, flavor)
     ]
+    refusals = []
     if users:
         users = list(dict.fromkeys(users))
-        raise Refused([Refusal("flavor_in_use", f"flavor {name}", {"count": len(users), "vms": users})])
+        refusals.append(Refusal("flavor_in_use", f"flavor {name}", {"count": len(users), "vms": users}))
+    if kinds_of := [kind for kind, data in cluster.kinds.items() if data.get("image") == name]:
+        refusals.append(Refusal("flavor_of_kinds", f"flavor {name}", {"kinds": kinds_of}))
+    if refusals:
+        raise Refused(refusals)
     del cluster.flavors[name]
 
 

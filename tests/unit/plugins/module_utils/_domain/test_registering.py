@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import passwords, registering
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import kinds, passwords, registering
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
@@ -225,3 +225,14 @@ def test_the_uplink_of_the_network_node_has_a_possible_mtu() -> None:
         assert [each.code for each in refused(registering.note_network_node, held, mtu)] == ["out_of_range"]
     registering.note_network_node(held, 65535)
     assert held.extra["network_node_trunk_mtu"] == 65535
+
+
+def test_a_flavor_that_a_kind_gets_its_image_from_is_kept() -> None:
+    held = cluster()
+    kinds.put_kind(held, {"name": "switch", "image": "big"})
+    with pytest.raises(Refused) as refused:
+        registering.remove_flavor(held, "big")
+    assert refused.value.refusals == [Refusal("flavor_of_kinds", "flavor big", {"kinds": ["switch"]})]
+    kinds.put_kind(held, {"name": "switch", "image": "cirros"})
+    registering.remove_flavor(held, "big")
+    assert "big" not in held.flavors
