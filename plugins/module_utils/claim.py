@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from . import bounds
+from . import bounds, identity
 from .contract import Contract, integer, ipv4_address, many, text, uuid
 from .shared_fields import CLOUD_INCARNATION, CLOUD_TITLE, REVISION, SLICE_ID, SLICE_UUID
 
@@ -23,6 +23,15 @@ class Claim(Contract):
     incarnation: str = field(metadata=CLOUD_INCARNATION)
     since: str = field(metadata=text("When the cloud claimed the host, in UTC.", sample="2026-01-31T12:00:00Z"))
     controller: str = field(metadata=text("The controller that claimed it.", sample="controller1"))
+    machine_mark: str | None = field(
+        default=None,
+        metadata=text(
+            "HMAC-SHA256 of the machine-id of the claimed machine, with the UUID of the cloud as the key.",
+            sample="5f6b0c1e9d" + "0" * 54,
+            pattern=identity.MARK_PATTERN,
+            rule="64 hexadecimal digits",
+        ),
+    )
 
     def __str__(self) -> str:
         """Return the cloud as messages show it."""

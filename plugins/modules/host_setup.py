@@ -277,6 +277,10 @@ claim:
       description: The controller that claimed it.
       type: str
       sample: "controller1"
+    machine_mark:
+      description: HMAC-SHA256 of the machine-id of the claimed machine, with the UUID of the cloud as the key.
+      type: str
+      sample: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
 roles:
   description: The roles for which the host was prepared, V(worker) and V(network_node), including O(owner).
   returned: success

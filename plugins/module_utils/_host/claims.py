@@ -113,11 +113,16 @@ def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
 
 def _another_machine(wanted: str | None, called_by: Caller) -> Refusal | None:
     """Return why a call is not for this machine: it has the address of another worker."""
-    machine_id = host_info.read_machine_id()
-    got = None if machine_id is None else identity.machine_mark(called_by.uuid, machine_id)
+    got = this_machine(called_by.uuid)
     if wanted in (None, got):
         return None
     return Refusal("not_this_machine", _HOST, {"got": got or "no machine-id", "wanted": wanted})
+
+
+def this_machine(cloud_uuid: str) -> str | None:
+    """Return the mark of this machine in a cloud, C(None) if it has no valid machine-id."""
+    machine_id = host_info.read_machine_id()
+    return None if machine_id is None else identity.machine_mark(cloud_uuid, machine_id)
 
 
 def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, claim: bool, state_dir: str) -> ClaimPlan:
@@ -137,9 +142,11 @@ def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, cl
     refusal = _conflict(held, called_by)
     if refusal is not None and not claim:
         raise Refused([refusal])
+    mark = this_machine(called_by.uuid)
     if held is not None and refusal is None:
-        return ClaimPlan(held, replace(held, title=called_by.title))
-    wanted = Claim(called_by.uuid, called_by.title, called_by.incarnation, since=now, controller=controller)
+        # A machine-id that is emptied for now must not make the next one the right one.
+        return ClaimPlan(held, replace(held, title=called_by.title, machine_mark=mark or held.machine_mark))
+    wanted = Claim(called_by.uuid, called_by.title, called_by.incarnation, now, controller, machine_mark=mark)
     todo = ClaimPlan(held, wanted)
     return replace(todo, orphans=_vms(state_dir)) if todo.is_handed_over else todo
 
@@ -185,6 +192,7 @@ def _shown(claim: Claim) -> dict[str, str]:
         "incarnation": claim.incarnation,
         "since": claim.since,
         "controller": claim.controller,
+        "machine": claim.machine_mark or "no machine-id",
     }
 
 

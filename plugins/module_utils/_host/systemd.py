@@ -200,6 +200,26 @@ def disable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> No
         files.remove(f"{unit_dir}/{VM_WANTS}/{unit_name(slice_id, vm_id)}")
 
 
+def stop_vms(runner: Runner, *, unit_dir: str = UNIT_DIR) -> list[str]:
+    """Disable the units of all VMs, and stop those that run or are about to start, without waiting for it.
+
+    Returns:
+        The names of the units.
+
+    Raises:
+        SlicesError: systemd does not respond.
+    """
+    units = observe_all(runner, unit_dir=unit_dir)
+    names = {unit_name(*pair) for pair in units.enabled}
+    names.update(unit.name for unit in units.vms.values() if not unit.idle)
+    # Disabled first: whatever happens then, they do not start with the host again.
+    disable(units.enabled, unit_dir=unit_dir)
+    if names:
+        # The jobs that are waiting to start them are cancelled. Waiting here for theirs could wait for the caller.
+        runner.run(["systemctl", "stop", "--no-block", "--", *sorted(names)])
+    return sorted(names)
+
+
 def last_words(units: Sequence[str], runner: Runner, *, since_s: float | None = None) -> dict[str, str]:
     """Return the last journal lines of units, without repeated lines, with one call.
 

@@ -258,10 +258,13 @@ def lacking(
     )
 
 
-def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: Stopwatch) -> None:
+def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: Stopwatch) -> list[str]:
     """Remove objects that are not in the order, and create everything that VMs need to start.
 
     VMs are stopped first, because QEMU has their disks and taps open.
+
+    Returns:
+        Disks that were removed at once, because there was no space for keeping them in the trash.
     """
     vms = settings.vms
     with watch.stage("qemu"):
@@ -269,5 +272,8 @@ def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: 
         unit_overrides.remove(todo.overrides, tools.runner)
         unit_overrides.restart(todo.overrides, tools.runner)
     with watch.stage("images"):
-        overlays.apply(todo.disks, have.disks, state_dir=vms.state_dir, accounts=vms.accounts, runner=tools.runner)
+        removed = overlays.apply(
+            todo.disks, have.disks, state_dir=vms.state_dir, accounts=vms.accounts, runner=tools.runner
+        )
     datapath.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)
+    return removed

@@ -16,7 +16,7 @@ from ..steps import Steps
 from ..work_order import SliceOrder
 from . import applied_orders, one_by_one, ownership, revisions, systemd, worker
 from .datapath import reconcile as datapath
-from .disk import growth
+from .disk import growth, trash
 from .ownership import Refusals, Seen
 from .qemu import apply as qemu_apply
 from .qemu.apply import Tools
@@ -102,6 +102,7 @@ class Job:
             lacks. Check mode gets no passwords and no user data, and base images may be missing because it does not
             install them.
         watch: measures the stages.
+        removed: disks that C(prepare) removed, because there was no space for keeping them in the trash.
     """
 
     orders: tuple[SliceOrder, ...]
@@ -114,6 +115,7 @@ class Job:
     refused: Refusals = field(default_factory=dict)
     missing_ok: bool = False
     watch: Stopwatch = field(default_factory=Stopwatch)
+    removed: list[str] = field(default_factory=list)
 
     @property
     def steps(self) -> Steps[Todo]:
@@ -159,12 +161,14 @@ class Job:
         Raises:
             SlicesError: a change failed that does not belong to one slice.
         """
-        revisions.note(todo.seen.orders, state_dir=self.settings.vms.state_dir, kind=revisions.WORKER)
+        is_noted = self._note(todo)
         with ownership.told_with(todo.seen.refused):
             try:
                 self._prepare(todo)
             except one_by_one.FAILURES as error:
                 todo.fail(one_by_one.faults(todo.seen.orders, lambda some: self._prepare(self._plan(some, {})), error))
+        if not is_noted:
+            revisions.note(todo.seen.orders, state_dir=self.settings.vms.state_dir, kind=revisions.WORKER)
 
     def finish(self, todo: Todo) -> dict[str, Any]:
         """Start and change VMs, and return the results.
@@ -181,8 +185,33 @@ class Job:
             applied_orders.note(done, vms, state_dir=self.settings.vms.state_dir, kind=revisions.WORKER)
             if messages:
                 changed = is_changed(todo.plan.vms.changes)
-                raise SlicesError("\n".join(messages), changed=changed, vms=vms, **todo.plan.vms.result)
-        return {"vms": vms, "moment": moment(), "timings_s": self.watch.seconds, **todo.lacked.to_dict()}
+                raise SlicesError(
+                    "\n".join(messages), changed=changed, vms=vms, **todo.plan.vms.result, **self._warnings
+                )
+        return {
+            "vms": vms,
+            "moment": moment(),
+            "timings_s": self.watch.seconds,
+            **todo.lacked.to_dict(),
+            **self._warnings,
+        }
+
+    @property
+    def _warnings(self) -> dict[str, list[str]]:
+        if not self.removed:
+            return {}
+        paths = ", ".join(self.removed)
+        return {"warnings": [f"the file system of the trash is full, so these were removed at once: {paths}"]}
+
+    def _note(self, todo: Todo) -> bool:
+        """Register the order as applied. It may have to wait until the order has made space by removing disks."""
+        try:
+            revisions.note(todo.seen.orders, state_dir=self.settings.vms.state_dir, kind=revisions.WORKER)
+        except OSError as error:
+            if error.errno not in trash.NO_SPACE or not todo.plan.disks.discard:
+                raise
+            return False
+        return True
 
     def _settle(self) -> Todo:
         """Refuse slices until none of the others lacks anything."""
@@ -208,7 +237,9 @@ class Job:
         return Todo(seen, worker.plan(seen.orders, seen.have, settings=self.settings, restart=self.restart))
 
     def _prepare(self, todo: Todo) -> None:
-        worker.prepare(todo.plan, todo.seen.have, self.tools, settings=self.settings, watch=self.watch)
+        self.removed.extend(
+            worker.prepare(todo.plan, todo.seen.have, self.tools, settings=self.settings, watch=self.watch)
+        )
 
     def _start(self, todo: Todo) -> tuple[list[dict[str, Any]], list[str]]:
         """Start and change the VMs of the slices that have not failed.

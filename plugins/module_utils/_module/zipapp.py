@@ -18,6 +18,7 @@ from importlib.util import MAGIC_NUMBER, source_hash
 from .._host import files
 from .._host.tool import (
     check_fence,
+    check_machine,
     cli,
     drop_carrier,
     empty_trash,
@@ -40,6 +41,7 @@ from . import call
 SENT = (
     call,
     check_fence,
+    check_machine,
     cli,
     drop_carrier,
     empty_trash,

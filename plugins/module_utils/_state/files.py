@@ -9,12 +9,40 @@ import errno
 import hashlib
 import os
 import re
+import stat
 import time
 
 from ..errors import DatabaseError, named
 from . import lock
 
+# Without a reader, a FIFO in place of the file is an error and not waited for.
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
 NAME = re.compile(r"(?P<number>[0-9]{8,})-[0-9]{8}T[0-9]{6}Z-(?P<digest>[0-9a-f]{16})\.yaml")
+
+
+def read_whole(path: str) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        OSError: see C(regular).
+    """
+    with open(path, "rb", opener=regular) as file:
+        return file.read()
+
+
+def regular(path: str, flags: int) -> int:
+    """Open a file for C(open). A FIFO would be waited for, and then look like an empty file.
+
+    Raises:
+        OSError: it cannot be opened, or is not a regular file.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    code, words = (errno.EISDIR, "Is a directory") if stat.S_ISDIR(mode) else (errno.EINVAL, "Not a regular file")
+    raise OSError(code, words, path)
 
 
 def write_whole(path: str, data: bytes, *, source: str | None = None, draft: str | None = None) -> None:
@@ -35,7 +63,7 @@ def write_whole(path: str, data: bytes, *, source: str | None = None, draft: str
     # A fixed name suffices for a single writer, which overwrites the draft of a killed one.
     draft = draft or f"{path}.new"
     with named(draft):
-        descriptor = lock.system.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, lock.FILE_MODE)
+        descriptor = lock.system.open(draft, _NEW, lock.FILE_MODE)
         try:
             lock.system.fchmod(descriptor, lock.FILE_MODE)
             rest = memoryview(data)[_shared(source, descriptor, len(data)) if source else 0 :]
@@ -120,8 +148,7 @@ class Backups:
             The name of the backup; that of the newest backup if its content is the same, C(None) without a file.
         """
         try:
-            with open(path, "rb") as file:
-                data = file.read()
+            data = read_whole(path)
         except FileNotFoundError:
             return None
         return self.keep_if_new(data, source=path)
@@ -157,8 +184,7 @@ class Backups:
             lock.system.unlink(self.path(name))
 
     def _read(self, name: str) -> bytes:
-        with open(self.path(name), "rb") as file:
-            return file.read()
+        return read_whole(self.path(name))
 
     def _next_name(self, data: bytes) -> str:
         newest = self.names()[-1:]

@@ -15,7 +15,7 @@ from typing import Any
 from ..cluster import Cluster
 from ..errors import DatabaseError
 from ..stored_fields import FieldError, Record, at, uuid_text
-from .files import write_whole
+from .files import read_whole, write_whole
 
 
 class HighWater:
@@ -68,8 +68,7 @@ class HighWater:
 
     def _read(self) -> dict[str, Any] | None:
         try:
-            with open(self.path, encoding="utf-8") as file:
-                record = Record(json.load(file))
+            record = Record(json.loads(read_whole(self.path)))
             return {
                 "next_vm_id": record.take("next_vm_id", int),
                 "revision": record.take("revision", int, None),

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from ..errors import named
 from ..history import Entry, Kept, oldest_time
 from . import lock
-from .files import write_whole
+from .files import regular, write_whole
 
 BLOCK = 1 << 16
 """The number of bytes that are read at a time."""
@@ -87,7 +87,7 @@ class HistoryFile:
         Raises:
             OSError: the file cannot be written.
         """
-        with open(self.path, "rb") as file:
+        with open(self.path, "rb", opener=regular) as file:
             first = _head(file.readline())
         newest = _head(next(self._lines_backwards(), b""))
         if first and newest:
@@ -101,7 +101,7 @@ class HistoryFile:
     def _settle(self) -> None:
         """Confirm or remove entries that a writer left when it was killed."""
         try:
-            with open(self.path, "rb") as file:
+            with open(self.path, "rb", opener=regular) as file:
                 unfinished = next(_backwards(file.fileno()))
         except FileNotFoundError:
             return
@@ -127,7 +127,7 @@ class HistoryFile:
         """Yield the valid lines, the last one first."""
         if not os.path.exists(self.path):
             return
-        with open(self.path, "rb") as file:
+        with open(self.path, "rb", opener=regular) as file:
             lines = _backwards(file.fileno())
             unfinished = next(lines, b"")
             if unfinished and self._is_stored(unfinished):

@@ -13,7 +13,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from .files import write_whole
+from .files import read_whole, write_whole
 
 
 class Parsed:
@@ -29,8 +29,7 @@ class Parsed:
     def read(self, text: bytes) -> Any:
         """Return what the YAML text C(text) contains, or C(None) if only the text itself tells that."""
         with suppress(OSError, ValueError):
-            with open(self.path, "rb") as file:
-                digest, content = file.read().split(b"\n", 1)
+            digest, content = read_whole(self.path).split(b"\n", 1)
             if digest == _digest(text, content):
                 return json.loads(content)
         return None

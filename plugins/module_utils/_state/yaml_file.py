@@ -14,7 +14,7 @@ from ..cluster import NOTED, Cluster, WorkerFigures
 from ..errors import DatabaseError
 from ..history import Entry
 from . import lock, yaml_text
-from .files import Backups, write_whole
+from .files import Backups, read_whole, write_whole
 from .high_water import HighWater
 from .history_file import HistoryFile
 from .parsed import Parsed
@@ -115,8 +115,7 @@ class YamlFile:
 
     def _read(self) -> Cluster:
         try:
-            with open(self.path, "rb") as file:
-                data = file.read()
+            data = read_whole(self.path)
             text = data.decode()
         except FileNotFoundError:
             return Cluster.initial()

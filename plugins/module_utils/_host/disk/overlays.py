@@ -340,9 +340,13 @@ def need_bases(todo: DiskPlan, have: Disks) -> None:
         raise Refused([Refusal("base_image_missing", f"base image {path}") for path in missing])
 
 
-def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner) -> None:
-    """Remove overlays and folders, set the owners of the others, then create folders and overlays."""
-    _discard(todo, have, state_dir)
+def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner) -> list[str]:
+    """Remove overlays and folders, set the owners of the others, then create folders and overlays.
+
+    Returns:
+        Disks that were removed at once, because there was no space for keeping them in the trash.
+    """
+    removed = _discard(todo, have, state_dir)
     for vm_id, _slice_id in todo.remove:
         vm_folders.remove(folder_of(state_dir, vm_id))
     for path, (_slice_id, _old, new) in todo.given.items():
@@ -371,18 +375,20 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     growth.closed(todo.grow, runner)
     trash.empty(state_dir, retention_s=todo.retention_h * 3600)
     register.note(state_dir, present=[*todo.present, *(disk for _vm, disk in todo.create)], gone=todo.forget)
+    return removed
 
 
-def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> None:
-    """Move given-up overlays to the trash, or remove them."""
-    by_vm: dict[int, list[str]] = {}
+def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> list[str]:
+    """Move given-up overlays to the trash, or remove them. Return what should be in the trash and was removed."""
+    by_vm, removed = dict[int, list[str]](), list[str]()
     for _slice_id, each in todo.discard:
         by_vm.setdefault(each.vm_id, []).append(each.path)
     for vm_id, paths in by_vm.items():
         if todo.retention_h:
-            trash.put(paths, have.folders[vm_id], state_dir=state_dir)
+            removed += trash.put(paths, have.folders[vm_id], state_dir=state_dir)
         for path in paths:
             files.remove(path)
+    return removed
 
 
 def _alike(disks: Iterable[tuple[VM, Disk]]) -> Iterable[list[tuple[VM, Disk]]]:

@@ -10,16 +10,19 @@ oldest folders are removed early.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from .. import files, times, vm_folders
 from ..vm_folders import MARK, Folder
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 # A file system is nearly full if less than a twentieth and less than this is free.
 _LEAST_SHARE, _LEAST_BYTES = 20, 10 << 30
 # How inexact an age may be after a crash, so that not every run writes the file.
@@ -76,16 +79,52 @@ def folder_in(state_dir: str) -> str:
     return f"{state_dir}/trash"
 
 
-def put(paths: Iterable[str], folder: Folder, *, state_dir: str) -> None:
-    """Move overlays of a VM folder to the trash."""
-    paths = list(paths)
-    if not paths:
-        return
+def put(paths: Iterable[str], folder: Folder, *, state_dir: str) -> list[str]:
+    """Move overlays of a VM folder to the trash.
+
+    Without space for that, the oldest folders of the trash are removed. If that does not suffice, so are the overlays,
+    because a full file system must not keep anybody from deleting.
+
+    Returns:
+        What was removed in place of being kept: folders of the trash, and overlays.
+    """
+    paths, removed = list(paths), list[str]()
+    while paths and not _is_moved(paths, folder, state_dir):
+        oldest = entries(state_dir)[:1]
+        for entry in oldest:
+            vm_folders.remove(entry.path)
+            removed.append(entry.path)
+        if not oldest:
+            for path in paths:
+                files.remove(path)
+            return [*removed, *paths]
+    return removed
+
+
+def _is_moved(paths: Sequence[str], folder: Folder, state_dir: str) -> bool:
+    """Move overlays to the trash, all or none of them if there is no space for that."""
+    try:
+        _move(paths, folder, state_dir)
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        return False
+    return True
+
+
+def _move(paths: Sequence[str], folder: Folder, state_dir: str) -> None:
     target = _make(folder_in(state_dir), os.path.basename(folder.path))
-    # The owner file is written first, so that the owner is known if the move is interrupted.
-    files.write_text(f"{target}/{MARK}", folder.text, mode=0o600)
-    for path in paths:
-        os.rename(path, f"{target}/{os.path.basename(path)}")
+    try:
+        # The owner file is written first, so that the owner is known if the move is interrupted.
+        files.write_text(f"{target}/{MARK}", folder.text, mode=0o600)
+        for path in paths:
+            os.rename(path, f"{target}/{os.path.basename(path)}")
+    except OSError:
+        for path in paths:
+            with suppress(FileNotFoundError):
+                os.rename(f"{target}/{os.path.basename(path)}", path)
+        vm_folders.remove(target)
+        raise
     for each in (target, folder.path):
         files.flush(each)
     _note(state_dir, entries(state_dir), new=os.path.basename(target))
@@ -145,7 +184,12 @@ def _note(state_dir: str, left: Iterable[Entry], *, new: str | None = None) -> N
     if new is None and known.ages_s.keys() == ages_s.keys() and (is_fresh or not ages_s):
         return
     said = Ages(boot, now, {name: round(age_s, 3) for name, age_s in ages_s.items()})
-    files.write_text(path_in(state_dir), json.dumps(vars(said)) + "\n", mode=0o600)
+    try:
+        files.write_text(path_in(state_dir), json.dumps(vars(said)) + "\n", mode=0o600)
+    except OSError as error:
+        # Disks without an age count as new, so that nothing is lost with it.
+        if error.errno not in NO_SPACE:
+            raise
 
 
 def listed(state_dir: str, *, retention_s: float) -> list[dict[str, Any]]:

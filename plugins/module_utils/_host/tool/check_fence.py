@@ -85,16 +85,9 @@ def _ask_once(server: tuple[str, int], timeout_s: float) -> tuple[str, ...] | No
 
 
 def _fence(runner: Runner, unit_dir: str) -> None:
-    units = systemd.observe_all(runner, unit_dir=unit_dir)
-    names = {systemd.unit_name(*pair) for pair in units.enabled}
-    names.update(unit.name for unit in units.vms.values() if not unit.idle)
-    if not names:
-        return
-    # Disabled first: whatever happens then, they do not start with the host again.
-    systemd.disable(units.enabled, unit_dir=unit_dir)
-    # The jobs that are waiting to start them are cancelled. Waiting here for theirs could wait for this unit.
-    runner.run(["systemctl", "stop", "--no-block", "--", *sorted(names)])
-    raise SlicesError(
-        f"this machine was declared lost, so {len(names)} VMs do not run: {', '.join(sorted(names))}; run "
-        "cloudrepo.slices.site to use it again, then cloudrepo.slices.deploy and cloudrepo.slices.orphans"
-    )
+    names = systemd.stop_vms(runner, unit_dir=unit_dir)
+    if names:
+        raise SlicesError(
+            f"this machine was declared lost, so {len(names)} VMs do not run: {', '.join(names)}; run "
+            "cloudrepo.slices.site to use it again, then cloudrepo.slices.deploy and cloudrepo.slices.orphans"
+        )

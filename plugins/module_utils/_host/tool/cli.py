@@ -19,6 +19,7 @@ COMMANDS = {
     "keep-rules": "FAMILY TABLES FILE",
     # On workers.
     "check-fence": "STATE_DIR ADDRESS PORT SECONDS",
+    "check-machine": "STATE_DIR",
     "drop-carrier": "FILE SOCKET PID",
     "empty-trash": "STATE_DIR HOURS",
     "restore-flows": "FOLDER BRIDGE",

@@ -52,9 +52,12 @@ def _halve(path: str, most_bytes: int) -> None:
         if error.errno in (errno.ENOENT, errno.ELOOP, errno.EISDIR):
             return
         raise
+    state = os.fstat(handle)
+    if not stat.S_ISREG(state.st_mode):
+        os.close(handle)
+        return
     with open(handle, "r+b") as log:
-        state = os.fstat(handle)
-        if stat.S_ISREG(state.st_mode) and state.st_size > most_bytes:
+        if state.st_size > most_bytes:
             log.seek(-(most_bytes // 2), os.SEEK_END)
             rest = log.read()
             log.truncate(0)

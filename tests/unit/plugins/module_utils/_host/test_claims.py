@@ -22,9 +22,16 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
 
 from .fakes import mark, uuid
 
+MACHINE = "a" * 32
 LAB = Caller(uuid(1), "lab", uuid(2))
 OTHER = Caller(uuid(3), "other", uuid(4))
 COPY = replace(LAB, incarnation=uuid(5))
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make this the machine C(MACHINE)."""
+    monkeypatch.setattr(claims.host_info, "read_machine_id", lambda: MACHINE)
 
 
 def claimed(tmp_path: Path, caller: Caller, *, claim: bool = False, now: str = "2026-01-31T12:00:00Z") -> Any:
@@ -55,7 +62,8 @@ def test_a_host_is_claimed_once(tmp_path: Path) -> None:
         "orphans": [],
     }
     assert (todo.changes[0].before, {**(todo.changes[0].after or {}), **after}) == (None, todo.changes[0].after)
-    held = Claim(LAB.uuid, "lab", LAB.incarnation, since="2026-01-31T12:00:00Z", controller="controller1")
+    mark = machine_mark(LAB.uuid, MACHINE)
+    held = Claim(LAB.uuid, "lab", LAB.incarnation, "2026-01-31T12:00:00Z", "controller1", machine_mark=mark)
     assert claims.read(str(tmp_path)) == held
     assert (tmp_path / "cloud.json").stat().st_mode & 0o777 == 0o600
     assert claimed(tmp_path, LAB, now="2026-02-01T12:00:00Z").changes == []
@@ -68,10 +76,22 @@ def test_a_claim_is_planned_from_the_arguments_of_a_module(tmp_path: Path) -> No
     todo = claims.plan_for(params, LAB, now="2026-01-31T12:00:00Z")
     claims.apply(todo, state_dir=str(tmp_path))
     held = claims.read(str(tmp_path))
-    assert held == Claim(LAB.uuid, "lab", LAB.incarnation, since="2026-01-31T12:00:00Z", controller="controller1")
+    mark = machine_mark(LAB.uuid, MACHINE)
+    assert held == Claim(LAB.uuid, "lab", LAB.incarnation, "2026-01-31T12:00:00Z", "controller1", machine_mark=mark)
     with pytest.raises(Refused):
         claims.plan_for(params, OTHER, now="2026-02-01T12:00:00Z")
     assert claims.plan_for({**params, "claim": True}, OTHER, now="2026-02-01T12:00:00Z").is_handed_over
+
+
+def test_another_machine_is_noted_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claimed(tmp_path, LAB)
+    monkeypatch.setattr(claims.host_info, "read_machine_id", lambda: "b" * 32)
+    (change,) = claimed(tmp_path, LAB).changes
+    shown = [(side or {})["machine"] for side in (change.before, change.after)]
+    assert shown == [machine_mark(LAB.uuid, MACHINE), machine_mark(LAB.uuid, "b" * 32)]
+    assert claimed(tmp_path, LAB).changes == []
+    monkeypatch.setattr(claims.host_info, "read_machine_id", lambda: None)
+    assert claimed(tmp_path, LAB).changes == []
 
 
 def test_a_new_title_is_stored(tmp_path: Path) -> None:

@@ -215,6 +215,10 @@ def loop(path: Path, _valid: bytes) -> None:
     path.symlink_to(path)
 
 
+def fifo(path: Path, _valid: bytes) -> None:
+    os.mkfifo(path)
+
+
 def content(data: bytes) -> Callable[[Path, bytes], None]:
     return lambda path, _valid: path.write_bytes(data) and None
 
@@ -229,6 +233,7 @@ FAULTS: dict[str, Callable[[Path, bytes], object]] = {
     "other JSON": content(b'{"a": null, "interfaces": [7], "disks": [[]]}'),
     "other lines": content(b"a b c d\ne,f,g,h\ni=j,k\n"),
     "a folder": folder,
+    "a FIFO": fifo,
     "unreadable": loop,
 }
 

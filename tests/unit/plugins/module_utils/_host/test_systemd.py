@@ -195,3 +195,13 @@ def test_a_template_that_others_may_write_is_seen_and_written_again(tmp_path, sp
     assert exposed() == {1000}
     assert systemd.write_templates({1000: text}, unit_dir=str(tmp_path))
     assert (exposed(), path.is_symlink()) == (frozenset(), False)
+
+
+def test_all_vms_are_disabled_and_stopped_without_waiting(tmp_path):
+    systemd.enable([(1000, 1002)], unit_dir=str(tmp_path))
+    names = ["cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout=SHOWN)
+    runner.tell("systemctl", "stop", "--no-block", "--", *names)
+    assert systemd.stop_vms(runner, unit_dir=str(tmp_path)) == names
+    assert systemd.enabled_names(str(tmp_path)) == []
+    assert systemd.stop_vms(FakeRunner().tell("systemctl", "show", MORE), unit_dir=str(tmp_path)) == []

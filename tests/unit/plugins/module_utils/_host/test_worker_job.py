@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, ownership, revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, files, ownership, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps, trunks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import Management
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import (
@@ -480,6 +481,43 @@ def test_a_vm_whose_disk_is_in_use_is_reported_and_keeps_it(tmp_path: Path) -> N
     _todo, result = run_job(tmp_path, started(), orders=data_order(tmp_path, is_given_up=True))
     assert ["holds_given_up" in each for each in result["vms"]] == [False]
     assert not path.exists()
+
+
+def full_until(freed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no file be written before C(freed) is gone, as on a full file system."""
+    write = files.write_all
+
+    def write_all(wanted: Iterable[files.File]) -> None:
+        wanted = list(wanted)
+        if wanted and freed.exists():
+            raise OSError(errno.ENOSPC, "No space left on device", wanted[0].path)
+        write(wanted)
+
+    monkeypatch.setattr(files, "write_all", write_all)
+
+
+def test_a_disk_is_deleted_on_a_full_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ready(tmp_path).tell(*STOP).tell(*START)
+    run_job(tmp_path, first, orders=data_order(tmp_path, is_given_up=False))
+    path = tmp_path / "vms/1001/db_00000001.qcow2"
+    full_until(path, monkeypatch)
+    keeping = replace(place(tmp_path), disk_retention_h=24)
+    going = [replace(one, revision=2_000) for one in data_order(tmp_path, is_given_up=True)]
+    _todo, result = run_job(tmp_path, started(), orders=going, settings=keeping)
+    assert result["warnings"] == [f"the file system of the trash is full, so these were removed at once: {path}"]
+    assert not path.exists()
+    assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
+
+
+def test_an_order_that_makes_no_space_fails_on_a_full_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ready(tmp_path).tell(*STOP).tell(*START)
+    run_job(tmp_path, first, orders=data_order(tmp_path, is_given_up=False))
+    full_until(tmp_path, monkeypatch)
+    later = [replace(one, revision=2_000) for one in data_order(tmp_path, is_given_up=False)]
+    with pytest.raises(OSError, match="No space left on device"):
+        run_job(tmp_path, looked_at("Id=cloudrepo-1000@1001.service\nActiveState=active\nMainPID=4821\n"), orders=later)
 
 
 def started() -> FakeRunner:

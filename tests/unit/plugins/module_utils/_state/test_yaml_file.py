@@ -199,6 +199,44 @@ def test_an_unwritable_file_is_reported(store: YamlFile) -> None:
         take_ids(store.path, 1)
 
 
+@pytest.mark.parametrize("name", ["", ".high-water", ".history", ".new"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_folder_or_fifo_in_place_of_a_file_is_refused_by_its_path(
+    store: YamlFile, name: str, make: Callable[[str], None]
+) -> None:
+    fill(store)
+    path = store.path + name
+    if os.path.exists(path):
+        os.unlink(path)
+    make(path)
+
+    def write() -> None:
+        with store.transaction(write=True) as cluster:
+            cluster.slices[1001] = Slice(1001, "admin")
+            cluster.noted = [Entry("2026-01-31T12:00:00Z", "admin", Caller(), 7, [])]
+
+    with pytest.raises(DatabaseError) as error:
+        write()
+    assert path in error.value.message
+    assert any(words in error.value.message for words in ("Not a regular file", "Is a directory", "No such device"))
+
+
+def test_a_link_to_a_database_is_followed_and_kept(store: YamlFile, tmp_path: Path) -> None:
+    fill(store)
+    (tmp_path / "link.yaml").symlink_to(store.path)
+    linked = YamlFile(str(tmp_path / "link.yaml"), lock_timeout_s=5)
+    assert linked.name == store.name
+    take_ids(str(tmp_path / "link.yaml"), 1)
+    linked.backup()
+    assert os.readlink(tmp_path / "link.yaml") == store.path
+    with store.transaction(write=False) as cluster:
+        assert cluster.next_vm_id == 1001
+    # Everything else is beside the target, so that all paths to it share it.
+    assert {path.name for path in tmp_path.iterdir()} == {"link.yaml", "made"}
+    beside = {f"database.yaml.{kind}" for kind in ("backups", "high-water", "lock", "parsed")}
+    assert beside <= set(os.listdir(tmp_path / "made"))
+
+
 @pytest.mark.parametrize("step", ["confirm", "prune"])
 def test_a_disk_that_is_full_after_the_change_was_stored_is_no_failure(
     store: YamlFile, step: str, monkeypatch: pytest.MonkeyPatch

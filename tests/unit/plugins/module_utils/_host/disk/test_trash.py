@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -239,3 +240,62 @@ def test_names_are_counted_on(tmp_path, monkeypatch):
         "1795371735-1001-2",
     ]
     assert {os.stat(entry.path).st_mode & 0o777 for entry in trash.entries(str(tmp_path))} == {0o700}
+
+
+def full_until(freed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no file be written before C(freed) is gone, as on a full file system."""
+    write = trash.files.write_text
+
+    def write_text(path: str, text: str, *, mode: int) -> None:
+        if freed.exists():
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        write(path, text, mode=mode)
+
+    monkeypatch.setattr(trash.files, "write_text", write_text)
+
+
+def deleted(state_dir: Path, number: int) -> tuple[Path, list[str]]:
+    """Delete a disk, and return its former path and what was removed in place of being kept."""
+    folder = state_dir / f"vms/{number}"
+    disk = folder / "a_img.qcow2"
+    found = vm_folders.read_one(str(folder))
+    assert found is not None
+    return disk, trash.put([str(disk)], found, state_dir=str(state_dir))
+
+
+def test_a_full_file_system_makes_space_for_a_disk_with_the_oldest_in_the_trash(tmp_path, monkeypatch):
+    oldest, other = (Path(put(tmp_path, number, ago_s=ago_s)).parent for number, ago_s in ((1002, 9), (1003, 5)))
+    path = Path(put(tmp_path, 1001))
+    path.rename(tmp_path / "vms/1001/a_img.qcow2")
+    vm_folders.remove(str(path.parent))
+    full_until(oldest, monkeypatch)
+    disk, removed = deleted(tmp_path, 1001)
+    assert removed == [str(oldest)]
+    assert not disk.exists()
+    assert set(trash.find(str(tmp_path))) == {uuid(1001), uuid(1003)}
+    assert other.exists()
+
+
+def test_a_disk_is_removed_if_there_is_no_space_for_keeping_it(tmp_path, monkeypatch):
+    path = Path(put(tmp_path, 1001))
+    path.rename(tmp_path / "vms/1001/a_img.qcow2")
+    vm_folders.remove(str(path.parent))
+    full_until(tmp_path, monkeypatch)
+    disk, removed = deleted(tmp_path, 1001)
+    assert removed == [str(disk)]
+    assert not disk.exists()
+    assert list((tmp_path / "trash").iterdir()) == []
+    assert trash.empty(str(tmp_path), retention_s=60) == []
+
+
+def test_any_other_failure_leaves_the_disk_where_it_is(tmp_path, monkeypatch):
+    path = Path(put(tmp_path, 1001))
+    path.rename(tmp_path / "vms/1001/a_img.qcow2")
+
+    def fail(path: str, _text: str, **_mode: int) -> None:
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    monkeypatch.setattr(trash.files, "write_text", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        deleted(tmp_path, 1001)
+    assert (tmp_path / "vms/1001/a_img.qcow2").exists()
