@@ -230,7 +230,8 @@ def _disk(
 ) -> Orphan:
     """Return an orphan. The UUID of a disk in the database does not name one, which is its copy or was moved."""
     uuid = None if folder is None else folder.disks.get(os.path.basename(path))
-    twin = next((disk.path for disk in known if disk.uuid == uuid is not None and disk.path != path), None)
+    alike = (disk.path for disk in known if disk.uuid == uuid and disk.path != path)
+    twin = None if uuid is None else next(alike, None)
     size_bytes, modified = size
     return Orphan(
         DISK,

@@ -37,13 +37,18 @@ def main(digest: str) -> int:
     if request["digest"] != digest:
         return OTHER_PROGRAM
     name, params = request["module"], request["params"]
-    print(BEGUN, flush=True)
+    _say(BEGUN)
     if request["log"]:
         _note(name, params, check_mode=request["check_mode"])
     module = PlainModule(CALLS[name], params, check_mode=request["check_mode"])
     steps, always = _steps(name), answers(params["slices"])
-    print(json.dumps(module.result_of(lambda module: reconcile(module, steps, GRAMMARS, answers=always))))
+    _say(json.dumps(module.result_of(lambda module: reconcile(module, steps, GRAMMARS, answers=always))))
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _steps(name: str) -> Callable[[dict[str, Any], bool], Steps[Any]]:

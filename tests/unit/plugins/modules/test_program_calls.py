@@ -34,7 +34,7 @@ VM = {"vm_id": 1001, "name": "vm1", "cores": 1, "ram_mib": 512, "disks": [], "in
 ORDER = {"slices": [{"slice_id": 1000, "vms": []}], "vnc_address": "10.0.10.1"}
 RESERVATION = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}
 SERVICES = {"slices": [{"slice_id": 1000, "reservations": [RESERVATION]}]}
-TASKS: list[tuple[str, dict[str, Any]]] = [
+TASKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("slice_apply", {**ORDER, "complete": "yes", "start_timeout_s": "7"}),
     ("slice_apply", {**ORDER, "vnc_passwords": {1001: SECRET}, "cloud_title": f"not {SECRET}\n"}),
     ("slice_apply", {**ORDER, "slices": [{"slice_id": 1000, "vms": [{**VM, "name": "-"}], "receipt": "ab" * 16}]}),
@@ -45,7 +45,7 @@ TASKS: list[tuple[str, dict[str, Any]]] = [
     ("network_services", SERVICES),
     ("network_services", {**SERVICES, "bridge": None}),
     ("network_services", {**SERVICES, "nat_links": "everywhere"}),
-]
+)
 VALID = (0, 3, 7)
 """The tasks that succeed in check mode."""
 INVALID = (4, 5, 6)

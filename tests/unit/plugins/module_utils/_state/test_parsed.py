@@ -67,9 +67,7 @@ def test_a_file_with_any_other_byte_is_not_used(parsed: Parsed) -> None:
     assert parsed.read(TEXT) == {"a": 1}
 
 
-@pytest.mark.parametrize(
-    "value", [datetime.date(2026, 1, 31), {1: "key"}, float("nan"), {"set"}, (1, 2)], ids=lambda value: repr(value)
-)
+@pytest.mark.parametrize("value", [datetime.date(2026, 1, 31), {1: "key"}, float("nan"), {"set"}, (1, 2)], ids=repr)
 def test_what_json_would_change_is_not_stored(tmp_path: Path, value: Any) -> None:
     parsed = Parsed(str(tmp_path / "database.yaml"))
     parsed.write(TEXT, {"a": value})

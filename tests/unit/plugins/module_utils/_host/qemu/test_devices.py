@@ -169,7 +169,7 @@ def test_what_a_usual_vm_was_started_with_does_not_name_its_hardware() -> None:
         {"nic_model": "e1000e", "nics": 33},
         {"nic_model": "vmxnet3", "nics": 33},
     ],
-    ids=lambda fields: ",".join(fields),
+    ids=",".join,
 )
 def test_real_qemu_accepts_other_hardware(fields: dict[str, Any], tmp_path: Path) -> None:
     qemu = shutil.which("qemu-system-x86_64")
