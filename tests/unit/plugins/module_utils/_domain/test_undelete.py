@@ -155,7 +155,7 @@ def test_a_slice_whose_time_is_over_is_refused_and_forgotten_a_week_later():
     delete(held, deployed(put(held, topology())))
     assert refusals(held, now=NEXT_DAY) == [
         f"deleted slice web: it was deleted at {NOW} and could be restored until {NEXT_DAY}; the clock of this "
-        f"controller says {NEXT_DAY}; if the clock is wrong, set it and try again; the playbook orphans "
+        f"controller says {NEXT_DAY}; set the clock if it is wrong, and try again; the playbook orphans "
         "lists the disks that are still in the trash"
     ]
     assert refusals(held, "lab", now=NEXT_DAY) == ["deleted slice lab does not exist; existing: none"]

@@ -60,7 +60,7 @@ def test_a_uuid_that_several_orphans_have_removes_none_of_them():
     figures = {"count": 2, "found": [PATH, copy.path]}
     assert verdict.refusals == (Refusal("ambiguous_orphan", f"disk {uuid(1)}", figures),) * 2
     assert verdict.refusals[0].message == (
-        f"disk {uuid(1)}: 2 orphans have this UUID: {PATH}, {copy.path}; name one by its path"
+        f"disk {uuid(1)}: 2 orphans have this UUID: {PATH}, {copy.path}; list one by its path"
     )
     assert judge([A_DISK, copy], [PATH], seen).remove == (A_DISK,)
 
