@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import (
     WorkerFigures,
     slice_ref,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
 from ._domain import builders
@@ -267,3 +269,11 @@ def test_a_slice_is_named_in_changes_by_id_name_and_owner() -> None:
 def test_the_machine_of_a_worker_is_that_of_its_record() -> None:
     assert Worker("10.0.10.1").machine_id is None
     assert Worker("10.0.10.1", extra={"machine_id": "5" * 32}).machine_id == "5" * 32
+
+
+def test_the_history_is_no_part_of_the_content() -> None:
+    first, second = Cluster(), Cluster()
+    first.history, first.noted = Cluster.initial().history, [Entry("", "a", Caller(), None, ())]
+    assert first.history is not second.history
+    assert first == second
+    assert {"history", "noted"}.isdisjoint(re.findall(r"(\w+)=", repr(first)))
