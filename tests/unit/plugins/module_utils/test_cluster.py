@@ -277,3 +277,11 @@ def test_the_history_is_no_part_of_the_content() -> None:
     assert first.history is not second.history
     assert first == second
     assert {"history", "noted"}.isdisjoint(re.findall(r"(\w+)=", repr(first)))
+
+
+def test_ids_of_slices_that_do_not_exist_are_skipped() -> None:
+    held = builders.cluster()
+    slice_ = builders.put(held, builders.topology())
+    held.users["admin"].slices.append(1999)
+    assert held.slices_of("admin") == [slice_]
+    assert held.slices_of("alice") == []
