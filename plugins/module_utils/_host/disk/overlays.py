@@ -472,7 +472,7 @@ def _images(paths: Iterable[str]) -> dict[str, Image]:
 
 def _deleted(missing: Iterable[Disk], state_dir: str) -> dict[str, tuple[str, Image]]:
     """Return the path and image of missing disks that are in the trash, by their original path."""
-    wanted = {disk.uuid: disk.path for disk in missing if disk.uuid is not None}
+    wanted = {disk.uuid: disk.path for disk in missing}
     waiting = trash.find(state_dir) if wanted else {}
     images = _images(path for uuid, path in waiting.items() if uuid in wanted)
     return {wanted[uuid]: (path, images[path]) for uuid, path in waiting.items() if uuid in wanted and path in images}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import (
     WorkerFigures,
     slice_ref,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
 from ._domain import builders
@@ -122,8 +124,8 @@ def test_counters_continue_from_allocated_ids() -> None:
     held.lift(next_vm_id=1036, revision=6)
     assert held.revision == 7
     fresh = Cluster()
-    fresh.lift(next_vm_id=1000, revision=3)
-    assert fresh.revision == 3
+    fresh.lift(next_vm_id=1000, revision=1)
+    assert fresh.revision == 1
 
 
 def test_a_replacement_database_does_not_allocate_ids_again() -> None:
@@ -267,3 +269,19 @@ def test_a_slice_is_named_in_changes_by_id_name_and_owner() -> None:
 def test_the_machine_of_a_worker_is_that_of_its_record() -> None:
     assert Worker("10.0.10.1").machine_id is None
     assert Worker("10.0.10.1", extra={"machine_id": "5" * 32}).machine_id == "5" * 32
+
+
+def test_the_history_is_no_part_of_the_content() -> None:
+    first, second = Cluster(), Cluster()
+    first.history, first.noted = Cluster.initial().history, [Entry("", "a", Caller(), None, ())]
+    assert first.history is not second.history
+    assert first == second
+    assert {"history", "noted"}.isdisjoint(re.findall(r"(\w+)=", repr(first)))
+
+
+def test_ids_of_slices_that_do_not_exist_are_skipped() -> None:
+    held = builders.cluster()
+    slice_ = builders.put(held, builders.topology())
+    held.users["admin"].slices.append(1999)
+    assert held.slices_of("admin") == [slice_]
+    assert held.slices_of("alice") == []

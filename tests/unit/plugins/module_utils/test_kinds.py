@@ -94,3 +94,21 @@ def test_a_field_has_its_rule(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(Refused) as caught:
         Kind.from_dict({"name": "one", **fields})
     assert caught.value.message == message
+
+
+def test_a_kind_is_that_of_a_guest_with_virtio_and_cloud_init_unless_it_says_more() -> None:
+    plain = Kind("linux")
+    assert {part.name: getattr(plain, part.name) for part in Kind.parts()} == {
+        "name": "linux",
+        "image": None,
+        "firmware": "bios",
+        "disk_bus": "virtio",
+        "nic_model": "virtio-net-pci",
+        "max_data_interfaces": None,
+        "interface_pattern": "eth{n}",
+        "first_interface": 1,
+        "management_interface": "eth0",
+        "set_up": "cloud_init",
+        "ready_when": "auto",
+    }
+    assert plain.to_dict() == {"name": "linux"}

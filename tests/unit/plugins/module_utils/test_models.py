@@ -283,3 +283,32 @@ def test_subnets_of_links_are_texts(field: str) -> None:
     data["links"][0][field] = 5
     with pytest.raises(FieldError, match=field):
         Slice.from_dict(data)
+
+
+def test_a_slice_has_a_name_beyond_the_data_model() -> None:
+    slice_ = Slice(1000, "admin")
+    assert slice_.name is None
+    slice_.extra["name"] = "web"
+    assert slice_.name == "web"
+
+
+def test_a_link_is_called_by_its_name_or_its_id() -> None:
+    link = Link(7, 100, 1001, "eth1", 1002, "eth1")
+    assert link.label == "7"
+    link.extra["name"] = "core"
+    assert link.label == "core"
+
+
+def test_a_vm_takes_its_flavor_with_all_its_disks() -> None:
+    flavor = {"cores": 1, "ram_gb": 0.5, "disk_gb": 2}
+    vm = VM(1001, "vm1", "admin", "10.0.10.1", 5901, [], qcow_image="x.qcow2")
+    assert vm.size is None
+    vm.flavor = {}
+    assert vm.size is None
+    vm.flavor = flavor
+    assert vm.size == flavor
+    vm.disks.append(Disk("data.qcow2"))
+    vm.disks[1].extra["size_gb"] = 5
+    assert vm.size == {**flavor, "disk_gb": 7}
+    vm.disks[1].extra["given_up"] = True
+    assert (vm.size, vm.data_disks, vm.given_up_disks) == ({**flavor, "disk_gb": 7}, [], [vm.disks[1]])

@@ -129,3 +129,14 @@ def test_a_vm_that_has_an_image_as_its_disk_and_its_cd_is_named_once() -> None:
     put(held, topology(vms=[vm("vm1", flavor="alpine", cdrom="alpine"), vm("vm2")]))
     with pytest.raises(Refused, match=r"used by 1 VMs \(web/vm1\)"):
         remove_flavor(held, "alpine")
+
+
+def test_an_edit_gives_a_vm_a_cd_and_exchanges_it() -> None:
+    held = with_cd()
+    held.flavors["other"] = {**CD, "image": "/iso/other.iso", "checksum": "12" * 32}
+    slice_ = put(held, one())
+    for name in ("alpine", "other"):
+        slice_ = edit(held, slice_, cdrom=name)
+        assert slice_.vms[0].extra["cdrom"]["image"] == f"/iso/{name}.iso"
+    (order,) = (work_orders(held, [slice_], STATE_DIR)["workers"]["10.0.10.1"]["slices"][0]["vms"][0],)
+    assert order["cdrom"] == f"{STATE_DIR}/images/{'12' * 32}.img"

@@ -345,3 +345,33 @@ def test_a_vm_without_a_first_disk_gets_no_data_disk() -> None:
     held, slice_ = started()
     slice_.vms[0].disks.clear()
     assert refusals(held, wanted(DB)) == [Refusal("stored_without", "VM web/vm1", {"what": "a disk"})]
+
+
+@pytest.mark.parametrize("damaged", [{"name": None, "size_gb": 5}, {"name": "x", "size_gb": 0}])
+def test_a_data_disk_needs_a_name_and_a_size(damaged: dict[str, Any]) -> None:
+    _held, slice_ = started(DB)
+    disk = slice_.vms[0].disks[1]
+    disk.extra.update({key: value for key, value in damaged.items() if value is not None})
+    if damaged["name"] is None:
+        del disk.extra["name"]
+    assert list(data_disks.breaches(slice_.vms[0])) == [f"its data disk {disk.path} has no name or no size"]
+
+
+def test_a_first_disk_has_no_name_of_a_data_disk() -> None:
+    _held, slice_ = started(DB)
+    assert list(data_disks.breaches(slice_.vms[0])) == []
+    first = slice_.vms[0].disks[0]
+    first.extra["name"] = "root"
+    assert list(data_disks.breaches(slice_.vms[0])) == [f"its first disk {first.path} is a data disk"]
+
+
+def test_a_disk_in_the_trash_is_restored_once() -> None:
+    held, _slice, uuid = trashed()
+    (refusal,) = refusals(held, wanted({**DB, "restore": uuid}, {**LOG, "size_gb": 5.0, "restore": uuid}))
+    assert (refusal.code, refusal.figures) == ("listed_twice", {"kind": "data disk", "name": uuid, "count": 2})
+
+
+def test_a_vm_without_a_first_disk_may_have_an_empty_list() -> None:
+    held, slice_ = started()
+    slice_.vms[0].disks.clear()
+    assert put(held, wanted()).vms[0].disks == []

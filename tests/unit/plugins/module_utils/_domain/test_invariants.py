@@ -55,6 +55,10 @@ def _released_address(held: Cluster) -> None:
     held.slices[1003].extra["releasing"] = {"addresses": ["10.60.7.101"]}
 
 
+def _bad_released_address(held: Cluster) -> None:
+    held.slices[1003].extra["releasing"] = {"addresses": ["10.60.7"]}
+
+
 def _mac(held: Cluster) -> None:
     held.slices[1003].vms[0].interfaces[0].mac = "52:54:00:03:e9:00"
 
@@ -126,6 +130,7 @@ def _names(held: Cluster) -> None:
 
 
 def _slice_names(held: Cluster) -> None:
+    put(held, topology("other"))
     slice_ = held.slices[1003]
     slice_.owner = "admin"
     slice_.extra["name"] = "web"
@@ -168,6 +173,7 @@ def _networks(held: Cluster) -> None:
         (_vnc_range, ["VM lab/a (1004): the VNC port must be 5901-65535, got 80"]),
         (_address, ["address 10.60.7.101 is allocated 2 times: to VM web/vm1 (1001) and VM lab/a (1004)"]),
         (_bad_address, ["VM lab/a (1004): '10.60.7' is not an IPv4 address"]),
+        (_bad_released_address, ["slice lab (1003) of alice: '10.60.7' in releasing is not an IPv4 address"]),
         (
             _released_address,
             ["address 10.60.7.101 is allocated 2 times: to VM web/vm1 (1001) and slice lab (1003) of alice"],

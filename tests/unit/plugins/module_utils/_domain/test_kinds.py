@@ -290,3 +290,8 @@ def test_nobody_waits_for_a_guest_whose_kind_says_so_unless_the_vm_says_more() -
     vms = [vm("a", kind="one"), vm("b", kind="one", ready_when={"check": "console"})]
     found = readiness.checks([put(made, topology(vms=vms, links=[])).to_dict()])
     assert [(each["name"], each["check"]) for each in found] == [("web/b", "console")]
+
+
+def test_a_kind_has_all_the_interfaces_that_it_says() -> None:
+    slice_ = put(held(), topology(vms=[vm("s1", kind="switch", data_interfaces=4)], links=[]))
+    assert [each.name for each in slice_.vms[0].interfaces] == ["eth0", "eth1", "eth2", "eth3", "eth4"]

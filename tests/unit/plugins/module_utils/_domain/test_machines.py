@@ -151,3 +151,13 @@ def test_removed_workers_are_not_checked() -> None:
     made = held()
 
     assert machines.follow(made, [{"ip": NINE, "state": "absent", "machine_id": A}]) == []
+
+
+def test_a_machine_has_a_mark_once_it_and_its_cloud_are_known() -> None:
+    made = held({ONE: A, TWO: None})
+    made.extra.pop("cloud", None)
+    assert machines.mark(made, made.workers[ONE]) is None
+    made.identify("lab")
+    marks = [machines.mark(made, made.workers[ip]) for ip in (ONE, TWO)]
+    assert (len(str(marks[0])) > 8, marks[1]) == (True, None)
+    assert A not in str(marks[0])

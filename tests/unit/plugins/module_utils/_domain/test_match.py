@@ -179,3 +179,14 @@ def test_a_link_that_names_its_interfaces_is_matched_before_one_that_does_not() 
     ids = {each.vm1_interface: each.link_id for each in before.links}
     after = put(held, topology(links=[link("vm1", "vm2"), link(*ends[0])]))
     assert {each.vm1_interface: each.link_id for each in after.links} == ids
+
+
+@pytest.mark.parametrize("interfaces", [("", ""), (":eth1", ":eth2")])
+def test_links_between_the_same_vms_are_told_apart_by_what_they_carry(interfaces: tuple[str, str]) -> None:
+    """Otherwise another order in the list would be a change of both."""
+    first, second = ({**link(f"a{each}", f"b{each}"), "mtu": mtu} for each, mtu in zip(interfaces, (1400, 9000)))
+    old = stored(first, second)
+    assert [number for _ends, number in links(wired(old, second, first))] == [2, 1]
+    titled = stored({**link("a", "b"), "title": "One"}, {**link("a", "b"), "title": "Two"})
+    again = wired(titled, {**link("a", "b"), "title": "Two"}, {**link("a", "b"), "title": "One"})
+    assert [number for _ends, number in links(again)] == [2, 1]

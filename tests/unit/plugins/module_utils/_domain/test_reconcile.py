@@ -340,3 +340,38 @@ def test_a_slice_gets_a_name_that_no_other_slice_of_its_owner_has() -> None:
     put(held, topology("lab"))
     (refusal,) = refusals(held, topology("lab", slice_id=1000))
     assert (refusal.code, refusal.figures["got"]) == ("slice_name_in_use", "lab")
+
+
+OF_THE_SLICE = {
+    "title": ("title", "Lab A", "Lab A"),
+    "vlan_pools": ("max_vlan_pools", 3, 3),
+    "peers": ("peers", True, True),
+    "expires": ("expires", "2026-12-31", "2026-12-31T00:00:00Z"),
+    "addressing": (
+        "addressing",
+        {"links": {"ipv4": "10.1.0.0/16"}},
+        {"links": {"ipv4": "10.1.0.0/16", "prefix": 30}},
+    ),
+}
+
+
+@pytest.mark.parametrize("option", OF_THE_SLICE)
+def test_an_option_of_a_slice_is_stored_and_goes_with_it(option: str) -> None:
+    field, given, stored = OF_THE_SLICE[option]
+    held = cluster()
+    assert field not in put(held, topology()).extra
+    assert put(held, topology(**{option: given})).extra[field] == stored
+    if option != "title":
+        assert put(held, topology(**{option: None}, append=True)).extra[field] == stored
+    assert field not in put(held, topology()).extra
+
+
+@pytest.mark.parametrize(("pools", "stored"), [(1, None), (2, 2)])
+def test_only_a_further_pool_is_stored(pools: int, stored: int | None) -> None:
+    assert put(cluster(), topology(vlan_pools=pools)).extra.get("max_vlan_pools") == stored
+
+
+def test_a_slice_has_the_type_of_its_topology() -> None:
+    held = cluster()
+    assert put(held, topology(topology_type="ring", size=3, flavor="cirros", vms=[], links=[])).topology_type == "ring"
+    assert put(held, topology()).topology_type == "custom"

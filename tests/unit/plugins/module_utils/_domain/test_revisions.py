@@ -124,3 +124,9 @@ def test_a_slice_that_was_deleted_since_is_not_created_again() -> None:
 def test_what_changes_nothing_undoes_nothing() -> None:
     assert found(held(OLD, entry(9, CORES)), []) == []
     assert found(held(OLD, entry(9, CORES)), [CORES], 9) == []
+
+
+def test_an_entry_without_a_revision_is_older_than_any_with_one() -> None:
+    old = Entry.of([CORES], at="2026-11-26T16:20:00Z", user="bob", caller=Caller(), revision=None)
+    assert found(held(old), [CORES], 0) == []
+    assert [each.figures["revision"] for each in found(held(old, entry(9, CORES)), [CORES], 0)] == [9]

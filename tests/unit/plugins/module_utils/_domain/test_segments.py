@@ -242,3 +242,12 @@ def test_an_end_that_stays_keeps_its_position(endpoints: list[str], ends: tuple[
     slice_ = put(held, topology(vms=vms, links=[{"endpoints": endpoints, "name": "x"}]))
     names, made = {each.vm_id: each.name for each in slice_.vms}, slice_.links[0]
     assert (f"{names[made.vm1_id]}:{made.vm1_interface}", f"{names[made.vm2_id]}:{made.vm2_interface}") == ends
+
+
+def test_the_other_end_of_a_named_link_may_go_with_its_vm() -> None:
+    held = cluster()
+    pools = {"addressing": {"links": {"ipv4": "10.1.0.0/16"}}}
+    put(held, topology(vms=[vm("a"), vm("b"), vm("c")], links=[{**link("a", "b"), "name": "x"}], **pools))
+    slice_ = put(held, topology(vms=[vm("a"), vm("c")], links=[{**link("a", "c"), "name": "x"}], **pools))
+    assert [(each.link_id, each.vm1_id, each.vm2_id) for each in slice_.links] == [(1, 1001, 1003)]
+    assert breaches(held) == []

@@ -37,6 +37,7 @@ def test_a_device_or_the_image_of_a_host_has_a_kind(device: str | None, image: s
     [
         (None, "eth3", "eth3", 3),
         (None, "eth0", None, None),
+        (None, "eth128", "eth128", 128),
         (None, "eth129", None, None),
         (None, "swp1", None, None),
         ("cumulus-vx", "swp3", "swp3", 3),

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.kinds import put_kind
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.kinds import info
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.kinds import Kind
 from ansible_collections.cloudrepo.slices.plugins.module_utils.shipped_kinds import SHIPPED
 
@@ -39,3 +42,16 @@ def test_nothing_is_said_of_the_source_of_a_registered_kind() -> None:
     (after,) = shown(held, "lab-guest")
     assert (after["is_tried"], after["is_registered"], after["source"]) == (False, True, None)
     assert (after["most_data_interfaces"], after["ready_when"]) == (2, "console")
+
+
+def test_a_shipped_kind_tells_what_it_is_of() -> None:
+    (found,) = shown(cluster(), "nokia-srlinux")
+    shipped = SHIPPED["nokia-srlinux"]
+    assert (found["guest"], found["source"], found["is_tried"]) == (shipped.what, shipped.source, shipped.is_tried)
+    assert {each["is_tried"] for each in shown(cluster())} == {True, False}
+
+
+def test_every_user_sees_kinds_and_nobody_else() -> None:
+    assert len(info(cluster(), {"acting_user": "alice", "names": []}).result["kinds"]) == len(SHIPPED)
+    with pytest.raises(Refused, match="acting user nobody does not exist"):
+        info(cluster(), {"acting_user": "nobody", "names": []})

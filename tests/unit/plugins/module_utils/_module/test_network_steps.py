@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CALLS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import network_steps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import validated
 
@@ -32,3 +35,23 @@ def test_in_check_mode_an_unclaimed_host_may_become_one_of_the_cloud(tmp_path: P
     steps = network_steps.steps(params(tmp_path, **CLOUD), True)
     assert steps.result is not network_steps.steps(params(tmp_path), True).result
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("check_mode", "complete", "is_told"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+@pytest.mark.parametrize("units", [{"slices-gateway.service": "active"}, None])
+def test_what_only_the_host_has_is_part_of_a_preview_of_all_slices(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    units: dict[str, str] | None,
+    check_mode: bool,
+    complete: bool,
+    is_told: bool,
+) -> None:
+    monkeypatch.setattr(network_steps.orphans, "only_here", lambda *_args: [1003])
+    change = Change("file", "/s/dhcp", "delete", {}, None)
+    todo: Any = SimpleNamespace(plan=SimpleNamespace(units=units), changes=[change])
+    found = network_steps.steps(params(tmp_path, complete=complete), check_mode).result(todo)
+    told = {"only_here": [1003]} if is_told else {}
+    assert found == {"units": units or {}, "changes": listed([change]), **told}

@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
 from __future__ import annotations
+import __future__
 
+import marshal
 import os
 import subprocess
 import sys
 import zipfile
-from importlib.util import MAGIC_NUMBER
+from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
 
 import pytest
@@ -133,3 +135,22 @@ def test_a_program_of_other_sources_is_built_again(program, monkeypatch):
     monkeypatch.setattr(zipapp.program, "digest", lambda: "0" * 64)
     monkeypatch.setattr(zipapp, "build", lambda: b"built")
     assert zipapp.content(str(program)) == b"built"
+
+
+def test_the_program_starts_with_the_python_of_the_host_without_site_packages(program):
+    assert program.read_bytes().startswith(b"#!/usr/bin/python3 -IS\nPK")
+
+
+def test_bytecode_belongs_to_its_source_and_not_to_what_has_compiled_it(program):
+    archive = zipfile.ZipFile(program)
+    names = [name for name in archive.namelist() if name.endswith(".pyc")]
+    assert len(names) == len(zipapp.texts())
+    for name in names:
+        magic, flags, digest, code = (
+            archive.read(name)[start:end] for start, end in ((0, 4), (4, 8), (8, 16), (16, None))
+        )
+        assert (magic, flags, digest) == (MAGIC_NUMBER, b"\1\0\0\0", source_hash(archive.read(name[:-1])))
+        # Its form must have no references, whose number differs between builds.
+        assert code == marshal.dumps(marshal.loads(code), 2), name
+    main = marshal.loads(archive.read("__main__.pyc")[16:])
+    assert not main.co_flags & __future__.annotations.compiler_flag, "it imports nothing from __future__"

@@ -113,3 +113,12 @@ def test_the_age_of_kept_entries_is_limited(tmp_path: Path) -> None:
     file.confirm()
     assert numbers(tmp_path) == []
     assert numbers(tmp_path, kept=Kept(days=36_500)) == [1]
+
+
+def test_a_file_without_a_line_has_no_entries(tmp_path: Path) -> None:
+    path = tmp_path / "d.yaml.history"
+    for content in (b"", b"\n", b"\n\n"):
+        path.write_bytes(content)
+        assert numbers(tmp_path) == []
+    with path.open("rb") as file:
+        assert list(history_file._backwards(file.fileno())) == [b"", b"", b""]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
@@ -246,3 +247,34 @@ def test_whether_a_file_exists_is_asked_without_opening_it(tmp_path: Path) -> No
     path.unlink()
     path.symlink_to("nowhere")
     assert open_store(f"sqlite:///{path}", lock_timeout_s=5, backups=0).exists() is False
+
+
+def test_a_server_has_no_backups_without_a_folder(new_postgresql: Callable[[], str]) -> None:
+    store = open_store(new_postgresql(), lock_timeout_s=5, backups=1)
+    with store.transaction(write=True) as cluster:
+        add(cluster, 1000, 1001)
+    for act in (store.backup, lambda: store.read_backup("x.yaml"), lambda: store.restore("x.yaml")):
+        with pytest.raises(DatabaseError, match="backup_dir is required"):
+            act()
+
+
+def test_an_empty_database_is_not_backed_up(url: str, tmp_path: Path) -> None:
+    store = open_store(url, lock_timeout_s=5, backups=1, backup_dir=str(tmp_path / "kept"))
+    assert store.backup() is None
+    with store.transaction(write=True) as cluster:
+        add(cluster, 1000, 1001)
+    name = store.backup()
+    assert name is not None
+    assert list(store.read_backup(name).slices) == [1000]
+
+
+def test_a_reader_sees_one_state_of_a_server_and_a_writer_the_newest(new_postgresql: Callable[[], str]) -> None:
+    store = SqlDatabase(new_postgresql(), lock_timeout_s=5)
+    levels = [store._engine(write).connect().get_isolation_level() for write in (False, True)]
+    assert levels == ["REPEATABLE READ", "READ COMMITTED"]
+
+
+def test_errors_without_one_of_the_driver_are_told_as_well(tmp_path: Path) -> None:
+    store = SqlDatabase(f"sqlite:///{tmp_path}/d.sqlite", lock_timeout_s=5)
+    assert store._why(SQLAlchemyError("first\n  second\n")) == "first second"
+    assert store._why(DBAPIError("SELECT 1", None, Exception("no such table"))) == "no such table"

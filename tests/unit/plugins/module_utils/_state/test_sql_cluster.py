@@ -265,3 +265,50 @@ def test_objects_that_were_read_can_be_changed_without_being_stored(store: SqlDa
         cluster.users["alice"].quota_vms = 0
     with store.transaction(write=False) as cluster:
         assert cluster.to_dict() == before
+
+
+def test_only_the_row_of_a_changed_user_is_written(store: SqlDatabase) -> None:
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+
+    def written(change: Callable[[Cluster], None]) -> list[str]:
+        with statements() as told, store.transaction(write=True) as cluster:
+            change(cluster)
+        return [" ".join(each.split()[:3]) for each in told if each.startswith(("INSERT", "UPDATE", "DELETE"))]
+
+    def read(cluster: Cluster) -> None:
+        assert cluster.users["alice"].quota_vms == 6
+
+    def change_quota(cluster: Cluster) -> None:
+        cluster.users["alice"].quota_vms = 7
+
+    assert written(read) == []
+    assert written(change_quota) == ["UPDATE cloudrepo_users SET"]
+
+
+def test_figures_of_a_worker_follow_only_new_and_removed_vms(store: SqlDatabase) -> None:
+    figures = []
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+        cluster.workers["10.0.10.1"].extra["used_vms"] = 9
+    more = a_slice(1030, ports=(5910, 5911))
+    for change in (
+        touch,
+        lambda cluster: cluster.slices[1000].vms.pop(1),
+        lambda cluster: cluster.slices.update({1030: more}),
+    ):
+        with store.transaction(write=True) as cluster:
+            change(cluster)
+        with store.transaction(write=False) as cluster:
+            figures.append(cluster.workers["10.0.10.1"].extra["used_vms"])
+    assert figures == [8, 8, 9]
+
+
+def test_a_removed_user_is_deleted(store: SqlDatabase) -> None:
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+        cluster.users["bob"] = User("bob", "!")
+    with store.transaction(write=True) as cluster:
+        del cluster.users["bob"]
+    with store.transaction(write=False) as cluster:
+        assert list(cluster.users) == ["admin", "alice"]

@@ -220,6 +220,7 @@ def test_an_interface_without_an_address_can_only_use_dhcp():
 DUMP = """OFPST_FLOW reply (OF1.4) (xid=0x2):
  cookie=0x636c726400000000, priority=0 actions=drop
  cookie=0x636c7264000003e8, table=2, priority=50,udp,in_port=1000,nw_src=0.0.0.0,tp_src=68 actions=goto_table:4
+ cookie=0x636c7264000003e9, in_port=7 actions=drop
 """
 
 
@@ -229,6 +230,8 @@ def test_flows_are_read_back():
     assert flows.observe(runner, "br-int") == {
         Flow(SHARED, 0, 0, frozenset(), "drop"),
         Flow(1000, 2, 50, frozenset({"udp", "in_port=1000", "nw_src=0.0.0.0", "tp_src=68"}), "goto_table:4"),
+        # Open vSwitch leaves out the defaults of table and priority.
+        Flow(1001, 0, 32768, frozenset({"in_port=7"}), "drop"),
     }
     assert runner.argvs[0][-2:] == ["br-int", "cookie=0x636c726400000000/0xffffffff00000000"]
 

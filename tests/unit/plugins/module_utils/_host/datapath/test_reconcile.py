@@ -129,6 +129,18 @@ def test_a_port_is_added_after_its_tap_and_flows_and_removed_before_them(tmp_pat
     assert "del-port" in texts[-2]
 
 
+def test_a_port_is_removed_before_its_tap_is_created_again(tmp_path: Path) -> None:
+    """Open vSwitch keeps a tap that is gone open, and would not take the new one."""
+    old = Tap(TAP, 1000, 0, busy=False, plugged=True)
+    there = Port(TAP, "br-int", 100, "access", (), {"cloudrepo-slice": "1000"}, number=1000, live_number=1000)
+    have = replace(EMPTY, devices=Devices({TAP: old}), switch=Switch({"br-int": "system"}, {TAP: there}))
+    runner = FakeRunner().tell("ip", "-batch", "-").tell("ovs-vsctl", MORE).tell("ovs-ofctl", MORE)
+    reconcile.apply(plan(have), runner, settings=settings(str(tmp_path)))
+    assert [argv[0] for argv in runner.argvs] == ["ovs-vsctl", "ip", "ovs-ofctl", "ovs-vsctl"]
+    assert runner.argvs[0][-3:] == ["del-port", "br-int", TAP]
+    assert "add-port" in runner.argvs[-1]
+
+
 def test_settings_are_read_from_the_arguments_of_a_module() -> None:
     params = {"bridge": "br0", "gateway": "10.60.7.1", "dhcp_server": "10.60.7.2", "state_dir": "/s"}
     read = reconcile.read_settings({**params, "prune_vlans": True})

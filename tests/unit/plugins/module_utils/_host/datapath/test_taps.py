@@ -284,3 +284,10 @@ def test_a_host_that_starts_gets_its_taps_back() -> None:
 def test_a_value_in_sysfs_that_is_not_a_number_is_ignored(tmp_path) -> None:
     device(tmp_path, "eth9", netdev_group="many")
     assert taps.observe(str(tmp_path)).others == {}
+
+
+def test_a_device_that_is_down_has_no_carrier(tmp_path) -> None:
+    """Its file exists, but reading it is an error."""
+    device(tmp_path, "tap_1001_eth0", netdev_group=1000, tun_flags="0x1802", owner=UID, flags="0x1002")
+    (tmp_path / "tap_1001_eth0/carrier").mkdir()
+    assert not taps.observe(str(tmp_path)).taps["tap_1001_eth0"].busy

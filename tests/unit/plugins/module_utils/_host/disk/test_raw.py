@@ -110,3 +110,11 @@ def test_a_cd_image_counts_if_it_has_a_boot_sector(tmp_path, boot, size):
     descriptor = struct.pack("<x5s74xI", b"CD001", 700)
     table = boot_sector((0x83, 0, 1 << 20)) if boot else b"\0"
     assert needed(written(tmp_path / "disk", (0, table), (16 * 2048, descriptor))) == size
+
+
+def test_a_superblock_is_read_from_its_own_place(tmp_path):
+    """What precedes it is left to boot loaders, and may contain anything."""
+    block = struct.pack("<4xI16xI28x2s38xI236xI", 6, 0, b"\x53\xef", 0, 0)
+    disk = written(tmp_path / "disk", (0, b"\xff" * 1024), (1024, block), (2047, b"\0"))
+    assert needed(disk) == 6 * 1024
+    assert needed(written(tmp_path / "disk", (1025, block), (4095, b"\0"))) is None

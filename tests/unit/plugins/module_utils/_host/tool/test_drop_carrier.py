@@ -178,3 +178,13 @@ def test_no_socket_of_a_vain_attempt_stays_open(tmp_path, process, monkeypatch):
         drop_carrier._connect(str(tmp_path / "missing"), process.pid, 3)
     assert len(attempts) == 3
     assert {client.fileno() for client in attempts} == {-1}
+
+
+def test_a_process_that_is_gone_has_exited():
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    assert drop_carrier._exits(gone.pid, patience_s=5) is True
+
+
+def test_a_process_that_runs_on_has_not_exited(process):
+    assert drop_carrier._exits(process.pid, patience_s=0.05) is False
