@@ -54,7 +54,7 @@ EXAMPLES = r"""
   cloudrepo.slices.worker_orphans:
     known: "{{ holdings.workers[ansible_host] }}"
     cloud_uuid: "{{ holdings.cloud.uuid }}"
-    machine_mark: "{{ holdings.machines[ansible_host] }}"
+    machine_mark: "{{ holdings.machines[ansible_host] | default(omit) }}"
 
 - name: Remove a disk that an earlier call has returned
   cloudrepo.slices.worker_orphans:
