@@ -251,3 +251,13 @@ def test_the_other_end_of_a_named_link_may_go_with_its_vm() -> None:
     slice_ = put(held, topology(vms=[vm("a"), vm("c")], links=[{**link("a", "c"), "name": "x"}], **pools))
     assert [(each.link_id, each.vm1_id, each.vm2_id) for each in slice_.links] == [(1, 1001, 1003)]
     assert breaches(held) == []
+
+
+def test_a_network_loses_the_member_whose_vm_is_removed() -> None:
+    held = cluster()
+    machines = [vm("a"), vm("b"), vm("c")]
+    put(held, topology(vms=machines, links=[], networks=[{"name": "lan", "members": ["a", "b", "c"]}]))
+    want = topology(vms=machines[:2], links=[], networks=[{"name": "lan", "members": ["a", "b"]}])
+    (network,) = put(held, want).networks
+    assert [each["vm_id"] for each in network.extra["members"]] == [1001, 1002]
+    assert breaches(held) == []
