@@ -24,8 +24,8 @@ def uptime(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(times, "uptime_s", lambda: 10.0 * DAY_S)
 
 
-def put(state_dir: Path, number: int, *, ago_s: int = 0) -> str:
-    """Create a disk, delete it some time ago, and return its path before and in the trash."""
+def put(state_dir: Path, number: int, *, ago_s: int = 0, retention_s: float = DAY_S) -> str:
+    """Create a disk, delete it some time ago, and return its path in the trash."""
     folder = state_dir / f"vms/{number}"
     folder.mkdir(parents=True, exist_ok=True)
     mark(folder, disks={"a_img.qcow2": uuid(number)})
@@ -35,7 +35,7 @@ def put(state_dir: Path, number: int, *, ago_s: int = 0) -> str:
     with pytest.MonkeyPatch.context() as patched:
         now = times.uptime_s()
         patched.setattr(times, "uptime_s", lambda: now - ago_s)
-        trash.put([f"{folder}/a_img.qcow2"], found, state_dir=str(state_dir))
+        trash.put([f"{folder}/a_img.qcow2"], found, state_dir=str(state_dir), retention_s=retention_s)
     return trash.find(str(state_dir))[uuid(number)]
 
 
@@ -64,8 +64,27 @@ def test_expired_disks_are_deleted(tmp_path):
     new = put(tmp_path, 1002)
     assert [entry.path for entry in trash.empty(str(tmp_path), retention_s=DAY_S)] == [os.path.dirname(old)]
     assert list(trash.find(str(tmp_path)).values()) == [new]
-    trash.empty(str(tmp_path), retention_s=0)
-    assert trash.entries(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("later_retention_s", [0, DAY_S, 30 * DAY_S])
+def test_a_disk_is_kept_for_as_long_as_its_deletion_said(tmp_path, monkeypatch, later_retention_s):
+    """Whatever the timer and later runs on other slices are told."""
+
+    def emptied() -> list[str]:
+        return [name for entry in trash.empty(str(tmp_path), retention_s=later_retention_s) for name in entry.disks]
+
+    put(tmp_path, 1001, retention_s=2 * DAY_S)
+    put(tmp_path, 1002, retention_s=3600)
+    later(monkeypatch, 3599)
+    assert emptied() == []
+    later(monkeypatch, 1)
+    assert emptied() == [uuid(1002)]
+    [shown] = trash.listed(str(tmp_path), retention_s=later_retention_s)
+    assert (shown["uuid"], shown["left_s"]) == (uuid(1001), 2 * DAY_S - 3600)
+    later(monkeypatch, 2 * DAY_S - 3601)
+    assert emptied() == []
+    later(monkeypatch, 1)
+    assert emptied() == [uuid(1001)]
 
 
 def test_entries_of_the_trash_without_an_age_or_identity_are_kept_as_long_as_new_ones(tmp_path, monkeypatch):
@@ -138,7 +157,9 @@ def test_a_host_that_was_put_back_to_a_snapshot_counts_on(tmp_path, monkeypatch)
     assert kept(tmp_path) == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "not JSON", '{"boot": "b", "at_s": "x", "ages_s": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "not JSON", '{"boot": "b", "at_s": "x", "ages_s": {}, "retention_s": {}}']
+)
 def test_disks_whose_age_is_damaged_count_as_new(tmp_path, monkeypatch, text):
     put(tmp_path, 1001)
     later(monkeypatch, DAY_S)
@@ -226,7 +247,7 @@ def test_a_disk_that_is_gone_from_the_trash_is_not_found(tmp_path):
 
 
 def test_nothing_is_moved_without_overlays(tmp_path):
-    trash.put([], vm_folders.Folder(str(tmp_path / "vms/1001")), state_dir=str(tmp_path))
+    trash.put([], vm_folders.Folder(str(tmp_path / "vms/1001")), state_dir=str(tmp_path), retention_s=DAY_S)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -260,7 +281,7 @@ def deleted(state_dir: Path, number: int) -> tuple[Path, list[str]]:
     disk = folder / "a_img.qcow2"
     found = vm_folders.read_one(str(folder))
     assert found is not None
-    return disk, trash.put([str(disk)], found, state_dir=str(state_dir))
+    return disk, trash.put([str(disk)], found, state_dir=str(state_dir), retention_s=DAY_S)
 
 
 def test_a_full_file_system_makes_space_for_a_disk_with_the_oldest_in_the_trash(tmp_path, monkeypatch):
