@@ -267,7 +267,7 @@ def test_the_switch_is_asked_if_a_slice_has_or_gets_networks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
 ) -> None:
     def asked(_runner: FakeRunner) -> None:
-        raise CommandFailed(cmd=["ovs-vsctl"], rc=1)
+        raise CommandFailed(cmd=["ovs-vsctl"], rc=1, stdout="", stderr="")
 
     monkeypatch.setattr(netservices_state.ovsdb, "observe", asked)
     wanted = order(reservations=(VM1,), networks=FULL[0].to_dict()["networks"] if there == "order" else ())
