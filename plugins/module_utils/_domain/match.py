@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count, product
+from itertools import count
 from typing import TypeVar
 
 from ..errors import Refusal
@@ -151,11 +151,9 @@ class _Matcher:
             if first is not None and second is not None:
                 between.setdefault(frozenset((first.vm, second.vm)), []).append(link_id)
         # Of links between the same VMs, equal ones belong together, in whatever order they are listed.
-        for exact, alike in product((True, False), (True, False)):
+        for alike in (True, False):
             for number, link in enumerate(self.want.links):
                 if number in found or link.link_id is not None:
-                    continue
-                if all(end.interface is not None for end in link.endpoints) is not exact:
                     continue
                 candidates = between.get(frozenset(end.vm for end in link.endpoints), [])
                 fitting = (link_id for link_id in candidates if self._fits(link, *unused[link_id]))

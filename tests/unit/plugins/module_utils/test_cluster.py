@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import (
     Load,
     Worker,
     WorkerFigures,
+    read_flavor,
     slice_ref,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
 from ._domain import builders
@@ -285,3 +287,62 @@ def test_ids_of_slices_that_do_not_exist_are_skipped() -> None:
     held.users["admin"].slices.append(1999)
     assert held.slices_of("admin") == [slice_]
     assert held.slices_of("alice") == []
+
+
+def test_a_revision_is_in_milliseconds_since_1970() -> None:
+    held = Cluster()
+    before = time.time() * 1000
+    held.revise()
+    assert held.revision is not None
+    assert before - 1 <= held.revision <= time.time() * 1000
+
+
+def test_how_much_of_the_history_is_kept_is_stored_only_if_it_changes() -> None:
+    held = Cluster()
+    held.keep(Kept())
+    assert (held.extra, held.kept) == ({}, Kept(1000, 365))
+    held.keep(Kept(7, 8))
+    assert (held.extra, held.kept) == ({"history": {"entries": 7, "days": 8}}, Kept(7, 8))
+
+
+@pytest.mark.parametrize(("lifted", "revision"), [(None, 5000), (4999, 5000), (5000, 5000), (5001, 5001)])
+def test_counters_are_only_raised(lifted: int | None, revision: int) -> None:
+    held = Cluster(next_vm_id=1005, extra={"revision": 5000})
+    extra = held.extra
+    held.lift(next_vm_id=1004, revision=lifted)
+    assert (held.next_vm_id, held.revision) == (1005, revision)
+    assert (held.extra is extra) is (revision == 5000)
+    empty = Cluster()
+    empty.lift(next_vm_id=1006, revision=1)
+    assert (empty.next_vm_id, empty.revision) == (1006, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        ({"workers": {"10.0.10.1": {"machine_id": 7}}}, "workers.10.0.10.1.machine_id"),
+        ({"kinds": {"router": 7}}, "kinds.router"),
+        ({"kinds": []}, "kinds"),
+        ({"flavors": {"a": {"cores": "x", "ram_gb": 1, "disk_gb": 1, "image": "/x"}}}, "flavors.a.cores"),
+        ({"flavors": {"a": {"cores": 1, "ram_gb": "x", "disk_gb": 1, "image": "/x"}}}, "flavors.a.ram_gb"),
+        ({"flavors": {"a": {"cores": 1, "ram_gb": 1, "disk_gb": "x", "image": "/x"}}}, "flavors.a.disk_gb"),
+        ({"flavors": {"a": {"cores": 1, "ram_gb": 1, "disk_gb": 1, "image": 7}}}, "flavors.a.image"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_reported_with_its_whole_place(data: dict[str, Any], place: str) -> None:
+    with pytest.raises(FieldError) as caught:
+        Cluster.from_dict({**old_file(), **data})
+    assert str(caught.value).startswith(place)
+
+
+def test_a_flavor_is_read_with_all_its_fields() -> None:
+    flavor = {"cores": 1, "ram_gb": 0.5, "disk_gb": 1.5, "image": "/x", "checksum": "ab" * 32, "more": [1]}
+    assert read_flavor(flavor) == flavor
+    assert Cluster.from_dict({"flavors": {"a": flavor}}).flavors == {"a": flavor}
+
+
+def test_a_worker_is_stored_without_the_defaults_that_it_was_read_without() -> None:
+    read = Worker.from_dict({}, "10.0.10.1")
+    assert (read.ip, read.to_dict()) == ("10.0.10.1", {})
+    read.cores = 4
+    assert read.to_dict() == {"cores": 4}

@@ -195,3 +195,10 @@ def test_errors_of_open_files_get_a_path_and_those_with_one_keep_it() -> None:
     # Such as that of a damaged gzip file, which is no error of a system call.
     with pytest.raises(OSError, match=r"^Not a gzipped file$"), named("/s/x"):
         raise OSError("Not a gzipped file")
+
+
+@pytest.mark.parametrize(("digits", "is_kept"), [(299, True), (300, True), (301, False)])
+def test_a_number_of_300_digits_is_told_as_a_number(digits: int, is_kept: bool) -> None:
+    number = 10 ** (digits - 1)
+    told = Refusal("out_of_range", "VM a", {"option": "cores", "got": number, "least": 1, "most": 2}).to_dict()
+    assert told["figures"]["got"] == (number if is_kept else f"{str(number)[:300]}…")

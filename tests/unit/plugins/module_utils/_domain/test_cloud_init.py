@@ -274,3 +274,13 @@ def test_the_addresses_of_a_guest_fit_into_a_file() -> None:
     addresses = [f"10.{number // 250}.{number % 250}.1/24" for number in range(4000)]
     (message,) = refusals(interfaces=[{"name": "eth1", "addresses": addresses}])
     assert message.startswith("VM web/a: its network-config for cloud-init would have ")
+
+
+def test_files_are_readable_by_people_and_one_network_has_the_default_route() -> None:
+    nets = [{"name": name, "members": ["a"], "gateway": True} for name in ("lan", "dmz")]
+    pools = {"networks": {"ipv4": "10.2.0.0/16"}}
+    made = put(cluster(), topology(vms=[vm("a", cloud_init={})], links=[], networks=nets, addressing=pools))
+    found = network(made)
+    assert [found[nic].get("routes") for nic in ("eth1", "eth2")] == [[{"to": "0.0.0.0/0", "via": "10.2.0.1"}], None]
+    text = files(made)["network-config"]
+    assert text == json.dumps(json.loads(text), indent=1) + "\n"

@@ -375,3 +375,9 @@ def test_a_vm_without_a_first_disk_may_have_an_empty_list() -> None:
     held, slice_ = started()
     slice_.vms[0].disks.clear()
     assert put(held, wanted()).vms[0].disks == []
+
+
+def test_the_names_of_disks_are_those_of_their_labels() -> None:
+    _held, slice_ = started(DB, LOG)
+    labels = [data_disks.label(disk) for disk in slice_.vms[0].data_disks]
+    assert (labels, data_disks.names(labels)) == (["db 5 GiB", "log 2.5 GiB"], ["db", "log"])

@@ -375,3 +375,21 @@ def test_a_slice_has_the_type_of_its_topology() -> None:
     held = cluster()
     assert put(held, topology(topology_type="ring", size=3, flavor="cirros", vms=[], links=[])).topology_type == "ring"
     assert put(held, topology()).topology_type == "custom"
+
+
+def test_new_objects_have_uuids_and_loopbacks_of_the_vms_that_exist() -> None:
+    held = cluster()
+    pools = {"loopbacks": {"ipv4": "10.0.0.0/24"}}
+    slice_ = put(held, topology(addressing=pools))
+    things = [slice_, *slice_.vms, *(disk for vm_ in slice_.vms for disk in vm_.disks)]
+    assert all(each.uuid for each in things)
+    assert len({each.uuid for each in things}) == len(things)
+    assert [vm_.extra["loopback"] for vm_ in slice_.vms] == [{"ipv4": "10.0.0.1"}, {"ipv4": "10.0.0.2"}]
+    found = refusals(held, topology(vms=[vm("vm1"), vm("vm3", flavor=None)], links=[], addressing=pools))
+    assert [each.code for each in found] == ["vm_without_flavor"]
+
+
+def test_given_subnets_overlap_and_those_that_are_derived_are_checked_later() -> None:
+    networks = [{"name": "a", "cidr": "10.1.0.0/16"}, {"name": "b", "cidr": "10.1.2.0/24"}, {"name": "c"}]
+    (found,) = refusals(cluster(), topology(networks=networks))
+    assert (found.code, found.figures["of"], found.figures["other_of"]) == ("subnets_overlap", "network b", "network a")

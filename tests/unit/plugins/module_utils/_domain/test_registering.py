@@ -236,3 +236,11 @@ def test_a_flavor_that_a_kind_gets_its_image_from_is_kept() -> None:
     kinds.put_kind(held, {"name": "switch", "image": "cirros"})
     registering.remove_flavor(held, "big")
     assert "big" not in held.flavors
+
+
+def test_a_password_that_is_set_again_in_its_scheme_is_no_change() -> None:
+    held = cluster()
+    user = registering.put_user(held, {"name": "bob", "password": "secret", "password_scheme": "scrypt"})
+    first = user.password_hash
+    registering.put_user(held, {"name": "bob", "password": "secret", "password_scheme": "scrypt"})
+    assert user.password_hash == first

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.data_disks import TRASHED
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.displays import make_key
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import record, recorded, superseded
@@ -439,3 +440,53 @@ def test_a_late_report_creates_no_disk_for_a_newer_state() -> None:
     held, slice_ = one_vm()
     kept(held, slice_, told("error", 30), told("running", 20))
     assert slice_.vms[0].disks[0].first_seen is None
+
+
+def with_disks() -> tuple[Cluster, Slice]:
+    held = cluster()
+    disks = [{"name": name, "size_gb": 1} for name in ("db", "log")]
+    slice_ = put(held, topology(vms=[vm("vm1", data_disks=disks), vm("vm2", data_disks=disks[:1])]))
+    return held, slice_
+
+
+def test_given_up_disks_are_in_the_trash_for_as_long_as_it_is_said() -> None:
+    held, slice_ = with_disks()
+    tell(held, *BOTH)
+    for one in slice_.vms:
+        one.disks[1].extra["given_up"] = True
+    order(held)
+    holding = {**BOTH[1], "vms": [{**BOTH[1]["vms"][0], "holds_given_up": True}]}
+    assert record(held, [slice_], answering(held, BOTH[0], holding, NODE), seen_at=NOW) == []
+    assert [len(one.given_up_disks) for one in slice_.vms] == [0, 1]
+    assert [TRASHED in one.extra for one in slice_.vms] == [False, False], "the trash keeps nothing"
+    assert record(held, [slice_], answering(held, *BOTH), seen_at=NOW, retention_h=2) == []
+    assert [len(one.given_up_disks) for one in slice_.vms] == [0, 0]
+    assert [len(one.extra.get(TRASHED, ())) for one in slice_.vms] == [0, 1]
+
+
+def test_a_report_on_disks_that_no_host_has_reported_is_never_skipped() -> None:
+    held, slice_ = with_disks()
+    tell(held, *BOTH)
+    assert recorded([slice_]) == [{"vm_id": vm_id, "state": "running", "pid": str(vm_id * 2)} for vm_id in (1001, 1002)]
+    del slice_.vms[1].disks[1].extra["first_seen"]
+    assert recorded([slice_]) is None
+
+
+def test_a_given_up_disk_is_not_seen_for_the_first_time() -> None:
+    held, slice_ = with_disks()
+    slice_.vms[1].disks[1].extra["given_up"] = True
+    order(held)
+    holding = {**BOTH[1], "vms": [{**BOTH[1]["vms"][0], "holds_given_up": True}]}
+    record(held, [slice_], answering(held, BOTH[0], holding, NODE), seen_at=NOW)
+    assert [disk.first_seen for disk in slice_.vms[0].disks] == [NOW] * 3
+    assert [disk.first_seen for disk in slice_.vms[1].disks] == [NOW, None]
+
+
+def test_a_slice_without_a_revision_has_not_changed_since_its_report() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    tell(held, *BOTH)
+    slice_.extra.pop(REVISION, None)
+    for one in slice_.vms:
+        one.see(Observed("running", "1"))
+    assert recorded([slice_]) == [{"vm_id": vm_id, "state": "running", "pid": "1"} for vm_id in (1001, 1002)]

@@ -136,3 +136,21 @@ def test_titles_that_are_unique_names_are_kept():
     assert unique(["12", "a"], "vm")[1] == "a"
     assert unique(["12"], "network") == ["12"]
     assert unique(["12"], "vm") != ["12"]
+
+
+def test_only_networks_with_a_name_are_known_ones() -> None:
+    before = Slice(1000, "admin")
+    for vlan_id, name in ((101, None), (102, "lan")):
+        network = Network(vlan_id, "10.1.0.0/24", None)
+        network.extra.update({"title": "LAN"} if name is None else {"title": "LAN", "name": name})
+        before.networks.append(network)
+    done = named(wanted(networks=[{"title": "LAN"}, {"title": "Other"}]), before)
+    assert [each.name for each in done.networks] == ["lan", "other"]
+
+
+def test_a_vm_without_a_title_is_not_that_of_an_empty_endpoint() -> None:
+    links = [{"endpoints": ["", "b"]}]
+    want = read_slice(
+        {"name": "web", "vms": [{"name": "a", "title": ""}, {"name": "b"}], "links": links}, default_owner="admin"
+    )
+    assert [end.vm for end in named(want, None).links[0].endpoints] == ["", "b"]

@@ -205,3 +205,13 @@ def test_the_cloud_is_checked_before_the_machine(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         claims.require({**params, "state_dir": str(tmp_path), "machine_mark": "0" * 64}, missing_ok=False)
     assert codes(refused) == ["another_cloud"]
+
+
+@pytest.mark.parametrize(
+    ("title", "incarnation", "caller"),
+    [("lab", "i", Caller("u", "lab", "i")), (None, None, Caller("u", "", "")), ("", "", Caller("u", "", ""))],
+)
+def test_the_caller_is_that_of_the_arguments(title: str | None, incarnation: str | None, caller: Caller) -> None:
+    params = {"cloud_uuid": "u", "cloud_title": title, "cloud_incarnation": incarnation}
+    assert claims.caller(params) == caller
+    assert claims.caller({**params, "cloud_uuid": None}) is None

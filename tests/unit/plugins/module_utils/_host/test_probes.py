@@ -239,3 +239,82 @@ def test_another_vm_with_the_same_id_is_not_asked(tmp_path: Path, check: str) ->
     told = probes.probe(Check(1001, "web/vm1", check, command="true", vm_uuid=uuid(9)), state_dir=str(tmp_path))
     assert told is not None
     assert told.startswith(f"VM 1001: this host has another VM with this id: {folder} belongs to {uuid(2)}, not to")
+
+
+class Pings:
+    """A socket that answers an echo request with these packets."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers, self.timeouts = list(answers), list[float]()
+
+    def __call__(self, *_kind: int) -> Pings:
+        return self
+
+    def __enter__(self) -> Pings:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def connect(self, _address: tuple[str, int]) -> None:
+        pass
+
+    def send(self, request: bytes) -> None:
+        self.ident = request[4:6]
+
+    def settimeout(self, timeout_s: float) -> None:
+        self.timeouts.append(timeout_s)
+
+    def recv(self, _most: int) -> bytes:
+        if not self.answers:
+            raise socket.timeout
+        return self.answers.pop(0).replace(b"ID", self.ident)
+
+
+def packet(kind: int, ident: bytes, options: int = 0) -> bytes:
+    head = bytes([0x45 + options]) + bytes(19 + 4 * options)
+    return head + bytes([kind, 0, 0, 0]) + ident + b"\0\1"
+
+
+@pytest.mark.parametrize(
+    ("packets", "is_ready"),
+    [
+        ((packet(0, b"ID"),), True),
+        ((packet(0, b"ID", options=3),), True),
+        ((packet(0, b"??"),), False),
+        ((packet(3, b"ID"),), False),
+        ((packet(8, b"ID"), packet(0, b"??"), packet(0, b"ID")), True),
+        ((), False),
+    ],
+)
+def test_only_the_answer_to_its_own_request_counts(
+    monkeypatch: pytest.MonkeyPatch, packets: tuple[bytes, ...], is_ready: bool
+) -> None:
+    fake = Pings(*packets)
+    monkeypatch.setattr(socket, "socket", fake)
+    monkeypatch.setattr(probes.secrets, "randbits", lambda _bits: 0x1234)
+    assert probes.ping("10.0.0.1") == (None if is_ready else "10.0.0.1 does not answer pings")
+    assert all(0 < each <= 1 for each in fake.timeouts)
+
+
+@pytest.mark.parametrize(("quiet_s", "is_busy"), [(-0.5, True), (0, False), (0.5, False)])
+def test_a_console_is_busy_until_it_was_quiet_for_a_while(
+    place: Place, monkeypatch: pytest.MonkeyPatch, quiet_s: float, is_busy: bool
+) -> None:
+    monkeypatch.setattr(probes, "_nudge", lambda _path: "")
+    Path(place.socket).touch()
+    os.utime(place.socket, (1000, 1000))
+    Path(place.log).write_text("booting")
+    os.utime(place.log, (2000, 2000))
+    why = "its serial console is busy" if is_busy else "there is no prompt on its serial console"
+    assert probes.console(place, clock=lambda: 2000 + probes.QUIET_S + quiet_s) == why
+
+
+@pytest.mark.parametrize(("settled_s", "is_ready"), [(-0.01, False), (0, True)])
+def test_a_prompt_counts_once_the_console_has_settled(place: Place, settled_s: float, is_ready: bool) -> None:
+    Path(place.socket).touch()
+    os.utime(place.socket, (1000, 1000))
+    Path(place.log).write_text("~ # ")
+    os.utime(place.log, (2000, 2000))
+    found = probes.console(place, clock=lambda: 2000 + probes.SETTLED_S + settled_s)
+    assert found == (None if is_ready else "its serial console is busy")

@@ -205,3 +205,17 @@ def test_all_vms_are_disabled_and_stopped_without_waiting(tmp_path):
     assert systemd.stop_vms(runner, unit_dir=str(tmp_path)) == names
     assert systemd.enabled_names(str(tmp_path)) == []
     assert systemd.stop_vms(FakeRunner().tell("systemctl", "show", MORE), unit_dir=str(tmp_path)) == []
+
+
+def test_units_that_are_idle_are_not_stopped(tmp_path):
+    states = {1001: "inactive", 1002: "active"}
+    shown = [f"Id=cloudrepo-1000@{vm_id}.service\nActiveState={state}\n" for vm_id, state in states.items()]
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout="\n".join(shown))
+    runner.tell("systemctl", "stop", "--no-block", "--", "cloudrepo-1000@1002.service")
+    assert systemd.stop_vms(runner, unit_dir=str(tmp_path)) == ["cloudrepo-1000@1002.service"]
+
+
+def test_a_journal_that_cannot_be_read_has_no_last_words():
+    runner = FakeRunner().tell("journalctl", MORE, rc=1)
+    assert systemd.last_words(["a.service"], runner) == {"a.service": ""}
+    assert "--since" not in " ".join(runner.argvs[0])

@@ -619,3 +619,53 @@ def test_a_disk_is_enlarged_after_it_was_restored_from_the_trash(tmp_path):
     runner = FakeRunner().on("qemu-img", "resize", "-q", "-f", "qcow2", larger["path"], str(2 * GIB), do=resize)
     todo = apply_plan(tmp_path, with_data(tmp_path, larger), runner=runner, retention_h=24)
     assert [change.action for change in todo.changes if change.kind == "overlay"] == ["restore", "update"]
+
+
+def test_only_folders_of_the_slices_of_an_order_are_looked_into(tmp_path: Path) -> None:
+    for vm_id, slice_id in ((1001, 1000), (2001, 2000)):
+        path = tmp_path / f"vms/{vm_id}"
+        path.mkdir(parents=True)
+        mark(path, slice_id=slice_id)
+        (path / "vm1_img.qcow2").write_text("")
+    have = overlays.observe(orders(state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    assert have.folders.keys() == {1001, 2001}
+    assert have.found == {1001: (f"{tmp_path}/vms/1001/vm1_img.qcow2",)}
+
+
+def test_a_folder_that_tells_no_slice_is_removed_as_that_of_none() -> None:
+    have = Disks(folders={1001: Folder("/vms/1001", None)}, found={1001: []})
+    assert overlays.plan(orders(), have, accounts=ACCOUNTS).remove == ((1001, 0),)
+
+
+@pytest.mark.parametrize(
+    ("is_open", "restarting", "told"), [(True, (), True), (True, (1001,), False), (False, (), False)]
+)
+def test_a_disk_is_enlarged_by_qemu_only_while_it_has_it_open(
+    is_open: bool, restarting: tuple[int, ...], told: bool
+) -> None:
+    order = orders(vm())
+    have = Disks(
+        folders={1001: folder(order[0].vms[0])},
+        overlays={OVERLAY: Image("qcow2", GIB // 2, BASE)},
+        in_use=frozenset({OVERLAY} if is_open else ()),
+    )
+    todo = overlays.plan(order, have, accounts=ACCOUNTS, restarting=restarting)
+    assert [(each.is_open, each.old_bytes) for each in todo.grow] == [(told, GIB // 2)]
+
+
+def test_a_disk_that_was_just_removed_from_the_trash_is_not_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trash, "find", lambda _state_dir: {uuid(1): "/none", uuid(2): "/none"})
+    wanted = vm(1001, state_dir=str(tmp_path), disks=[disk(1001, state_dir=str(tmp_path), uuid=uuid(1))])
+    have = overlays.observe(orders(wanted, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    assert (have.deleted, have.overlays) == ({}, {})
+
+
+def test_without_anything_to_discard_nothing_was_removed(tmp_path: Path) -> None:
+    where = {"state_dir": str(tmp_path), "accounts": ME, "runner": FakeRunner()}
+    assert overlays.apply(overlays.DiskPlan(), Disks(), **where) == []
+
+
+def test_disks_are_not_kept_in_the_trash_unless_it_is_asked_for() -> None:
+    assert overlays.DiskPlan().retention_h == 0

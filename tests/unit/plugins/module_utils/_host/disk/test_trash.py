@@ -320,3 +320,34 @@ def test_any_other_failure_leaves_the_disk_where_it_is(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="Input/output error"):
         deleted(tmp_path, 1001)
     assert (tmp_path / "vms/1001/a_img.qcow2").exists()
+
+
+@pytest.mark.parametrize(
+    ("blocks", "free", "is_full"),
+    [
+        (2000, 99, True),
+        (2000, 100, False),
+        (1 << 20, 2559, True),
+        (1 << 20, 2560, False),
+        (19, 0, False),
+        (20, 0, True),
+    ],
+)
+def test_a_file_system_is_full_below_a_twentieth_and_below_10_gib(blocks: int, free: int, is_full: bool) -> None:
+    unit = 1 if blocks < 1 << 20 else 4 << 20
+    state = os.statvfs_result((unit, unit, blocks, 0, free, 0, 0, 0, 0, 255))
+    assert trash._is_full(state) is is_full
+
+
+def test_only_disks_with_a_uuid_are_found_in_the_trash(tmp_path):
+    folder = tmp_path / "trash/1-1001"
+    folder.mkdir(parents=True)
+    mark(folder, disks={"a_img.qcow2": None, "b_img.qcow2": uuid(2), "c_img.qcow2": uuid(3)})
+    for name in "ab":
+        (folder / f"{name}_img.qcow2").write_text("")
+    (entry,) = trash.entries(str(tmp_path))
+    assert (dict(entry.disks), entry.slice_id) == ({uuid(2): f"{folder}/b_img.qcow2"}, 1000)
+    (folder / "identity.json").unlink()
+    (entry,) = trash.entries(str(tmp_path))
+    assert (dict(entry.disks), entry.slice_id) == ({}, None)
+    assert trash.Ages() == trash.Ages("", 0, {})

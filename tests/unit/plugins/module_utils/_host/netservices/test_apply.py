@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.access import Access
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL, Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
     apply as netservices_apply,
@@ -573,3 +574,30 @@ def test_overrides_are_removed_before_anything_starts_and_units_that_ran_with_th
     netservices_apply.apply(replace(todo, slice_ids=()), Folders(str(tmp_path), LINKS), runner)
     assert [argv[1] for argv in runner.argvs] == ["daemon-reload", "try-restart", "start"]
     assert not path.exists()
+
+
+def test_who_may_use_a_file_is_part_of_its_change() -> None:
+    held = Access("file", 7, 8, 0o600)
+    change = netservices_apply.FileChange(1000, "reservation", "/s/x", "a\n", "a\n", held).change
+    assert change.before == {"lines": [], "type": "file", "owner": 7, "group": 8, "mode": "0600"}
+    assert change.after == {"lines": [], "type": "file", "owner": 0, "group": 8, "mode": "0644"}
+    assert netservices_apply.FileChange(1000, "reservation", "/s/x", "a\n", "b\n").change.before == {"lines": ["a"]}
+    new = netservices_apply.FileChange(1000, "reservation", "/s/x", None, "b\n", held).change
+    assert (new.before, new.after) == (None, {"lines": ["b"]})
+
+
+@pytest.mark.parametrize("there", [(), (NAMES,), (NETWORK,)])
+def test_units_that_are_only_enabled_or_only_active_are_stopped(there: tuple[str, ...]) -> None:
+    for have in (
+        State(active=frozenset({DHCP, *there}), clients={}),
+        State(active=frozenset({DHCP}), enabled=frozenset(there), clients={}),
+    ):
+        assert dict(plan(NOTHING, have).units) == dict.fromkeys(there, "stop")
+
+
+def test_senders_whose_file_does_not_change_are_told_by_themselves() -> None:
+    wanted = as_wanted(FULL)
+    todo = plan(FULL, replace(wanted, shares={**wanted.shares, "10.60.7.101": 1042}))
+    assert [(each.id, each.before, each.after) for each in todo.changes if each.kind == "sender"] == [
+        ("10.60.7.101", {"slice": 1042}, {"slice": 1000})
+    ]
