@@ -83,3 +83,8 @@ def test_unsupported_elements_are_reported_with_their_line() -> None:
 def test_a_file_without_nodes_is_an_empty_topology() -> None:
     assert containerlab.read("name: a\n").nodes == {}
     assert containerlab.read("name: a\ntopology: {}\n").nodes == {}
+
+
+def test_settings_of_the_topology_that_are_not_used_are_reported_with_their_line() -> None:
+    graph = containerlab.read("name: x\nprefix: y\ntopology:\n  nodes:\n    a:\n  other: 1\n  links: []\n")
+    assert graph.remarks == [Remark(2, "prefix: y"), Remark(6, "topology.other: 1")]
