@@ -601,3 +601,60 @@ def test_senders_whose_file_does_not_change_are_told_by_themselves() -> None:
     assert [(each.id, each.before, each.after) for each in todo.changes if each.kind == "sender"] == [
         ("10.60.7.101", {"slice": 1042}, {"slice": 1000})
     ]
+
+
+@pytest.mark.parametrize("folder", ["shares", "dhcp-hosts", "other"])
+@pytest.mark.parametrize("is_active", [True, False])
+def test_strangers_restart_what_reads_their_folder(folder: str, is_active: bool) -> None:
+    places = {"shares": FOLDERS.all_shares, "dhcp-hosts": FOLDERS.dhcp_hosts, "other": "/s/other"}
+    wanted = as_wanted(FULL)
+    have = replace(
+        wanted, strangers=(f"{places[folder]}/x",), active=wanted.active if is_active else wanted.active - {DHCP}
+    )
+    drift: list[Change] = []
+    units = netservices_apply._shared(have, FOLDERS, drift)
+    expected = {"shares": {NAT: "reload-or-restart"}, "dhcp-hosts": {DHCP: "restart"} if is_active else {}, "other": {}}
+    assert units == expected[folder]
+    assert [(each.kind, each.id, each.action) for each in drift] == [("file", f"{places[folder]}/x", "delete")]
+
+
+def test_only_units_of_services_are_enabled_and_told_if_they_run_already() -> None:
+    plain = order(reservations=(VM1,))
+    assert netservices_apply._to_enable(plain, State()) == ((NAMES, plain[0]),)
+    only_network = order(networks=(LAN,))
+    assert netservices_apply._to_enable(only_network, State()) == ((NETWORK, only_network[0]),)
+    assert netservices_apply._to_enable(FULL, State(enabled=frozenset({NAMES}))) == ((NETWORK, FULL[0]),)
+    enable = ((NAMES, FULL[0]), (NETWORK, FULL[0]))
+    assert [each.id for each in netservices_apply._enabled(enable, State(active=frozenset({NETWORK})))] == [NETWORK]
+
+
+def test_units_that_hang_on_the_gateway_are_those_with_reservations() -> None:
+    have = State(active=frozenset({DHCP}), clients={})
+    assert plan(order(networks=(LAN,)), have).hang_on_gateway == (DHCP,)
+    assert plan(order(reservations=(VM1,)), have).hang_on_gateway == (DHCP, NAMES)
+
+
+def test_a_unit_that_cannot_be_reset_and_a_namespace_that_is_gone_are_no_errors(tmp_path: Path) -> None:
+    folders = Folders(str(tmp_path), LINKS)
+    have = replace(as_wanted(FULL), texts=texts(FULL[0], folders))
+    runner = FakeRunner().tell("systemctl", "disable", MORE).tell("systemctl", "reset-failed", MORE, rc=1)
+    runner.tell("ip", "link", MORE, rc=1).tell("ip", "netns", MORE, rc=1)
+    for program in ("ovs-vsctl", "nsenter", "conntrack", "nft", "systemctl"):
+        runner.tell(program, MORE)
+    runner.tell("ip", "-batch", "-")
+    todo = netservices_apply.plan(NOTHING, have, folders, bridge="br-int")
+    pending = tmp_path / "pending"
+    assert netservices_apply.apply(todo, folders, runner) == {}
+    assert not pending.exists()
+
+
+def test_ports_are_unplugged_before_they_are_changed(tmp_path: Path) -> None:
+    folders = Folders(str(tmp_path), LINKS)
+    moved = replace(PORTS["net_101"], live_number=7)
+    have = replace(as_wanted(FULL, folders), switch=Switch({"br-int": "system"}, {**PORTS, "net_101": moved}))
+    todo = netservices_apply.plan(FULL, have, folders, bridge="br-int")
+    runner = FakeRunner().tell("ovs-vsctl", MORE)
+    netservices_apply.apply(replace(todo, units={}, enable=(), files=()), folders, runner)
+    commands = [argv[3:] for argv in runner.argvs if argv[0] == "ovs-vsctl"]
+    assert commands[0] == ["del-port", "br-int", "net_101"]
+    assert commands[1][:3] == ["add-port", "br-int", "net_101"]
