@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import addressing
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.address_plan import _hosts, _Ranges
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.address_plan import _hosts, _is_within, _Ranges
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
@@ -349,3 +349,22 @@ def test_only_vms_that_say_so_have_loopbacks_of_their_own() -> None:
     vms = [vm("a", loopback={"ipv4": "10.9.0.7"}), vm("b"), vm("c")]
     found = plan(put(cluster(), triangle(vms=vms, links=[], addressing=None)))
     assert found == {"a": ["10.9.0.7"]}
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "is_within"),
+    [
+        ("10.1.0.0/30", "10.1.0.0/29", True),
+        ("10.1.0.4/30", "10.1.0.0/29", True),
+        ("10.1.0.0/29", "10.1.0.0/29", True),
+        ("10.1.0.8/30", "10.1.0.0/29", False),
+        ("10.1.0.0/28", "10.1.0.0/29", False),
+        ("10.0.255.252/30", "10.1.0.0/29", False),
+        ("::a01:0/126", "10.1.0.0/29", False),
+    ],
+)
+def test_a_subnet_is_within_another_one(inner: str, outer: str, is_within: bool) -> None:
+    first, second = addressing.subnet_of(inner), addressing.subnet_of(outer)
+    assert first is not None
+    assert second is not None
+    assert _is_within(first, second) is is_within

@@ -658,3 +658,44 @@ def test_ports_are_unplugged_before_they_are_changed(tmp_path: Path) -> None:
     commands = [argv[3:] for argv in runner.argvs if argv[0] == "ovs-vsctl"]
     assert commands[0] == ["del-port", "br-int", "net_101"]
     assert commands[1][:3] == ["add-port", "br-int", "net_101"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "slice_id"), [(5300, None, 1000), (None, 5300, 1000), (5342, 5300, 1000), (5342, None, None)]
+)
+def test_a_mapped_address_is_one_of_the_slice_of_its_value(
+    old: int | None, new: int | None, slice_id: int | None
+) -> None:
+    (change,) = netservices_apply._mapped("sender", "port", {"10.60.7.101": (old, new)}, {5300: 1000})
+    assert change.to_dict()["slice_id"] == slice_id
+    assert (change.before, change.after) == (
+        None if old is None else {"port": old},
+        None if new is None else {"port": new},
+    )
+
+
+@pytest.mark.parametrize("missing", ["networks", "folder", "unit"])
+def test_a_namespace_is_compared_only_while_its_unit_is_active(missing: str) -> None:
+    have = replace(as_wanted(FULL), namespaces={})
+    one = FULL[0]
+    assert [each.kind for each in netservices_apply._astray(one, have, FOLDERS)] == ["namespace"]
+    if missing == "networks":
+        one = replace(one, networks=())
+    elif missing == "folder":
+        have = replace(have, folders=frozenset())
+    else:
+        have = replace(have, active=have.active - {NETWORK})
+    assert list(netservices_apply._astray(one, have, FOLDERS)) == []
+
+
+def test_a_namespace_without_entries_is_no_error() -> None:
+    runner = FakeRunner().tell("ip", "-batch", "-").tell("conntrack", "--load-file", "-")
+    runner.tell("nsenter", MORE, rc=1)
+    netservices_apply._forget(["10.60.7.101"], runner)
+    assert len(runner.argvs) == 4
+
+
+def test_the_folder_of_a_removed_slice_may_be_gone(tmp_path: Path) -> None:
+    runner = FakeRunner().tell("ip", "link", MORE, rc=1).tell("ip", "netns", MORE, rc=1)
+    netservices_apply._remove(FULL[0], Folders(str(tmp_path), LINKS), runner)
+    assert len(runner.argvs) == 2
