@@ -399,3 +399,11 @@ def test_what_is_replaced_goes_and_what_is_new_comes() -> None:
     assert ("bob" in one.users, "10.0.10.9" in one.workers, "x" in one.flavors) == (False, False, False)
     assert (one.extra["noted"], one.extra["vnc_key"]) == (3, "theirs")
     assert one.extra.get("left_behind", {}).get("id") != [5]
+
+
+@pytest.mark.parametrize(
+    "bad", ["x", {"key": 7, "texts": {}, "slices": {}}, {"key": "a", "texts": [], "slices": {}}, {"texts": {}}]
+)
+def test_stored_user_data_has_its_types(bad: Any) -> None:
+    with pytest.raises(FieldError, match="user_data"):
+        Cluster.from_dict({**old_file(), "user_data": bad})
