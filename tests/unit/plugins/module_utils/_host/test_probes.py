@@ -363,3 +363,18 @@ def test_the_words_of_an_echo_request_add_up(ident: int) -> None:
     while total > 0xFFFF:
         total = (total >> 16) + (total & 0xFFFF)
     assert (total, len(request), request[4:]) == (0xFFFF, 8, ident.to_bytes(2, "big") + b"\0\1")
+
+
+@pytest.mark.parametrize(("status", "is_ready"), [(b"399", True), (b"400", False), (b"401", False)])
+def test_a_status_below_400_is_no_error(status: bytes, is_ready: bool) -> None:
+    with server(b"HTTP/1.1 " + status + b" x\r\n") as address:
+        found = probes.http(address, "/")
+    assert found == (None if is_ready else f"{address[0]} port {address[1]} answers with HTTP status {status.decode()}")
+
+
+def test_the_times_of_probes_are_short() -> None:
+    assert (probes.ATTEMPT_S, probes.COMMAND_S, probes.SETTLED_S, probes.QUIET_S) == (3.0, 30.0, 0.5, 2.0)
+
+
+def test_a_check_without_an_address_asks_none() -> None:
+    assert probes._address(Check(1, "a", "tcp")) == ("", 0)

@@ -135,3 +135,16 @@ def test_the_size_of_a_cd_is_that_of_its_blocks(tmp_path):
         assert (raw.is_iso(file), raw.iso_bytes(file)) == (True, 350 * 2048)
     with written(tmp_path / "none", (0, b"x")).open("rb") as file:
         assert (raw.is_iso(file), raw.iso_bytes(file)) == (False, 0)
+
+
+@pytest.mark.parametrize(("devices", "length", "size"), [(1, 144, 7 * MIB), (2, 144, 512), (1, 143, None)])
+def test_a_btrfs_file_system_of_several_devices_has_no_known_size(tmp_path, devices, length, size):
+    block = bytearray(144)
+    struct.pack_into("<112xQ16xQ", block, 0, 7 * MIB, devices)
+    block[64:72] = b"_BHRfS_M"
+    assert needed(written(tmp_path / "disk", (raw._BTRFS, bytes(block[:length])))) == size
+    assert needed(written(tmp_path / "other", (raw._BTRFS, bytes(144)))) is None
+
+
+def test_a_disk_without_partitions_ends_with_its_boot_sector(tmp_path):
+    assert needed(written(tmp_path / "disk", (510, b"\x55\xaa"))) == 512
