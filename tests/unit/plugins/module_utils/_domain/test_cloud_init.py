@@ -296,9 +296,7 @@ def test_the_id_of_an_instance_ends_with_8_digits_of_what_is_set_up() -> None:
 
 def test_the_network_of_a_link_without_a_name_has_no_gateway_for_guests() -> None:
     slice_ = pair(interfaces=[{"name": "eth1", "addresses": ["192.168.100.7/24"]}])
-    slice_.networks.append(
-        type(put(cluster(), topology(networks=[{"name": "x"}])).networks[0])(100, "192.168.100.0/24", "192.168.100.1")
-    )
+    slice_.networks.append(Network(100, "192.168.100.0/24", "192.168.100.1"))
     slice_.vms[0].interfaces[0].ip_config, slice_.vms[0].interfaces[0].vlan_id = None, None
     assert "routes" not in network(slice_)["eth1"]
 
