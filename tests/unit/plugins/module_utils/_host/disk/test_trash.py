@@ -330,3 +330,29 @@ def test_only_disks_with_a_uuid_are_found_in_the_trash(tmp_path):
     (entry,) = trash.entries(str(tmp_path))
     assert (dict(entry.disks), entry.slice_id) == ({}, None)
     assert trash.Ages() == trash.Ages("", 0, {})
+
+
+def test_disks_are_moved_to_the_trash_all_or_none(tmp_path, monkeypatch):
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark(folder, disks={"a_img.qcow2": uuid(1), "b.qcow2": uuid(2)})
+    paths = [folder / name for name in ("a_img.qcow2", "b.qcow2")]
+    for path in paths:
+        path.write_text(path.name)
+    rename, moved = os.rename, list[str]()
+
+    def fail(source: str, target: str) -> None:
+        if source == str(paths[1]):
+            raise OSError(errno.ENOSPC, "No space left on device", target)
+        moved.append(os.path.basename(source))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", fail)
+    found = vm_folders.read_one(str(folder))
+    assert found is not None
+    assert trash._is_moved([str(path) for path in paths], found, str(tmp_path)) is False
+    assert ([path.read_text() for path in paths], moved[-2:]) == (["a_img.qcow2", "b.qcow2"], ["a_img.qcow2"] * 2)
+    assert trash.entries(str(tmp_path)) == []
+    monkeypatch.undo()
+    monkeypatch.setattr(times, "uptime_s", lambda: 1.0)
+    assert trash._is_moved([str(path) for path in paths], found, str(tmp_path)) is True
