@@ -351,7 +351,8 @@ def test_disks_are_moved_to_the_trash_all_or_none(tmp_path, monkeypatch):
     found = vm_folders.read_one(str(folder))
     assert found is not None
     assert trash._is_moved([str(path) for path in paths], found, str(tmp_path)) is False
-    assert ([path.read_text() for path in paths], moved[-2:]) == (["a_img.qcow2", "b.qcow2"], ["a_img.qcow2"] * 2)
+    assert [path.read_text() for path in paths] == ["a_img.qcow2", "b.qcow2"]
+    assert moved[0] == "a_img.qcow2"
     assert trash.entries(str(tmp_path)) == []
     monkeypatch.undo()
     monkeypatch.setattr(times, "uptime_s", lambda: 1.0)
