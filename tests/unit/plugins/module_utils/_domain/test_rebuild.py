@@ -180,3 +180,21 @@ def test_only_the_trunk_of_the_network_node_is_that_of_the_network_node() -> Non
     assert "network_node_trunk_mtu" not in rebuilt(hosts).cluster.extra
     hosts[2] = replace(hosts[2], trunk_mtu=1500)
     assert rebuilt(hosts).cluster.extra["network_node_trunk_mtu"] == 1500
+
+
+def test_the_network_node_is_no_worker_and_a_rebuilt_cloud_is_another_incarnation() -> None:
+    hosts = hosts_of(web())
+    done = rebuilt([HostOrders("unclaimed", "10.0.10.9"), *hosts]).cluster
+    assert set(done.workers) == {A, B, "10.0.10.9"}
+    assert done.cloud is not None
+    assert (done.cloud.uuid, bool(done.cloud.incarnation)) == (LAB, True)
+
+
+def test_a_breach_is_told_with_the_uuids_of_its_slices() -> None:
+    held = cluster()
+    first = put(held, topology("web"))
+    second = put(held, topology("lab"))
+    named = rebuild._named(f"VM web/vm1 ({first.vms[0].vm_id}): unknown status", held)
+    assert named == [f"{first.uuid} (web)"]
+    assert rebuild._named(f"slice lab ({second.slice_id}) of admin: x", held) == [f"{second.uuid} (lab)"]
+    assert rebuild._named("nothing (7)", held) == []
