@@ -92,7 +92,7 @@ class _Matcher:
             ]
             for network in self.stored_networks
         }
-        self.explicit = {end for end in ends(want.links, want.networks) if end.interface is not None}
+        self.explicit = set(ends(want.links, want.networks))
         self.taken = set(self.explicit)
         self.free: dict[str, Iterator[int]] = {}
 
@@ -214,9 +214,7 @@ class _Matcher:
 
     def _lowest_free(self, vm: str) -> Endpoint:
         numbers = self.free.setdefault(vm, count(1))
-        end = next(end for number in numbers if (end := Endpoint(vm, f"eth{number}")) not in self.taken)
-        self.taken.add(end)
-        return end
+        return next(end for number in numbers if (end := Endpoint(vm, f"eth{number}")) not in self.taken)
 
 
 def _is_alike(link: WantedLink, stored: Link) -> bool:

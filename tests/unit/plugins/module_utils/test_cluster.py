@@ -346,3 +346,64 @@ def test_a_worker_is_stored_without_the_defaults_that_it_was_read_without() -> N
     assert (read.ip, read.to_dict()) == ("10.0.10.1", {})
     read.cores = 4
     assert read.to_dict() == {"cores": 4}
+
+
+def test_a_worker_is_lost_if_it_is_marked_so() -> None:
+    assert [Worker("10.0.10.1", extra=extra).lost for extra in ({}, {"lost": False}, {"lost": True})] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_worker_is_stored_with_what_it_was_read_with() -> None:
+    whole = {**Worker("10.0.10.1").to_dict(), "machine_id": "5" * 32}
+    read = Worker.from_dict(whole)
+    assert (read.absent, read.to_dict()) == (frozenset({"extra", "absent"}), whole)
+    assert Worker.from_dict({"ip": "10.0.10.1", "cores": None}).to_dict() == {"ip": "10.0.10.1", "cores": None}
+
+
+def test_kinds_are_stored_only_if_there_are_some() -> None:
+    held = Cluster(extra={"other": 1})
+    held.kinds = {"router": {"driver": "x"}}
+    assert (held.extra, held.kinds) == ({"other": 1, "kinds": {"router": {"driver": "x"}}}, {"router": {"driver": "x"}})
+    held.kinds = {"pc": {}}
+    assert held.extra == {"other": 1, "kinds": {"pc": {}}}
+    held.kinds = {}
+    assert (held.extra, held.kinds) == ({"other": 1}, {})
+
+
+def test_the_content_of_a_database_has_no_counters_and_no_identity() -> None:
+    held = builders.cluster()
+    builders.put(held, builders.topology())
+    before = held.content()
+    assert before["slices"]["1000"]["owner"] == "admin"
+    held.slices[1000].extra["revision"] = 7
+    held.next_vm_id += 1
+    held.extra = {**held.extra, "revision": 8, "left_behind": {"id": [1]}, "noted": 9}
+    held.identify("lab")
+    assert held.content() == before
+    held.extra = {**held.extra, "vnc_key": "k"}
+    assert held.content() == {**before, "vnc_key": "k"}
+
+
+def test_what_is_replaced_goes_and_what_is_new_comes() -> None:
+    one, other = builders.cluster(), builders.cluster()
+    builders.put(one, builders.topology("mine"))
+    one.users["bob"], one.workers["10.0.10.9"], one.flavors["x"] = one.users["alice"], Worker("10.0.10.9"), {}
+    one.extra = {**one.extra, "noted": 3, "vnc_key": "mine"}
+    other.extra = {**other.extra, "noted": 7, "vnc_key": "theirs", "left_behind": {"id": [5]}}
+    builders.put(other, builders.topology("theirs"))
+    one.replace(other)
+    assert [slice_.name for slice_ in one.slices.values()] == ["theirs"]
+    assert ("bob" in one.users, "10.0.10.9" in one.workers, "x" in one.flavors) == (False, False, False)
+    assert (one.extra["noted"], one.extra["vnc_key"]) == (3, "theirs")
+    assert one.extra.get("left_behind", {}).get("id") != [5]
+
+
+@pytest.mark.parametrize(
+    "bad", ["x", {"key": 7, "texts": {}, "slices": {}}, {"key": "a", "texts": [], "slices": {}}, {"texts": {}}]
+)
+def test_stored_user_data_has_its_types(bad: Any) -> None:
+    with pytest.raises(FieldError, match="user_data"):
+        Cluster.from_dict({**old_file(), "user_data": bad})

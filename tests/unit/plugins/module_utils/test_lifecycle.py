@@ -153,3 +153,8 @@ def test_only_what_is_known_of_an_observation_is_stored() -> None:
         "revision": 2,
         "moment": "m",
     }
+
+
+def test_a_moment_without_seconds_is_the_begin_of_its_boot() -> None:
+    first, second = (Observed("running", revision=1, moment=moment) for moment in ("b", "b 0.5"))
+    assert (first.precedes(second), second.precedes(first)) == (True, False)

@@ -415,3 +415,20 @@ def test_the_size_of_a_data_disk_is_0_unless_it_is_known() -> None:
     assert [disk.name for disk in vm.data_disks] == ["db"]
     vm.disks[1].extra["given_up"] = True
     assert ([*vm.data_disks], [disk.name for disk in vm.given_up_disks]) == ([], ["db"])
+
+
+def test_a_network_is_called_by_its_name_or_its_vlan() -> None:
+    network = Network(101, "10.0.0.0/24", None)
+    assert network.label == "101"
+    network.extra["name"] = "lan"
+    assert network.label == "lan"
+
+
+def test_a_stored_network_has_no_gateway_and_no_dhcp_unless_it_is_said() -> None:
+    network = Network.from_dict({"vlan_id": 101, "cidr": "10.0.0.0/24"})
+    assert (network.gateway_ip, network.dhcp_enabled, network.dhcp_range, network.status) == (
+        None,
+        False,
+        None,
+        "pending",
+    )

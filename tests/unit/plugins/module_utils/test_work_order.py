@@ -177,3 +177,14 @@ def test_user_data_is_not_there_twice(user_data_id: str | None, is_refused: bool
 def test_ids_of_secrets_are_no_secrets(field: str) -> None:
     """Ansible would hide them because of their names, and whatever looks like them in the whole output."""
     assert VM.arguments()[field]["no_log"] is False
+
+
+def test_a_vm_without_disks_is_told_so() -> None:
+    (refusal,) = refusals(disks=[])
+    assert (refusal.figures["field"], refusal.figures["got"]) == ("disks", 0)
+
+
+def test_only_an_interface_on_a_vlan_that_is_up_has_a_carrier() -> None:
+    first, second, third = nics(3)
+    made = machine(interfaces=[{**first, "vlan_id": 400}, {**second, "vlan_id": 100, "up": False}, third])
+    assert made.links_down == ("eth1", "eth2")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import addressing
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.address_plan import _hosts, _Ranges
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.address_plan import _hosts, _is_within, _Ranges
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
@@ -307,3 +307,64 @@ def test_ends_are_within_their_subnet_and_not_where_the_gateway_is() -> None:
     assert Refusal(
         "subnet_too_small", "network web/lan", {"option": "cidr", "got": "10.2.0.0/30", "room": 2, "needed": 4}
     ) in refusals(cluster(), triangle(links=[], networks=[net]))
+
+
+def test_a_member_does_not_have_the_address_of_the_gateway_or_one_of_the_range() -> None:
+    fields = {"gateway": True, "dhcp_enabled": True, "dhcp_range": "10.2.0.10,10.2.0.19"}
+    told = [{"vm": "a", "ipv4": "10.2.0.1"}, {"vm": "b", "ipv4": "10.2.0.10"}, {"vm": "c", "ipv4": "10.2.0.19"}]
+    found = refusals(cluster(), lan(**fields, addresses=told))
+    assert [(each.code, each.figures["vm"], each.figures["reserved"]) for each in found] == [
+        ("address_is_reserved", "a", "10.2.0.1"),
+        ("address_is_reserved", "b", "10.2.0.10-10.2.0.19"),
+        ("address_is_reserved", "c", "10.2.0.10-10.2.0.19"),
+    ]
+    told = [{"vm": "a", "ipv4": "10.2.0.2"}, {"vm": "b", "ipv4": "10.2.0.9"}, {"vm": "c", "ipv4": "10.2.0.20"}]
+    assert [each[0] for each in plan(put(cluster(), lan(**fields, addresses=told))).values()] == [
+        "10.2.0.2/24",
+        "10.2.0.9/24",
+        "10.2.0.20/24",
+    ]
+
+
+def test_a_network_has_an_address_for_each_of_its_members() -> None:
+    for cidr, room in (("2001:db8:2::/127", 2), ("2001:db8:2::/126", 3)):
+        if room == 3:
+            assert len(plan(put(cluster(), lan(cidr6=cidr)))) == 3
+            continue
+        (found,) = refusals(cluster(), lan(cidr6=cidr))
+        figures = {"option": "cidr6", "got": cidr, "room": room, "needed": 3}
+        assert (found.code, found.figures) == ("subnet_too_small", figures)
+
+
+def test_a_pool_shorter_than_its_parts_leaves_the_given_subnets() -> None:
+    pools = {"links": {"ipv4": "10.1.0.0/30", "prefix": 30}}
+    links = [{**TRIANGLE[0], "cidr": "10.9.0.0/30"}]
+    first = plan(put(cluster(), triangle(links=links, addressing=pools)))
+    assert first["a:eth1"] == ["10.9.0.1/30"]
+    found = refusals(cluster(), triangle(links=links, addressing={"links": {"ipv4": "10.1.0.0/30", "prefix": 29}}))
+    assert [each.code for each in found] == ["out_of_range"]
+
+
+def test_only_vms_that_say_so_have_loopbacks_of_their_own() -> None:
+    vms = [vm("a", loopback={"ipv4": "10.9.0.7"}), vm("b"), vm("c")]
+    found = plan(put(cluster(), triangle(vms=vms, links=[], addressing=None)))
+    assert found == {"a": ["10.9.0.7"]}
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "is_within"),
+    [
+        ("10.1.0.0/30", "10.1.0.0/29", True),
+        ("10.1.0.4/30", "10.1.0.0/29", True),
+        ("10.1.0.0/29", "10.1.0.0/29", True),
+        ("10.1.0.8/30", "10.1.0.0/29", False),
+        ("10.1.0.0/28", "10.1.0.0/29", False),
+        ("10.0.255.252/30", "10.1.0.0/29", False),
+        ("::a01:0/126", "10.1.0.0/29", False),
+    ],
+)
+def test_a_subnet_is_within_another_one(inner: str, outer: str, is_within: bool) -> None:
+    first, second = addressing.subnet_of(inner), addressing.subnet_of(outer)
+    assert first is not None
+    assert second is not None
+    assert _is_within(first, second) is is_within

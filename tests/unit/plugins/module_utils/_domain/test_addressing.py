@@ -120,3 +120,11 @@ def test_the_subnets_of_links_and_networks() -> None:
     assert (addressing.cidr(lan, 4), addressing.cidr(lan, 6)) == ("192.168.101.0/24", "fd00::/64")
     link.extra.update(cidr="10.0.0.0/30", cidr6="fd01::/64")
     assert (addressing.cidr(link, 4), addressing.cidr(link, 6)) == ("10.0.0.0/30", "fd01::/64")
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [("10.0.0.0/8", 4), ("fd00::/8", 6), ("nonsense", None), ("10.0.0.1/8", None)]
+)
+def test_a_subnet_is_of_either_version(text: str, version: int | None) -> None:
+    found = addressing.subnet_of(text)
+    assert (None if found is None else (found.version, str(found))) == (None if version is None else (version, text))

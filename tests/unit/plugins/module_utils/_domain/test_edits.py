@@ -19,8 +19,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_
     WantedNetwork,
     WantedSlice,
     WantedVM,
+    wanted_from,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from .builders import cluster, put, topology
+from .builders import vm as entry
 
 
 def end(text: str) -> Endpoint:
@@ -320,3 +324,39 @@ def test_a_network_that_has_no_vlan_yet_is_not_that_of_another_one() -> None:
     assert edits.put_network(fresh, {"name": "new"})[1] == 2
     assert edits.put_network(fresh, {"name": "fresh", "title": "T"})[0].networks[1].title == "T"
     assert edits.take_network(fresh, {"name": "fresh"}).networks == (N,)
+
+
+@pytest.mark.parametrize(
+    ("put_it", "data", "known"),
+    [
+        (edits.put_vm, {"vm_id": 9}, [1, 2]),
+        (edits.put_link, {"link_id": 9}, [1, 2]),
+        (edits.put_network, {"vlan_id": 999}, [100, 101]),
+    ],
+)
+def test_an_unknown_id_is_refused_with_those_that_exist(put_it: edits.Put, data: dict[str, Any], known: Any) -> None:
+    fresh = WantedLink((end("b:eth9"), end("fresh:eth9")), "new")
+    want = replace(WEB, links=(*WEB.links, fresh), networks=(*WEB.networks, WantedNetwork("new", ())))
+    with pytest.raises(Refused) as caught:
+        put_it(want, data)
+    (refusal,) = caught.value.refusals
+    assert list(refusal.figures["known"]) == known
+
+
+def test_links_between_other_vms_stay_when_a_vm_is_removed() -> None:
+    other = WantedLink((end("b:eth9"), end("fresh:eth9")), "other")
+    want = edits.take_vm(replace(WEB, links=(X, other, Y)), {"name": "a"})
+    assert want.links == (other,)
+
+
+def test_another_flavor_leaves_the_kind_of_a_vm() -> None:
+    held = cluster()
+    held.kinds = {"router": {}}
+    stored = wanted_from(put(held, topology(vms=[entry("a", kind="router"), entry("b")], links=[])))
+    changed = edits.put_vm(stored, {"name": "a", "flavor": "big"})[0].vms
+    assert [(each.flavor, each.kind) for each in changed] == [("big", "router"), (None, None)]
+    plain = edits.put_vm(stored, {"name": "a", "power": "stopped"})[0].vms[0]
+    assert (plain.kind, plain.of_kind is not None) == (None, True)
+    other = edits.put_vm(stored, {"name": "a", "flavor": "big", "kind": "pc"})[0].vms[0]
+    assert other.kind == "pc"
+    assert edits.put_vm(stored, {"name": "b", "flavor": "big"})[0].vms[1].kind is None

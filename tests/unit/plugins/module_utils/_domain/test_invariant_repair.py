@@ -423,3 +423,39 @@ def test_a_link_with_a_taken_id_gets_the_one_after_the_highest() -> None:
             nic.link_id = None if nic.link_id is None else 1
     assert repair(held)[0] == "link lab/1: id → 2"
     assert [link.link_id for link in lab.links] == [1, 2]
+
+
+def test_a_missing_owner_gets_the_quota_of_what_is_owned_and_a_missing_worker_no_new_vms() -> None:
+    held = two_slices()
+    builders.put(held, builders.topology("more", owner="alice", vms=[builders.vm("x")], links=[]))
+    del held.users["alice"]
+    for vm in held.slices[1000].vms:
+        vm.worker_ip = "10.0.10.9"
+    told = repair(held)
+    assert told[:2] == [
+        "worker 10.0.10.9: added with schedulable: false",
+        "user alice: added without a password, with a quota of 4 VMs",
+    ]
+    assert not held.workers["10.0.10.9"].schedulable
+    assert (held.users["alice"].quota_vms, held.users["alice"].password_hash) == (4, "!")
+
+
+def test_several_vms_with_one_id_get_one_each() -> None:
+    held = two_slices()
+    lab = held.slices[1003]
+    lab.links.clear()
+    for vm in lab.vms:
+        vm.vm_id = 1001
+    repair(held)
+    assert [vm.vm_id for vm in lab.vms] == [1007, 1008, 1009]
+    assert breaches(held) == []
+
+
+def test_a_further_pool_belongs_to_the_first_slice_that_has_it() -> None:
+    held = two_slices()
+    web, lab = held.slices.values()
+    web.extra[FURTHER_POOLS], lab.extra[FURTHER_POOLS] = [7, 1], [7, 8]
+    assert repair(held) == ["slice lab (1003) of alice: further_pools [7, 8] → [8]"]
+    assert (web.further_pools, lab.further_pools) == ([7, 1], [8])
+    web.extra[FURTHER_POOLS] = [POOL_COUNT - 1, POOL_COUNT]
+    assert repair(held) == [f"slice web (1000) of admin: further_pools [{POOL_COUNT - 1}, {POOL_COUNT}] → [99]"]

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import records, records_merge
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.records_merge import Merged
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, AppliedVm, HostOrders
@@ -184,3 +186,32 @@ def test_vlans_of_unknown_vms_are_kept_once_until_hosts_report() -> None:
         [rebuilt.links[0].vlan_id],
         [rebuilt.links[0].vlan_id],
     ]
+
+
+def test_vms_without_a_uuid_are_told_apart_by_their_ids() -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b", "c")
+    for vm_ in slice_.vms:
+        vm_.extra.pop("uuid", None)
+    found, _refusals = records_merge.entries([host(slice_, A, 5), host(slice_, B, 9)])
+    assert records_merge.leave_out_older(found) == []
+    assert [[vm_.name for vm_ in entry.slice.vms] for entry in found] == [["a"], ["b"]]
+
+
+def test_a_record_of_an_order_without_a_revision_is_the_oldest() -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b", "c")
+    old, new = host(slice_, A, 5), host(slice_, A, 1, at=B)
+    old = replace(old, applied=(replace(old.applied[0], revision=None),))
+    found, _refusals = records_merge.entries([old, new])
+    assert [entry.revision for entry in found] == [0, 1]
+    (told,) = records_merge.leave_out_older(found)
+    assert told.startswith(f"what host {A} has of VM a (1001)")
+
+
+@pytest.mark.parametrize("field", ["name", "link_id", "vlan_id"])
+def test_a_link_joins_interfaces_that_are_on_it(field: str) -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b")
+    hosts = [host(slice_, target, 5) for target in (A, B)]
+    assert len(one(merge(hosts)).links) == 1
+    nic = slice_.vms[0].interfaces[1]
+    setattr(nic, field, "eth9" if field == "name" else 9)
+    assert one(merge([host(slice_, A, 6), hosts[1]])).links == []

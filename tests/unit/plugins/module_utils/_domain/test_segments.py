@@ -329,3 +329,22 @@ def test_dropped_reservations_are_released_and_the_others_stay() -> None:
     assert [each["vlan_id"] for each in slice_.extra["reserved_vlans"]] == [vlans[0], vlans[2]]
     assert vlans[1] not in slice_.vlan_pool_used
     assert {vlans[0], vlans[2]} <= {*slice_.vlan_pool_used}
+
+
+def test_subnets_of_links_must_not_overlap_and_networks_are_checked_when_they_are_complete() -> None:
+    links = [{**link("vm1", "vm2"), "cidr": "10.1.0.0/30"}, {**link("vm1", "vm2"), "cidr": "10.1.0.0/29"}]
+    assert [each.code for each in refusals(cluster(), topology(links=links))] == ["subnets_overlap"]
+    short = {"name": "lan", "members": ["vm1", "vm2"], "gateway": True, "cidr": "10.0.0.0/30"}
+    assert [each.code for each in refusals(cluster(), topology(networks=[short]))] == ["subnet_too_small"]
+
+
+def test_links_and_networks_carry_what_is_asked_for() -> None:
+    carried = {"mtu": 9000, "qinq": True, "forward_bpdu": True}
+    held = cluster()
+    lan = {"name": "lan", "members": ["vm1"]}
+    slice_ = put(held, topology(links=[{**link("vm1", "vm2"), **carried}], networks=[{**lan, **carried}]))
+    for each in (slice_.links[0], slice_.networks[0]):
+        assert {key: each.extra.get(key) for key in carried} == carried
+    slice_ = put(held, topology(networks=[lan]))
+    for each in (slice_.links[0], slice_.networks[0]):
+        assert {*carried} & {*each.extra} == set()

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import status, teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.data_disks import TRASHED
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.displays import make_key
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
@@ -490,3 +491,45 @@ def test_a_slice_without_a_revision_has_not_changed_since_its_report() -> None:
     for one in slice_.vms:
         one.see(Observed("running", "1"))
     assert recorded([slice_]) == [{"vm_id": vm_id, "state": "running", "pid": "1"} for vm_id in (1001, 1002)]
+
+
+def test_vms_that_were_not_in_an_order_are_not_in_its_report() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    assert record(held, [slice_], answering(held, report("10.0.10.9")), seen_at=NOW) == []
+    assert [one.observed for one in slice_.vms] == [None, None]
+    assert superseded(held, [slice_], answering(held, *BOTH)) == []
+
+
+def test_the_refusal_of_a_slice_says_nothing_of_another_one() -> None:
+    held = cluster()
+    web, lab = put(held, topology()), put(held, topology("lab"))
+    order(held)
+    running = {**report("10.0.10.1", 1001, 1004), "refused": [{"slice_id": lab.slice_id, "failure": "no"}]}
+    record(held, [web, lab], answering(held, running), seen_at=NOW)
+    assert [one.status for one in (web.vms[0], lab.vms[0])] == ["running", "design"]
+
+
+def test_a_vm_without_a_report_of_its_worker_has_the_newest_revision_of_all() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    order(held)
+    slice_.extra.pop(REVISION, None)
+    told_ = [replace(each, revision=number) for number, each in enumerate(answering(held, BOTH[0], NODE), 1)]
+    record(held, [slice_], told_, seen_at=NOW)
+    seen = slice_.vms[1].observed
+    assert seen is not None
+    assert (seen.state, seen.revision, slice_.vms[0].observed and slice_.vms[0].observed.revision) == ("unknown", 2, 1)
+
+
+def test_a_host_has_not_done_what_it_has_no_receipt_for() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    order(held)
+    slice_.extra["releasing"] = {"vlan_ids": []}
+    plain = [HostReport.from_dict(each) for each in BOTH]
+    record(held, [slice_], plain, seen_at=NOW)
+    assert "releasing" in slice_.extra
+    assert status._has_done(held, plain[0], slice_) is False
+    (answered, *_others) = answering(held, *BOTH)
+    assert status._has_done(held, answered, slice_) is True

@@ -154,3 +154,16 @@ def test_a_vm_without_a_title_is_not_that_of_an_empty_endpoint() -> None:
         {"name": "web", "vms": [{"name": "a", "title": ""}, {"name": "b"}], "links": links}, default_owner="admin"
     )
     assert [end.vm for end in named(want, None).links[0].endpoints] == ["", "b"]
+
+
+def test_titles_in_addresses_are_replaced_like_those_in_endpoints() -> None:
+    link = {"endpoints": ["São Paulo", "B"], "addresses": [{"vm": "São Paulo", "ipv4": "10.0.0.1"}]}
+    done = named(wanted("São Paulo", "B", links=[link]), None)
+    assert [(each.vm, each.ipv4) for each in done.links[0].addresses] == [("sao-paulo", "10.0.0.1")]
+
+
+def test_the_name_of_an_object_with_an_id_counts_before_its_stored_one() -> None:
+    before = stored(one="One", two="Two")
+    vms = [{"vm_id": 1001, "flavor": "x"}, {"vm_id": 1002, "name": "other", "flavor": "x"}, {"vm_id": 1009}]
+    want = read_slice({"name": "web", "vms": vms}, default_owner="admin")
+    assert [each.name for each in named(want, before).vms] == ["one", "other", ""]

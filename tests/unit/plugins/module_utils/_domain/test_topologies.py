@@ -466,3 +466,13 @@ def test_a_topology_has_at_most_as_many_segments_as_its_pools(kind: str, size: i
 def test_a_bus_needs_one_vlan_however_many_vms_it_has() -> None:
     assert [len(members) for _name, members in generated("bus", 300).networks] == [300]
     assert (SHAPES["bus"].segments(300, 2), list(SHAPES["bus"].pairs(300, 2))) == (1, [])
+
+
+def test_one_vm_needs_no_number_in_its_name() -> None:
+    assert generated("star", 1, name_pattern="hub").vms == ("hub",)
+    with pytest.raises(Refused) as caught:
+        generated("star", 2, name_pattern="hub")
+    assert [each.code for each in caught.value.refusals] == ["name_pattern_without_number"]
+    with pytest.raises(Refused) as caught:
+        generate("x", {"topology_type": "star", "name_pattern": "hub"}, 1)
+    assert [each.code for each in caught.value.refusals] == ["option_missing", "option_missing"]

@@ -342,3 +342,20 @@ def test_a_vm_that_is_renamed_by_its_id_replaces_the_one_of_that_id() -> None:
     before = WantedSlice("web", "bob", vms, ())
     after = added_to(before, WantedSlice("web", "bob", (WantedVM("z", "x", vm_id=1),), ()))
     assert [(each.name, each.vm_id) for each in after.vms] == [("b", 2), ("c", None), ("z", 1)]
+
+
+def test_a_vm_without_links_has_no_more_interfaces_than_it_needs() -> None:
+    slice_ = put(cluster(), topology(links=[], networks=[{"name": "lan", "members": ["vm2"], "gateway": True}]))
+    want = wanted_from(slice_)
+    assert [each.data_interfaces for each in want.vms] == [None, None]
+    assert (want.networks[0].nat, want.networks[0].gateway) == (False, True)
+
+
+def test_the_addresses_of_members_that_are_being_deleted_are_not_described() -> None:
+    pools = {"networks": {"ipv4": "10.2.0.0/16"}}
+    lan = {"name": "lan", "members": ["vm1", "vm2"]}
+    slice_ = put(cluster(), topology(links=[], networks=[lan], addressing=pools))
+    assert [each.vm for each in wanted_from(slice_).networks[0].addresses] == ["vm1", "vm2"]
+    slice_.vms[1].deleting = True
+    (network,) = wanted_from(slice_).networks
+    assert ([each.vm for each in network.addresses], [each.vm for each in network.members]) == (["vm1"], ["vm1"])

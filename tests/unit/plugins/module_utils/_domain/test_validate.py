@@ -257,3 +257,20 @@ def test_the_interfaces_of_a_vm_are_listed_in_a_refusal(most: int, names: list[s
     machines = [vm("a", data_interfaces=most), vm("b")]
     found = [figures for code, _where, figures in told(vms=machines, links=[link("a:eth9", "b")]) if "known" in figures]
     assert found == [{"kind": "interface", "name": "a:eth9", "known": names}]
+
+
+def test_each_reason_is_told_once_with_its_figures() -> None:
+    assert told(links=[link("a", "a")]) == [("link_to_itself", "link web/1 (a–a)", {"vm": "a"})]
+    found = told(networks=[{"name": "lan", "members": ["a", "a", "b"]}])
+    assert [(code, figures) for code, _where, figures in found] == [("member_twice", {"vm": "a", "count": 2})]
+    found = told(links=[link("a:eth1", "b"), link("a:eth1", "c"), link("a:eth1", "b")])
+    assert [(code, figures) for code, _where, figures in found] == [("interface_in_use", {"endpoint": "a:eth1"})]
+
+
+@pytest.mark.parametrize(("most", "links", "is_refused"), [(0, 0, False), (0, 1, True), (1, 1, False), (1, 2, True)])
+def test_a_vm_has_an_interface_for_each_of_its_segments(most: int, links: int, is_refused: bool) -> None:
+    found = told(
+        vms=[vm("a", data_interfaces=most), vm("b"), vm("c")], links=[link("a", each) for each in "bc"[:links]]
+    )
+    figures = {"segments": links, "most": most}
+    assert found == ([("too_few_interfaces", "VM web/a", figures)] if is_refused else [])

@@ -350,3 +350,22 @@ def test_what_does_not_grow_needs_no_room_and_shrinking_makes_none_smaller() -> 
 def test_the_first_version_of_a_password_is_not_stored(version: int | None, stored: int | None) -> None:
     slice_ = put(cluster(), topology(vms=[vm("a", vnc_password_version=version)], links=[]))
     assert slice_.vms[0].extra.get("vnc_password_version") == stored
+
+
+def test_the_kind_of_a_vm_is_stored_and_goes_with_it() -> None:
+    held = cluster()
+    held.kinds = {"router": {"management_interface": "mgmt", "interface_pattern": "ge{n}"}}
+    slice_ = put(held, topology(vms=[vm("a", kind="router"), vm("b")], links=[link("a", "b")]))
+    assert (slice_.vms[0].extra["kind"]["name"], "kind" in slice_.vms[1].extra) == ("router", False)
+    assert slice_.vms[0].interfaces[0].extra["guest_name"] == "mgmt"
+    slice_ = put(held, topology(vms=[vm("a"), vm("b")], links=[link("a", "b")]))
+    assert "kind" not in slice_.vms[0].extra
+    assert [each.extra.get("guest_name") for each in slice_.vms[0].interfaces] == [None, None]
+
+
+def test_a_vm_without_a_flavor_keeps_its_image() -> None:
+    held = cluster()
+    slice_ = put(held, topology(vms=[vm("a")], links=[]))
+    slice_.vms[0].flavor = None
+    (refusal,) = refusals(held, topology(vms=[vm("a", flavor=None, image="big")], links=[]))
+    assert (refusal.code, refusal.figures) == ("image_is_fixed", {"image": None, "flavor": "big", "got": "/big.img"})

@@ -215,3 +215,12 @@ def test_the_caller_is_that_of_the_arguments(title: str | None, incarnation: str
     params = {"cloud_uuid": "u", "cloud_title": title, "cloud_incarnation": incarnation}
     assert claims.caller(params) == caller
     assert claims.caller({**params, "cloud_uuid": None}) is None
+
+
+def test_a_claim_is_readable_by_people_and_only_by_root(tmp_path: Path) -> None:
+    claimed(tmp_path, Caller(LAB.uuid, "Übung", LAB.incarnation))
+    path = tmp_path / "cloud.json"
+    text = path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert text.startswith('{\n  "')
+    assert "Übung" in text

@@ -152,3 +152,11 @@ def test_units_are_disabled_in_their_order_before_ports_are_removed(tmp_path: Pa
     found.stop(runner)
     assert [argv[0] for argv in runner.argvs] == ["systemctl", "ovs-vsctl"]
     assert {*found.units} == {"a.service", "b.service"}
+
+
+def test_tables_of_rules_are_removed_in_one_call(tmp_path: Path) -> None:
+    todo = retirement.Leftovers(roles.without([roles.WORKER], roles.WORKER), tables=("inet t", "ip u"))
+    runner = FakeRunner().tell("nft", "-f", "-")
+    (tmp_path / "state").mkdir()
+    todo.remove(PARTS, runner, state_dir=f"{tmp_path}/state", places=Places(str(tmp_path)))
+    assert runner.stdins == ["delete table inet t\ndelete table ip u\n"]

@@ -219,3 +219,20 @@ def test_a_journal_that_cannot_be_read_has_no_last_words():
     runner = FakeRunner().tell("journalctl", MORE, rc=1)
     assert systemd.last_words(["a.service"], runner) == {"a.service": ""}
     assert "--since" not in " ".join(runner.argvs[0])
+
+
+@pytest.mark.parametrize(
+    ("active", "pid", "live", "idle"),
+    [
+        ("active", 7, True, False),
+        ("reloading", 7, True, False),
+        ("active", None, False, False),
+        ("failed", 7, False, False),
+        ("deactivating", 7, False, False),
+        ("inactive", None, False, True),
+        ("activating", None, False, False),
+    ],
+)
+def test_qemu_runs_in_an_active_unit_with_a_process(active, pid, live, idle):
+    unit = systemd.Unit(1000, 1001, active, pid)
+    assert (unit.live, unit.idle) == (live, idle)

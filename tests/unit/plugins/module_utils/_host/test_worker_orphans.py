@@ -341,3 +341,10 @@ def test_a_unit_without_a_process_uses_no_disk(monkeypatch: pytest.MonkeyPatch) 
     vms = {1006: Unit(1005, 1006, "activating", None), 1007: Unit(1005, 1007, "active", 7)}
     assert worker_orphans._users([PATH], Units(vms=vms)) == {PATH: vms[1007].name}
     assert asked == [7]
+
+
+def test_slices_without_an_id_are_not_those_of_disks(tmp_path: Path) -> None:
+    disk = replace(DISK_OF_LEFT, path=str(tmp_path / "none"), slice_id=None)
+    nameless = Orphan("other", None, None, holds=())
+    worker_orphans.remove([disk, nameless], [], Held(), Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+    assert applied_orders.read(str(tmp_path), revisions.WORKER) == ()

@@ -519,3 +519,14 @@ def test_a_port_of_another_type_is_given_its_type() -> None:
     assert access(switch(replace(GOOD, kind="internal")), 100).commands[-1] == [
         *("set", "Interface", "tap_1001_eth0", "type=system"),
     ]
+
+
+def test_ports_of_other_bridges_are_neither_pruned_nor_carried():
+    small = Port(**{**vars(MARKED), "trunks": (100, 400)})
+    elsewhere = Port("lab1", "br-lab", tag=150, vlan_mode="access")
+    theirs = Port(**{**vars(MARKED), "name": "trunk9", "bridge": "br-lab", "trunks": (5,)})
+    assert not pruned(switch(small, GOOD, elsewhere, theirs), 100).changes
+
+
+def test_the_numbers_of_taps_begin_at_1000():
+    assert access(switch(), 100, 101).numbers == {"tap_1001_eth0": 1000, "tap_1001_eth1": 1001}

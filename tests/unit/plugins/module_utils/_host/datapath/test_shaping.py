@@ -341,3 +341,10 @@ def test_qdiscs_are_told_in_the_units_of_topologies(
     qdisc: Qdisc, text: str, attributes: dict[str, Any] | None, has_netem: bool
 ) -> None:
     assert (str(qdisc), qdisc.attributes, qdisc.has_netem) == (text, attributes, has_netem)
+
+
+def test_saved_limits_can_be_read_by_all_users(tmp_path: Path) -> None:
+    order = limited(rx_kbps=1000)
+    todo = plan(order)
+    shaping.prepare(todo, FakeRunner(), bridge="br-int", folder=str(tmp_path))
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}

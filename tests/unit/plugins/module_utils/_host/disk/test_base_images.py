@@ -234,3 +234,9 @@ def test_the_attributes_of_an_image_are_those_of_its_note(tmp_path, content):
     assert (change.before, change.after["format"], change.after["size_bytes"]) == (None, "qcow2", len(content))
     found = base_images.examine(wanted, verify=False, runner=SubprocessRunner())
     assert (found.has_arrived, found.note is not None and found.note.is_replacement) == (True, False)
+
+
+def test_a_note_says_no_format_and_no_size_by_default() -> None:
+    note = base_images.Note("ab" * 32, 1, 2)
+    assert (note.format, note.virtual_bytes, note.damage, note.is_replacement) == ("", 0, None, False)
+    assert (note.image.format, note.image.virtual_bytes) == ("", 0)

@@ -669,3 +669,58 @@ def test_without_anything_to_discard_nothing_was_removed(tmp_path: Path) -> None
 
 def test_disks_are_not_kept_in_the_trash_unless_it_is_asked_for() -> None:
     assert overlays.DiskPlan().retention_h == 0
+
+
+def test_the_images_of_disks_and_of_the_cd_are_observed(tmp_path: Path) -> None:
+    base, cd = base_image(tmp_path), base_image(tmp_path, "cd.img")
+    order = orders(vm(1001, state_dir=str(tmp_path), cdrom=cd), state_dir=str(tmp_path))
+    have = overlays.observe(order, state_dir=str(tmp_path))
+    assert have.bases.keys() == {base, cd}
+    plain = overlays.observe(
+        orders(vm(1001, state_dir=str(tmp_path)), state_dir=str(tmp_path)), state_dir=str(tmp_path)
+    )
+    assert plain.bases.keys() == {base}
+
+
+def test_only_disks_that_change_are_asked_who_has_them_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[set[str]] = []
+    monkeypatch.setattr(overlays.processes, "open_paths", lambda paths: asked.append({*paths}) or frozenset())
+    base_image(tmp_path)
+    path = tmp_path / "vms/1001/vm1_img.qcow2"
+    qcow2(path, GIB, f"{tmp_path}/images/base.img")
+    for size in (GIB, 2 * GIB):
+        wanted = vm(1001, state_dir=str(tmp_path), disks=[disk(1001, state_dir=str(tmp_path), size_bytes=size)])
+        overlays.observe(orders(wanted, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    assert asked == [set(), {str(path)}]
+
+
+def test_a_disk_that_is_there_is_not_looked_for_in_the_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base_image(tmp_path)
+    path = tmp_path / "vms/1001/vm1_img.qcow2"
+    qcow2(path, GIB, f"{tmp_path}/images/base.img")
+    other = tmp_path / "trash-copy"
+    qcow2(other, 2 * GIB, f"{tmp_path}/images/base.img")
+    monkeypatch.setattr(trash, "find", lambda _state_dir: {uuid(1): str(other)})
+    wanted = vm(1001, state_dir=str(tmp_path), disks=[disk(1001, state_dir=str(tmp_path), uuid=uuid(1))])
+    have = overlays.observe(orders(wanted, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    assert (have.deleted, have.overlays[str(path)].virtual_bytes) == ({}, GIB)
+
+
+def test_disks_are_registered_when_they_are_created_and_forgotten_when_they_go(tmp_path: Path) -> None:
+    apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=created(tmp_path))
+    paths = {disk(1001, state_dir=str(tmp_path))["path"], data_disk(tmp_path)["path"]}
+    assert overlays.register.read(str(tmp_path)).keys() == paths
+    apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=[give_up(1, tmp_path)])
+    assert overlays.register.read(str(tmp_path)).keys() == {disk(1001, state_dir=str(tmp_path))["path"]}
+
+
+def test_only_qemu_may_read_the_disks_and_secrets_of_a_vm(tmp_path: Path) -> None:
+    (order,) = orders(vm(1001, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    found = [(Path(path).name, is_roots, mode) for path, _kind, is_roots, mode in overlays._places(order.vms[0])]
+    assert (found[0], found[1][1:]) == (("1001", True, 0o750), (True, 0o640))
+    assert [each for each in found if not each[1]] == [
+        ("vm1_img.qcow2", False, 0o600),
+        ("console.log", False, 0o640),
+        (overlays.VNC_SECRET, False, 0o400),
+        (overlays.UEFI_VARIABLES, False, 0o600),
+    ]

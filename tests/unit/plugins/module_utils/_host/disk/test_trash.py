@@ -351,3 +351,47 @@ def test_only_disks_with_a_uuid_are_found_in_the_trash(tmp_path):
     (entry,) = trash.entries(str(tmp_path))
     assert (dict(entry.disks), entry.slice_id) == ({}, None)
     assert trash.Ages() == trash.Ages("", 0, {})
+
+
+def test_disks_are_moved_to_the_trash_all_or_none(tmp_path, monkeypatch):
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark(folder, disks={"a_img.qcow2": uuid(1), "b.qcow2": uuid(2)})
+    paths = [folder / name for name in ("a_img.qcow2", "b.qcow2")]
+    for path in paths:
+        path.write_text(path.name)
+    rename, moved = os.rename, list[str]()
+
+    def fail(source: str, target: str) -> None:
+        if source == str(paths[1]):
+            raise OSError(errno.ENOSPC, "No space left on device", target)
+        moved.append(os.path.basename(source))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", fail)
+    found = vm_folders.read_one(str(folder))
+    assert found is not None
+    assert trash._is_moved([str(path) for path in paths], found, str(tmp_path)) is False
+    assert [path.read_text() for path in paths] == ["a_img.qcow2", "b.qcow2"]
+    assert moved[0] == "a_img.qcow2"
+    assert trash.entries(str(tmp_path)) == []
+    monkeypatch.undo()
+    monkeypatch.setattr(times, "uptime_s", lambda: 1.0)
+    assert trash._is_moved([str(path) for path in paths], found, str(tmp_path)) is True
+
+
+def test_disks_in_the_trash_are_listed_with_the_time_that_is_left(tmp_path):
+    path = put(tmp_path, 1001, ago_s=3600)
+    (entry,) = trash.listed(str(tmp_path), retention_s=2 * 3600)
+    assert entry == {"path": path, "uuid": uuid(1001), "slice_id": 1000, "left_s": 3600}
+    assert [each["left_s"] for each in trash.listed(str(tmp_path), retention_s=60)] == [0]
+
+
+def test_ages_are_rounded_to_milliseconds_and_begin_at_0(tmp_path, monkeypatch):
+    path = put(tmp_path, 1001)
+    name = os.path.basename(os.path.dirname(path))
+    assert json.loads(Path(trash.path_in(str(tmp_path))).read_text())["ages_s"] == {name: 0.0}
+    monkeypatch.setattr(times, "uptime_s", lambda: 10.0 * DAY_S + 0.12345)
+    put(tmp_path, 1002)
+    ages = json.loads(Path(trash.path_in(str(tmp_path))).read_text())["ages_s"]
+    assert sorted(ages.values()) == [0.0, 0.123]
