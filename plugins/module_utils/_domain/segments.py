@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from ..errors import Refusal
@@ -126,7 +127,7 @@ class SegmentBuilder:
     def _join(self, matches: Matches, fresh: Iterator[int]) -> None:
         """Create the links and networks, and connect the interfaces of the live VMs to them."""
         slice_ = self.slice
-        link_ids = iter(range(max((old.link_id for _want, old in matches.links if old), default=0) + 1, 1 << 31))
+        link_ids = count(max((old.link_id for _want, old in matches.links if old), default=0) + 1)
         taps: dict[Endpoint, Interface] = {}
         for name, vm in self.live.items():
             for interface in vm.interfaces[1:]:

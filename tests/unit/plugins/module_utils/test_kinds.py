@@ -112,3 +112,19 @@ def test_a_kind_is_that_of_a_guest_with_virtio_and_cloud_init_unless_it_says_mor
         "ready_when": "auto",
     }
     assert plain.to_dict() == {"name": "linux"}
+
+
+@pytest.mark.parametrize(
+    ("first", "name", "standard"),
+    [
+        (1, "swp1", "eth1"),
+        (1, "swp0", "swp0"),
+        (0, "swp0", "eth1"),
+        (2, "swp1", "swp1"),
+        (2, "swp2", "eth1"),
+        (1, "swp", "swp"),
+    ],
+)
+def test_a_name_before_the_first_interface_is_none_of_a_guest(first: int, name: str, standard: str) -> None:
+    kind = Kind("switch", interface_pattern="swp{n}", first_interface=first, management_interface="mgmt")
+    assert kind.standard_name(name) == standard

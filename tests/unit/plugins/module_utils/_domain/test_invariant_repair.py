@@ -459,3 +459,12 @@ def test_a_further_pool_belongs_to_the_first_slice_that_has_it() -> None:
     assert (web.further_pools, lab.further_pools) == ([7, 1], [8])
     web.extra[FURTHER_POOLS] = [POOL_COUNT - 1, POOL_COUNT]
     assert repair(held) == [f"slice web (1000) of admin: further_pools [{POOL_COUNT - 1}, {POOL_COUNT}] → [99]"]
+
+
+def test_a_link_of_a_vm_with_itself_is_removed() -> None:
+    held = two_slices()
+    lab = held.slices[1003]
+    lab.links[1].vm2_id, lab.links[1].vm2_interface = 1005, "eth0"
+    told = repair(held)
+    assert told[0] == "link lab/2: removed, it does not connect two unused interfaces"
+    assert [link.link_id for link in lab.links] == [1]

@@ -185,3 +185,18 @@ def test_every_unit_that_roles_install_is_known(tmp_path: Path) -> None:
         (tmp_path / "etc").mkdir(exist_ok=True)
         (tmp_path / "etc" / unit).write_text("[Unit]\n")
     assert [Path(path).name for path in observe(tmp_path, HOST)] == sorted(f"{unit}.d" for unit in units)
+
+
+@pytest.mark.parametrize(
+    ("path", "slice_id"),
+    [
+        ("/etc/systemd/system/cloudrepo-1000@1001.service.d", 1000),
+        ("/etc/systemd/system/cloudrepo-1000@.service.d", 1000),
+        ("/run/systemd/system/cloudrepo-1000.slice.d", 1000),
+        ("/etc/systemd/system/slices-fence.service.d", None),
+        ("/etc/systemd/system/ssh.service.d", None),
+    ],
+)
+def test_an_override_belongs_to_the_slice_of_its_unit(path: str, slice_id: int | None) -> None:
+    found = unit_overrides._slice_of(path)
+    assert (None if found is None else found.slice_id) == slice_id

@@ -77,3 +77,16 @@ def test_settings_are_read_from_the_arguments_of_a_module(tmp_path: Path) -> Non
     read = worker.read_settings(params, order(tmp_path))
     assert (read.disk_retention_h, read.vms.accounts.known, read.vms.vnc_listen) == (5, {}, "unix")
     assert (read.vms.state_dir, read.wires.bridge, read.wires.folder) == ("/s", "br0", "/s/flows")
+
+
+@pytest.mark.parametrize("missing_ok", [True, False])
+def test_a_host_that_is_not_prepared_refuses_no_slice_for_its_firmware(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing_ok: bool
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(worker.firmware, "conflicts", lambda orders: asked.append(orders) or iter(()))
+    runner = FakeRunner().tell("nft", MORE, rc=127).tell("ovs-vsctl", MORE, rc=127).tell("ovs-ofctl", MORE, rc=127)
+    tools = Tools(runner.tell("systemctl", MORE, rc=127), FakeMonitor(), unit_dir=str(tmp_path))
+    have = worker.observe(order(tmp_path), tools, settings=place(tmp_path), missing_ok=True)
+    list(worker.conflicts(order(tmp_path), have, settings=place(tmp_path), missing_ok=missing_ok))
+    assert bool(asked) is not missing_ok

@@ -321,6 +321,7 @@ def test_a_vm_that_does_not_start_is_reported_with_the_refused_slices(tmp_path: 
     assert [(each["vm_id"], each["state"]) for each in caught.value.fields["vms"]] == [(1001, "error")]
     assert caught.value.fields["changed"] is True
     assert caught.value.fields["stopped"] == ["cloudrepo-1000@1002.service"]
+    assert caught.value.fields["moment"]
 
 
 def test_the_slices_without_the_vm_that_does_not_start_are_stored_as_applied(tmp_path: Path) -> None:
@@ -545,3 +546,14 @@ def test_the_disk_of_a_running_vm_is_enlarged_by_its_qemu(tmp_path: Path, error:
             assert [each["state"] for each in caught.value.fields["vms"]] == ["error"]
     told = [(command, arguments) for _path, command, arguments in monitor.commands]
     assert told == [("block_resize", {"device": "disk", "size": 2 * GIB})]
+
+
+def test_an_order_is_noted_once_before_anything_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[int] = []
+    note = revisions.note
+    monkeypatch.setattr(revisions, "note", lambda *args, **kwargs: noted.append(1) or note(*args, **kwargs))
+    one = job(tmp_path, ready(tmp_path).tell(*STOP).tell(*START))
+    assert one.start_timeout_s == 5
+    assert Job((), one.tools, one.settings).start_timeout_s == 0
+    one.steps.run()
+    assert noted == [1]

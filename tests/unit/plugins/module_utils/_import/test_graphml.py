@@ -75,3 +75,16 @@ def test_unsupported_elements_of_the_graph_itself_are_reported() -> None:
     text = ZOO.replace('for="node" id="d3"', 'for="graph" id="d3"')
     text = text.replace('<data key="d0">', '<data key="d3">France</data><data key="d0">')
     assert "Country of a graph" in [remark.what for remark in graphml.read(text).remarks]
+
+
+def test_a_text_with_elements_in_it_is_read_as_a_whole_and_other_data_of_links_is_reported() -> None:
+    graph = graphml.read(
+        '<graphml><key id="d0" attr.name="label"/><key id="d1" attr.name="Speed"/><graph>\n'
+        '<node id="a"><data key="d0">R<b/>1</data></node><node id="b"/>\n'
+        '<edge source="a" target="b"><data key="d1">10</data><data key="d0">core</data></edge>\n</graph></graphml>'
+    )
+    assert graph.nodes["a"].title == "R1"
+    assert [segment.title for segment in graph.segments] == [None] or [each.title for each in graph.segments] == [
+        "core"
+    ]
+    assert ("Speed of a edge", 3) in [(each.what, each.line) for each in graph.remarks]

@@ -240,3 +240,14 @@ def test_a_note_says_no_format_and_no_size_by_default() -> None:
     note = base_images.Note("ab" * 32, 1, 2)
     assert (note.format, note.virtual_bytes, note.damage, note.is_replacement) == ("", 0, None, False)
     assert (note.image.format, note.image.virtual_bytes) == ("", 0)
+
+
+def test_an_image_that_cannot_be_flushed_is_named(tmp_path, content, monkeypatch):
+    def flush(_path, **_options):
+        raise OSError(5, "Input/output error")
+
+    wanted = brought(tmp_path, content)
+    monkeypatch.setattr(base_images.files, "flush", flush)
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        examined(wanted)
+    assert caught.value.filename == wanted.path

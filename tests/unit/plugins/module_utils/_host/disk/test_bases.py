@@ -55,3 +55,12 @@ def test_a_vm_that_runs_from_a_replaced_image_is_reported(tmp_path):
             "-e apply_work_order_restart=true"
         }
     assert bases.outdated(order, have.overlays, have.bases, pids) == {}
+
+
+def test_a_vm_with_a_damaged_cd_is_barred(tmp_path):
+    base_image(tmp_path)
+    cd = base_image(tmp_path, "cd.img", damage="it was cut short")
+    where = {"state_dir": str(tmp_path)}
+    order = orders(vm(1001, cdrom=cd, **where), vm(1002, **where), **where)
+    have = overlays.observe(order, **where)
+    assert list(bases.barred(order, have.overlays, have.bases)) == [1001]

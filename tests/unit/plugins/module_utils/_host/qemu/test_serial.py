@@ -320,3 +320,23 @@ def test_a_console_that_is_closed_is_an_error():
         theirs.close()
         with pytest.raises(SlicesError, match="QEMU closed the serial console"):
             console.receive(1)
+
+
+def test_each_command_has_marks_of_its_own(monkeypatch):
+    class Deaf:
+        def __init__(self) -> None:
+            self.said = ""
+
+        def send(self, text: str) -> None:
+            self.said += text
+
+        def receive(self, timeout_s: float) -> str:
+            time.sleep(timeout_s)
+            return ""
+
+    deaf = Deaf()
+    asked: list[int] = []
+    monkeypatch.setattr(serial.secrets, "token_hex", lambda size: asked.append(size) or "cafe")
+    with pytest.raises(SlicesError, match="no shell responded"):
+        serial.run(deaf, "true", timeout_s=0.1)
+    assert (asked, "cafe" in deaf.said) == ([8], True)

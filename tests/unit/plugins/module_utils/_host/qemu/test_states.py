@@ -93,3 +93,11 @@ def test_a_guest_that_has_shut_down_is_not_reported_as_hung():
 
 def test_without_an_active_unit_no_monitor_is_queried():
     assert states.observe(VMS, {}, runner=FakeRunner(), monitor=FakeMonitor()) == States()
+
+
+def test_a_vm_without_a_process_is_asked_about_none(monkeypatch):
+    """A unit whose process systemd does not know is not live, unless systemd is asked in between."""
+    asked = []
+    monkeypatch.setattr(states.processes, "is_stopped", lambda pid: asked.append(pid) or False)
+    assert observe(FakeMonitor({QMP: 99}), silent(7), pid=7).hung.keys() == {1001}
+    assert asked == [7]
