@@ -10,6 +10,7 @@ from typing import Any
 from ..changes import Change
 from ..grammar import Grammars
 from ..steps import Steps
+from . import signals
 from .edge import Module, Outcome, run
 
 
@@ -45,4 +46,12 @@ def reconcile_all(
                 return Outcome(changes, result, failure)
         return Outcome(changes, result)
 
-    run(module, action, grammars, **always)
+    def interruptible() -> Outcome:
+        with signals.raised():
+            return action()
+
+    try:
+        run(module, interruptible, grammars, **always)
+    except signals.Ended as ended:
+        check_mode = module.check_mode
+        module.fail_json(msg=ended.message(check_mode=check_mode), **always, changed=not check_mode)

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ def portal(kind: str, file: str = "") -> dict[str, dict[str, Any]]:
 
 
 TEMPLATES = portal("controller_templates", "tenant")
+OF_ADMINS = portal("controller_templates")
 TYPES = portal("controller_credential_types")
 INVENTORY = portal("controller_inventories")["cloudrepo hosts"]["variables"]
 
@@ -119,6 +120,12 @@ class Done:
     def hosts(self) -> list[str]:
         """The hosts with a result of any kind."""
         return sorted({each["event_data"]["host"] for each in self.events if each["event"].startswith("runner_on_")})
+
+    @property
+    def acting(self) -> list[str]:
+        """The users for whom tasks have acted."""
+        results = [each["event_data"].get("res") or {} for each in self.events]
+        return [res["acting_user"] for res in results if "acting_user" in res]
 
     @property
     def artifacts(self) -> dict[str, Any]:
@@ -372,6 +379,46 @@ def test_two_jobs_at_once_show_users_their_own_slices(start: Start) -> None:
     assert [word for word in FOREIGN[:2] if word not in of_alice.text] == []
     assert PASSWORD not in of_alice.text
     assert_untold(of_bob)
+
+
+def defaults(template: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The answers to a survey that its form shows."""
+    asked = template["survey_spec"]["spec"] if template["survey_enabled"] else ()
+    return {**{question["variable"]: question["default"] for question in asked}, **more}
+
+
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize("name", ["deploy", "displays", "history", "smoke test", "wait"])
+def test_all_slices_of_a_user_are_not_those_of_others(name: str, start: Start) -> None:
+    template = locked(f"{name}, all slices of the user")
+    done = start(launched(template, "bob", defaults(template)))
+    assert "bob" in done.acting
+    # The hosts cannot be reached, and get a work order from a deploy only.
+    assert done.status == ("failed" if name == "deploy" else "successful"), done.text
+    assert_untold(done)
+
+
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize("name", ["site", "orphans", "expiry", "remove an orphan"])
+def test_a_tenant_who_launches_a_template_of_admins_is_refused(name: str, start: Start, cloud: Cloud) -> None:
+    """AWX lets nobody do so unless a role was given by mistake."""
+    template = OF_ADMINS[f"cloudrepo: {name}"]
+    more = {"orphans_remove": cloud.uuid} if name == "remove an orphan" else {}
+    assert_refused(start(launched(template, "bob", defaults(template, **more))), "bob is not an admin")
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_schedule_of_admins_acts_for_the_user_of_its_credential(start: Start) -> None:
+    """Without the credential, it acts for nobody; the audit of a tenant is about the tenant's slices."""
+    expiry, audit = OF_ADMINS["cloudrepo: expiry"], OF_ADMINS["cloudrepo: audit"]
+    nightly = Job(expiry, "scheduled", merged(expiry, {}), schedule="nightly", id=61)
+    assert_refused(start(nightly), "nothing proves who acts")
+    done = start(replace(nightly, environment=acting("admin"), id=62))
+    assert done.status == "successful"
+    assert "0 of 1 slices have expired." in done.text
+    scheduled = Job(audit, "scheduled", merged(audit, {}), schedule="nightly", environment=acting("admin"), id=63)
+    assert FOREIGN[0] in start(scheduled).text
+    assert_untold(start(launched(audit, "bob", {}, id=64)))
 
 
 GREEN = [topology("green", owner="alice", vms=[vm("greenvm1", internet=True)], links=[])]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = ("playbooks", "roles")
 FILES = [path for folder in FOLDERS for kind in ("yml", "j2") for path in ROOT.glob(f"{folder}/**/*.{kind}")]
 PLAYBOOKS = read_table().playbooks
+PLUGINS = [path for folder in ("action", "plugin_utils") for path in ROOT.glob(f"plugins/{folder}/*.py")]
+OURS = re.compile(r'"((?:ansible|apply_work_order|cloudrepo|network_node|slice|worker)_\w+)"')
 # Where and how Ansible runs something, by values that it could start with; and a name that contradicts nothing.
 ANSIBLE = {
     "ansible_connection": "ssh",
@@ -68,6 +71,8 @@ def names_in(node: Any, *, is_condition: bool = False) -> Iterator[str]:
 def all_names() -> list[str]:
     """Every variable that any of our files reads, sets or documents."""
     found = {*ANSIBLE, "ansible_ssh_common_args", "awx"}
+    for path in PLUGINS:
+        found |= set(OURS.findall(path.read_text(encoding="utf-8")))
     for path in FILES:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".j2":

@@ -18,6 +18,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.modules import link, network, slice, user, vlan, vm, worker
 
+from ...scripts import ROOT
 from ..module_utils._domain import builders
 from .front_door import Door, Memory
 
@@ -60,7 +61,17 @@ MODULES = {
     **dict.fromkeys(("slice", "vm", "link", "network", "vlan"), 6),
     **dict.fromkeys(("user", "flavor", "worker"), 2),
     **dict.fromkeys(("slice_plan", "slice_report", "slice_info", "vm_info", "user_info", "worker_info"), 1),
+    **dict.fromkeys(("deleted_slice", "kind", "link_info", "network_info", "slice_history", "vnc_password_info"), 1),
+    **dict.fromkeys(("flavor_info", "holdings_info", "kind_info", "user_data_info", "vlan_info"), 1),
 }
+"""The modules, each with how often it is called compared with the others."""
+ELSEWHERE = {
+    "acting_token": "it writes the key of tokens (test_tokens.py)",
+    "cloud": "it names the cloud, once (test_clouds.py)",
+    "database": "it copies the whole database (test_database.py)",
+    "database_rebuild": "it makes a database from hosts (test_database_rebuild.py)",
+}
+"""The modules that are not called, and the reason."""
 # Slices with one changed field.
 
 
@@ -117,6 +128,12 @@ def options_of(door: Door, module: str) -> dict[str, dict[str, Any]]:
     door(module)
     common = ("database", "lock_timeout_s", "backups")
     return {name: option for name, option in door.validators[module].argument_spec.items() if name not in common}
+
+
+def test_every_module_of_the_database_gets_bad_inputs() -> None:
+    groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]
+    assert {*MODULES, *ELSEWHERE} == set(groups["control"])
+    assert set(MODULES) & set(ELSEWHERE) == set()
 
 
 def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -255,6 +255,43 @@ def test_a_text_with_a_special_meaning_is_refused(name: str, monkeypatch: pytest
     assert accepted == []
 
 
+def mappings(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the arguments that are mappings with any keys."""
+    yield from (name for name, value in values.items() if isinstance(value, Mapping))
+
+
+KEYS = {"vm_uuids": FREE["vm_uuids"]}
+"""Mappings whose keys may be any text, and the reason."""
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_key_with_a_special_meaning_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"{PLACE}.{name}")
+    values = right(name, specification(name, monkeypatch))
+    monkeypatch.setattr(claims, "read", lambda _state_dir: None)
+    monkeypatch.setattr(claims.host_info, "read_machine_id", lambda: "a" * 32)
+    runner = FakeRunner() if hasattr(module, "SubprocessRunner") or hasattr(module, "steps") else None
+    for option in mappings(values):
+        if option in KEYS:
+            continue
+        [(key, value)] = values[option].items()
+        for form in HOSTILE:
+            text = form.format(key, key)
+            arguments = {**values, option: {text: value}, "_ansible_check_mode": True}
+            result = modules.run(monkeypatch, module, runner, **arguments)
+            assert result.get("failed"), (option, text)
+            assert value not in result["msg"], (option, text)
+            assert result.get("refusals"), (option, text, result["msg"])
+
+
+def test_every_reason_is_about_an_option_of_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise an exception could outlive what it was made for, and apply to a later option of the same name."""
+    paths = [path for name in MODULES for path in text_options(specification(name, monkeypatch))]
+    found = {".".join(path) for path in paths} | {path[0] for path in paths}
+    # The ids are no texts.
+    assert {*FREE, *KEYS} - found <= {"vm_ids"}
+
+
 CHARACTERS = "aZ0._-+:/@,=;#%*~!?<>&|$`'\"\\ \n\t\r[]{}()\x7fä"
 
 
