@@ -80,9 +80,14 @@ def test(number: int) -> Ended:
     """Run the scenario."""
     begin = time.monotonic()
     with open(FOLDER / f"{number}.log", "wb") as log:
-        command = [str(BIN / "molecule"), "test", "--parallel"]
         done = subprocess.run(
-            command, cwd=ROLE, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
+            [str(BIN / "molecule"), "test"],
+            cwd=ROLE,
+            env={**environment(), "MOLECULE_EPHEMERAL_DIRECTORY": str(FOLDER / str(number))},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            check=False,
         )
     ended = Ended(number, done.returncode, time.monotonic() - begin)
     print(ended, flush=True)
