@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo demo-down docs test test-versions lint sanity unit molecule bench bench-simulate bench-control mutants faults guests clean
+.PHONY: help setup setup-tests demo demo-down docs test test-versions lint sanity unit molecule bench bench-simulate bench-control mutants faults guests role-runs clean
 
 # The hosts of the lab run as root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
@@ -37,7 +37,7 @@ test-versions: setup-tests ## test modules and plugins on each supported version
 docs: setup ## build the documentation site, without a network
 	@tools/docs
 
-lint: setup ## run ruff, mypy, shellcheck, yamllint, antsibull-changelog, ansible-lint, galaxy-importer, documentation
+lint: setup ## run ruff, mypy, shellcheck, yamllint, antsibull-changelog, ansible-lint, galaxy-importer, reuse, typos, documentation
 	@tools/lint
 
 sanity: setup ## run ansible-test sanity
@@ -66,6 +66,9 @@ faults: setup ## inject faults into a lab, several times each, and compare every
 
 guests: setup ## test Debian guests, FRR routers and a network of 30 nodes on a lab, which takes long
 	@tools/molecule --long
+
+role-runs: setup ## run the scenario of the example role ten times at once on a lab, which takes long
+	$(AS_ROOT) .venv/bin/python tools/role_runs.py
 
 clean: ## remove what these targets created in the checkout (demo-down removes the lab)
 	rm -rf .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache .test .venv

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Plots seconds over VMs as SVG, with logarithmic axes."""
+"""Plots seconds over VMs as SVG, with logarithmic axes, light or dark as the reader's browser prefers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from xml.sax.saxutils import escape
 
 ROWS = ("community_libvirt", "task_per_vm", "virsh", "delete", "deploy", "again", "floor")
 # The palette of Okabe and Ito, for people with colour blindness.
-COLOURS = ("#d55e00", "#e69f00", "#cc79a7", "#56b4e9", "#0072b2", "#009e73", "#555555")
+COLOURS = ("#d55e00", "#e69f00", "#cc79a7", "#56b4e9", "#0072b2", "#009e73", "#808080")
 WIDTH, HEIGHT = 760, 440
 LEFT, RIGHT, TOP, BOTTOM = 60, 230, 30, 50
 LABEL_HEIGHT = 16
+STYLE = """<style>
+text{fill:#1f2328}.plate{fill:#ffffff}.grid{stroke:#dddddd}
+@media (prefers-color-scheme:dark){text{fill:#f0f6fc}.plate{fill:#0d1117}.grid{stroke:#3d444d}
+.line{filter:brightness(1.3)}}
+</style>"""
 
 
 def draw(lines: Mapping[str, Mapping[str, float]]) -> str:
@@ -32,13 +37,14 @@ def draw(lines: Mapping[str, Mapping[str, float]]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
         'font-size="13">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+        STYLE,
+        f'<rect class="plate" width="{WIDTH}" height="{HEIGHT}"/>',
     ]
     for value in _ticks(low, high):
-        parts.append(f'<path d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}" stroke="#dddddd"/>')
+        parts.append(f'<path d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}" class="grid"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:g}</text>')
     for size in sizes:
-        parts.append(f'<path d="M{x(size):.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#dddddd"/>')
+        parts.append(f'<path d="M{x(size):.1f} {TOP}V{HEIGHT - BOTTOM}" class="grid"/>')
         parts.append(f'<text x="{x(size):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{size}</text>')
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 10}" text-anchor="middle">VMs</text>')
     parts.append(f'<text x="{LEFT - 8}" y="{TOP - 12}" text-anchor="end">s</text>')
@@ -46,10 +52,11 @@ def draw(lines: Mapping[str, Mapping[str, float]]) -> str:
     for (name, line), colour in zip(lines.items(), COLOURS):
         points = [(x(int(size)), y(line[size])) for size in sorted(line, key=int)]
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.extend(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"/>' for px, py in points)
+        parts.append(f'<g class="line" style="fill:{colour};stroke:{colour}">')
+        parts.append(f'<polyline points="{path}" fill="none" stroke-width="2"/>')
+        parts.extend(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" stroke="none"/>' for px, py in points)
         place = f'x="{WIDTH - RIGHT + 10}" y="{labels[name] + 4:.1f}"'
-        parts.append(f'<text {place} fill="{colour}">{escape(name.replace("*", ""))}</text>')
+        parts.append(f'<text {place} style="fill:inherit" stroke="none">{escape(name.replace("*", ""))}</text></g>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 

@@ -22,6 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.cli import BEGUN
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.program import digest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import PROGRAM
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.becoming_root import explained
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, validated
 
 # Whatever ends the program, all of its input is read. Otherwise Ansible would report a host that cannot be reached.
@@ -40,9 +41,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Run the module."""
         super().run(tmp, task_vars)
+        return explained(self._get_remote_user(), task_vars or {}, lambda: self._run(task_vars or {}))
+
+    def _run(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         if self._can_call():
             try:
-                result = self._call(task_vars or {})
+                result = self._call(task_vars)
             except Invalid as error:
                 return error.result
             if result is not None:

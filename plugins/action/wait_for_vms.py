@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.modules import wait_for_vms
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import waiting
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.becoming_root import explained
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
@@ -30,8 +31,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
 
         def call(checks: Sequence[Mapping[str, Any]], timeout_s: int) -> Mapping[str, Any]:
             given = {**arguments, "checks": list(checks), "timeout_s": timeout_s}
-            result: dict[str, Any] = self._execute_module(module_args=given, task_vars=task_vars)
-            return result
+            return explained(
+                self._get_remote_user(),
+                task_vars or {},
+                lambda: self._execute_module(module_args=given, task_vars=task_vars),
+            )
 
         host = (task_vars or {}).get("inventory_hostname")
         return waiting.wait(

@@ -507,6 +507,42 @@ _CAPACITY = {
 }
 
 _HOST = {
+    "sudo_missing": Rule(
+        "Ansible becomes root with sudo",
+        "{rule}, which this host does not have",
+        "install sudo on it, or set ansible_user to root, and ansible_become to false",
+    ),
+    "sudo_password_missing": Rule(
+        "Ansible becomes root with sudo",
+        "sudo requires the password of {user}",
+        "run the playbook with --ask-become-pass, set ansible_become_password in a vault, or let {user} use sudo "
+        "without a password",
+    ),
+    "sudo_password_wrong": Rule(
+        "Ansible becomes root with sudo",
+        "sudo does not accept the password of {user}",
+        "check ansible_become_password, or what was entered at --ask-become-pass",
+    ),
+    "sudo_forbidden": Rule(
+        "Ansible becomes root with sudo",
+        "{user} may not use sudo on this host",
+        "add {user} to the group sudo there, or set ansible_user to one who may",
+    ),
+    "package_lists_not_fetched": Rule(
+        "hosts get packages from a mirror of Debian",
+        "apt could not fetch its package lists, so packages are missing: {why}",
+        "run apt-get update on the host, and check its DNS servers, its proxy and the sources in /etc/apt",
+    ),
+    "unknown_package": Rule(
+        "hosts get packages from a mirror of Debian",
+        "apt knows no package {name}",
+        "check the sources in /etc/apt of the host, which must have Debian 12 with the component main",
+    ),
+    "packages_not_installed": Rule(
+        "hosts get packages from a mirror of Debian",
+        "apt could not install the packages: {why}",
+        "run apt-get --fix-broken install on the host",
+    ),
     "cd_without_file_system": Rule("the image in a CD drive must be ISO 9660", "{path} is not; {rule}"),
     "base_image_missing": Rule(
         "base images must be on the host and verified",

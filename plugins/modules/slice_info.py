@@ -112,15 +112,28 @@ dot:
       }
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
+
+
+def arguments() -> dict[str, Any]:
+    """Return keyword arguments for AnsibleModule."""
+    return {"argument_spec": {**CONTROL_ARGUMENTS, **orders.SELECTION_ARGUMENTS}, "supports_check_mode": True}
+
+
+def run(module: Module) -> None:
+    """Run the module and exit it."""
+    transact(module, lambda cluster: topology.info(cluster, module.params), write=False)
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**CONTROL_ARGUMENTS, **orders.SELECTION_ARGUMENTS}, supports_check_mode=True)
-    transact(module, lambda cluster: topology.info(cluster, module.params), write=False)
+    """Run as a module."""
+    run(AnsibleModule(**arguments()))
 
 
 if __name__ == "__main__":

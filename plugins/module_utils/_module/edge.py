@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from ..changes import Change, diff, is_changed
-from ..errors import Refusal, Refused, SlicesError
+from ..errors import DatabaseError, Refusal, Refused, SlicesError
 from ..grammar import Grammars, malformed
 from ..nulls import nulls
 
@@ -74,7 +74,9 @@ def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None
         refuse_malformed(module.params, grammars or {})
         outcome = action()
     except SlicesError as error:
-        module.fail_json(msg=error.message, **always, **error.fields)
+        # The database has a message of its own.
+        advice = "" if isinstance(error, DatabaseError) else _advice(error.__cause__)
+        module.fail_json(msg=f"{error.message}{advice}", **always, **error.fields)
     except OSError as error:
         # A file that somebody has replaced, or a full disk, is no bug. Without a name it may be one.
         if error.filename is None:
@@ -87,9 +89,9 @@ def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None
         module.exit_json(**result)
 
 
-def _advice(error: OSError) -> str:
+def _advice(error: BaseException | None) -> str:
     """Return the next step for a task without C(become)."""
-    if error.errno not in (errno.EACCES, errno.EPERM) or os.geteuid() == 0:
+    if getattr(error, "errno", None) not in (errno.EACCES, errno.EPERM) or os.geteuid() == 0:
         return ""
     return f"; the task runs as uid {os.geteuid()}, and modules for hosts need root: set become to true"
 

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -154,13 +155,80 @@ def test_the_oldest_ansible_core_is_that_of_the_collection() -> None:
     assert runtime["requires_ansible"].startswith(">={}.{}.0".format(*OLDEST_CORE))
 
 
+def tasks(listed: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield tasks, including those in blocks."""
+    for task in listed:
+        yield task
+        yield from tasks(task.get("block", ()))
+
+
 def test_roles_bring_the_package_lists_up_to_date() -> None:
     """A fresh host, such as a container or a cloud image, has none."""
     calls = [
         task["ansible.builtin.apt"]
         for path in ROOT.glob("roles/*/tasks/*.yml")
-        for task in yaml.safe_load(path.read_text(encoding="utf-8"))
+        for task in tasks(yaml.safe_load(path.read_text(encoding="utf-8")))
         if "ansible.builtin.apt" in task
     ]
-    assert len(calls) >= 3
+    assert len(calls) == 2
     assert [call for call in calls if call.get("update_cache") is not True] == []
+
+
+REFUSING = """#!/bin/sh
+echo "{}" >&2
+exit 1
+"""
+CHECK = {"vm_id": 1001, "name": "web/vm1", "check": "console"}
+CALLS: dict[str, dict[str, Any]] = {
+    "host_info": {},
+    "host_setup": {},
+    "slice_apply": {"slices": [], "vnc_address": "192.0.2.1"},
+    "wait_for_vms": {"checks": [CHECK], "timeout_s": 1},
+}
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (None, "host worker1: Ansible becomes root with sudo, which this host does not have; install sudo on it, or"),
+        ("sudo: a password is required", "; run the playbook with --ask-become-pass, set ansible_become_password in"),
+        ("ops is not in the sudoers file.", "may not use sudo on this host; add"),
+    ],
+)
+def test_sudo_that_refuses_is_explained_by_every_module_for_hosts(
+    said: str | None, message: str, pipelining: bool, tmp_path: Path
+) -> None:
+    sudo = tmp_path / "sudo"
+    if said is not None:
+        sudo.write_text(REFUSING.format(said), encoding="utf-8")
+        sudo.chmod(0o755)
+    host = {
+        "ansible_connection": "local",
+        "ansible_become": True,
+        "ansible_become_exe": str(sudo),
+        "ansible_pipelining": pipelining,
+    }
+    play = {
+        "hosts": "worker1",
+        "gather_facts": False,
+        "tasks": [{f"cloudrepo.slices.{name}": given, "ignore_errors": True} for name, given in CALLS.items()],
+    }
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
+    (tmp_path / "own.yml").write_text(yaml.safe_dump({"workers": {"hosts": {"worker1": host}}}), encoding="utf-8")
+    same_user = {"ANSIBLE_BECOME_ALLOW_SAME_USER": "true"}
+    done = run(tmp_path, str(tmp_path / "play.yml"), {}, inventory=tmp_path / "own.yml", environment=same_user)
+    failures = [json.loads(text)["msg"] for text in re.findall(r"FAILED! => (\{.*\})$", done.stdout, re.MULTILINE)]
+    assert len(failures) == len(CALLS), done.stdout
+    assert [failure for failure in failures if message not in failure] == []
+
+
+def test_every_module_for_hosts_explains_a_refusal_of_sudo() -> None:
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
+    routed = runtime["plugin_routing"]["modules"]
+    explain = {path.stem for path in ROOT.glob("plugins/action/*.py") if "explained(" in path.read_text()}
+    plugins = {
+        name: routed.get(name, {"action_plugin": name})["action_plugin"].rpartition(".")[2]
+        for name in runtime["action_groups"]["host"]
+    }
+    assert {name: plugin for name, plugin in plugins.items() if plugin not in explain} == {}

@@ -19,6 +19,7 @@ import yaml
 from ansible_collections.cloudrepo.slices.plugins.modules import (
     cloud,
     flavor,
+    slice_info,
     slice_plan,
     slice_report,
     user,
@@ -69,6 +70,8 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("user", {"name": f"not-{SECRET}", "password": SECRET}),
     ("user", {"name": "dora", "password": SECRET, "state": SECRET}),
     ("user", {"name": "eve", "password": SECRET, "quota_vms": -1}),
+    ("slice_info", ALL),
+    ("slice_info", {"names": ["nothing"]}),
 ]
 
 
@@ -157,7 +160,7 @@ def test_calls_have_the_expected_outcome(both):
     assert said[8]["msg"].startswith("Unsupported parameters for (cloudrepo.slices.slice) module: colour.")
     assert [result["changed"] for result in said[17:23]] == [True, True, True, True, False, True]
     assert said[21]["verified"] == {"dora": True}
-    assert [bool(result.get("failed")) for result in said[17:]] == [False] * 6 + [True] * 2
+    assert [bool(result.get("failed")) for result in said[17:]] == [False] * 6 + [True] * 2 + [False, True]
 
 
 def test_no_result_contains_a_password(both):
@@ -210,7 +213,10 @@ def test_a_malformed_slice_is_refused_and_the_others_are_stored(extra, tmp_path)
     assert (none["failed"], none["changed"]) == (True, False)
 
 
-MODULES = [cloud, flavor, slice_module, slice_plan, slice_report, user, user_data_info, vnc_password_info, worker]
+MODULES = [
+    *(cloud, flavor, slice_info, slice_module, slice_plan, slice_report),
+    *(user, user_data_info, vnc_password_info, worker),
+]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -12,7 +12,12 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import edge
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
+    DatabaseError,
+    Refusal,
+    Refused,
+    SlicesError,
+)
 
 from .stand_in import Exit, StandIn
 
@@ -145,3 +150,16 @@ def test_a_task_without_become_is_told_to_set_it(
     message = left(StandIn({}), fail)["msg"]
     advice = "; the task runs as uid 1000, and modules for hosts need root: set become to true"
     assert message == "/var/lib/cloudrepo/vms: No" + (advice if advised else "")
+
+
+@pytest.mark.parametrize(("kind", "advised"), [(SlicesError, True), (DatabaseError, False)])
+def test_a_task_without_become_that_cannot_read_the_state_of_a_host_is_told_to_set_it(
+    kind: type[SlicesError], advised: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> Outcome:
+        raise kind("cloud.json cannot be read: Permission denied") from PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    message = left(StandIn({}), fail)["msg"]
+    advice = "; the task runs as uid 1000, and modules for hosts need root: set become to true"
+    assert message == "cloud.json cannot be read: Permission denied" + (advice if advised else "")

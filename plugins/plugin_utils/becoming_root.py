@@ -1,0 +1,62 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What to do if Ansible cannot become root on a host with sudo, which its own messages do not tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+
+from ..module_utils.errors import Refusal, Refused
+
+# In the words of sudo, the shell, and Ansible's connection plugins.
+_MISSING = re.compile(r"sudo: (command )?not found")
+_WRONG_PASSWORD = re.compile(r"Incorrect sudo password|Sorry, try again|incorrect password attempt")
+_PASSWORD = re.compile(r"Missing sudo password|sudo: (a password is required|a terminal is required|no tty present)")
+_FORBIDDEN = re.compile(r"not in the sudoers file|is not allowed to (execute|run sudo)|may not run sudo")
+
+
+def explained(user: str | None, task_vars: Mapping[str, Any], call: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the result of a call on a host, or a failure with the next step if sudo has refused it.
+
+    Args:
+        user: who logs in on the host, null if that is not set.
+        task_vars: those of the task.
+        call: runs the module, and returns its result.
+
+    Raises:
+        AnsibleError: that of C(call), if sudo is not the reason.
+    """
+    name, who = f"host {task_vars.get('inventory_hostname')}", user or "the user who logs in"
+    try:
+        result = dict(call())
+    except AnsibleError as error:
+        refusal = _refusal(name, who, str(error))
+        if refusal is None:
+            raise
+    else:
+        refusal = _refusal(name, who, _output(result))
+        if refusal is None:
+            return result
+    refused = Refused([refusal])
+    return {"failed": True, "changed": False, "msg": refused.message, **refused.fields}
+
+
+def _output(result: Mapping[str, Any]) -> str:
+    """Return what a call printed that has not returned the result of a module."""
+    return f"{result.get('module_stdout', '')}\n{result.get('module_stderr', '')}" if result.get("failed") else ""
+
+
+def _refusal(name: str, user: str, said: str) -> Refusal | None:
+    if _MISSING.search(said):
+        return Refusal("sudo_missing", name)
+    if _WRONG_PASSWORD.search(said):
+        return Refusal("sudo_password_wrong", name, {"user": user})
+    if _PASSWORD.search(said):
+        return Refusal("sudo_password_missing", name, {"user": user})
+    if _FORBIDDEN.search(said):
+        return Refusal("sudo_forbidden", name, {"user": user})
+    return None
