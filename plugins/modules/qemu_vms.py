@@ -15,8 +15,8 @@ description:
     unit's settings are installed by the role P(cloudrepo.slices.worker#role).
   - An interface without a VLAN has no carrier in the guest. If an interface is connected to a VLAN or disconnected from
     it, the carrier of a running VM changes accordingly.
-  - VMs of a listed slice that are not in the work order are stopped and their units disabled. Their guests are not shut
-    down gracefully.
+  - VMs of a listed slice that are not in the work order are stopped and their units disabled. Their guests are not asked
+    to shut down, unlike those of listed VMs that are stopped or restarted.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -194,8 +194,11 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
 
     def apply(todo: qemu_plan.VmPlan) -> dict[str, Any]:
         timeout_s = params["start_timeout_s"]
-        done = qemu_apply.apply(todo, orders, tools, settings=settings, start_timeout_s=timeout_s, **secrets)
-        return {"vms": done}
+        late: list[str] = []
+        done = qemu_apply.apply(
+            todo, orders, tools, settings=settings, start_timeout_s=timeout_s, warn=late.append, **secrets
+        )
+        return {"vms": done, **({"warnings": late} if late else {})}
 
     return Steps(
         plan=lambda: qemu_plan.plan(
