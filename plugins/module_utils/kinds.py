@@ -112,8 +112,8 @@ class Kind(Contract):
     shutdown: str = field(
         default=SHUTDOWNS[0],
         metadata=text(
-            "How the guest is asked to shut down before its VM is stopped or restarted. With V(acpi), it gets the event "
-            "of a power button. With V(none), the default, it is not asked.",
+            "How the guest is asked to shut down before its VM is stopped or restarted. With V(acpi), it gets the "
+            "event of a power button. With V(none), the default, it is not asked.",
             "A guest is not asked if its VM is deleted or paused.",
             sample="acpi",
             choices=SHUTDOWNS,

@@ -104,7 +104,6 @@ def apply(
         Refused: a password or user data is missing; nothing was changed.
         SlicesError: a VM has failed; C(vms) contains the reports.
     """
-    orders = tuple(orders)
     vnc.need(todo.passwords, passwords)
     seed.need(todo.seeds, user_data)
     for warning in power_down.ask(map(power_down.guest, todo.asked), tools.monitor):

@@ -88,15 +88,17 @@ class Constraints:
 
 @dataclass(frozen=True)
 class _Fates:
-    """What happens to VMs that shall run.
+    """What happens to VMs, those that shall run if nothing else is said.
 
     Attributes:
+        halt: those that shall not run, and do.
         start: those that do not run.
         restart: running VMs that are restarted, with the reasons.
         fixed: running VMs that need a restart, with the reasons, but must not be restarted.
         staying: running VMs that are not restarted and accept commands.
     """
 
+    halt: tuple[VM, ...]
     start: tuple[VM, ...]
     restart: tuple[tuple[VM, tuple[str, ...]], ...]
     fixed: tuple[tuple[VM, tuple[str, ...]], ...]
@@ -347,9 +349,8 @@ def plan(
 ) -> VmPlan:
     """Return the changes that make the VMs on the host match the order.
 
-    A running VM that needs a restart but must not be restarted keeps its files. All files are written together, and
-    only for a start. So after a crash systemd restarts the VM with the same configuration and taps, and C(vm.json)
-    remains correct. Only the owner of its taps is updated, because the unit's user for the next start may have changed.
+    A running VM that needs a restart but must not be restarted keeps its files, so that it starts with the same
+    configuration after a crash. Only its carriers, the owner of its taps and how its guest is asked are updated.
 
     Raises:
         Refused: there are C(conflicts), a VM does not fit the machine type, or the order has no password id for its
@@ -360,15 +361,13 @@ def plan(
     ownership.refuse(conflicts(orders, have, settings=settings))
     fates = _sort(vms, have, settings, constraints, restart=restart)
     starting = {vm for vm in vms if vm.running and vm.vm_id not in constraints.barred}
-    halt = tuple(vm for vm in vms if _is_halted(vm, have, constraints))
-    stopping = (*halt, *(vm for vm, _reasons in fates.restart))
     return VmPlan(
         prune=plan_prune(orders, have),
         templates=dict(_templates(orders, have, settings)),
         writes=tuple(_all_writes(vms, fates, have, settings)),
         enable=tuple(vm for vm in vms if vm in starting and not _is_enabled(vm, have)),
         disable=tuple(vm for vm in vms if vm not in starting and _is_enabled(vm, have)),
-        halt=halt,
+        halt=fates.halt,
         start=fates.start,
         restart=fates.restart,
         failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
@@ -378,7 +377,7 @@ def plan(
         pauses=pause.plan(fates.staying, [*fates.start, *(vm for vm, _reasons in fates.restart)], have.paused),
         faults=_faults(fates, have, constraints),
         seeds=seed.plan((vm for vm in vms if vm not in dict(fates.fixed)), have.seeds),
-        asked=tuple(vm for vm in stopping if _can_ask(vm, have)),
+        asked=tuple(vm for vm in (*fates.halt, *dict(fates.restart)) if _can_ask(vm, have)),
     )
 
 
@@ -391,6 +390,7 @@ def _sort(vms: Iterable[VM], have: Host, settings: Settings, constraints: Constr
     others = [vm for vm in vms if vm.running and vm not in live and vm.vm_id not in constraints.barred]
     off = {vm: constraints.off[vm.vm_id] for vm in others if vm.vm_id in constraints.off}
     return _Fates(
+        halt=tuple(vm for vm in vms if _is_halted(vm, have, constraints)),
         start=tuple(vm for vm in others if vm not in off),
         restart=tuple((vm, why) for vm, why in {**reasons, **off}.items() if vm not in fixed),
         fixed=tuple(fixed.items()),

@@ -213,7 +213,8 @@ class FakeMonitor:
         if {name: type(value) for name, value in arguments.items()} != types:
             raise UnexpectedCommand(f"{command} takes {types}, not {arguments}")
         self.commands.append((path, command, arguments))
-        self.effects.get(command, lambda _path: None)(path)
+        if command in self.effects:
+            self.effects[command](path)
         answer = self._answers[command]
         if isinstance(answer, CommandRefused):
             raise answer
