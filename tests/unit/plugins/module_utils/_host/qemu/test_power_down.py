@@ -18,6 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.power_down import Guest, ask
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 
+from .....scripts import load
 from ..fakes import FakeMonitor, orders, vm
 
 Process = subprocess.Popen[bytes]
@@ -122,24 +123,19 @@ def test_how_a_guest_is_asked_follows_from_its_vm() -> None:
     assert power_down.guest(asked) == Guest("VM 1001 (vm1)", "/run/cloudrepo/1001/qmp.sock", 90)
 
 
-# A boot sector that enables the power button of a q35 (bit 8 of PM1_EN), waits until it is pressed (PM1_STS), and turns
-# the machine off (SLP_EN in PM1_CNT).
-OBEYS = bytes.fromhex("ba0206b80001ef ba0006edf6c40174fa ba0406b80020ef ebfe")
-
-
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Callable[[bytes], tuple[str, Process]]]:
-    """Start real machines, each with a program in the boot sector of its disk. tools/setup installs QEMU."""
+    """Start real machines with a disk, whose console is C(console). tools/setup installs QEMU."""
     qemu = shutil.which("qemu-system-x86_64")
     assert qemu is not None
     running: list[Process] = []
 
-    def boot(program: bytes) -> tuple[str, Process]:
+    def boot(content: bytes) -> tuple[str, Process]:
         disk, path = tmp_path / "disk.raw", tmp_path / "qmp.sock"
-        disk.write_bytes((program.ljust(510, b"\0") + b"\x55\xaa").ljust(1 << 20, b"\0"))
+        disk.write_bytes(content)
         hardware = ["-machine", "q35,accel=tcg", "-drive", f"file={disk},format=raw"]
-        command = [qemu, "-nodefaults", "-display", "none", *hardware, "-qmp", f"unix:{path},server=on,wait=off"]
-        running.append(subprocess.Popen(command))
+        places = ["-serial", f"file:{tmp_path}/console", "-qmp", f"unix:{path},server=on,wait=off"]
+        running.append(subprocess.Popen([qemu, "-nodefaults", "-display", "none", *hardware, *places]))
         assert SocketMonitor().ask([str(path)])[str(path)].status == "running"
         return str(path), running[-1]
 
@@ -149,9 +145,7 @@ def machine(tmp_path: Path) -> Iterator[Callable[[bytes], tuple[str, Process]]]:
         process.wait()
 
 
-def test_a_real_machine_whose_guest_ignores_its_power_button_keeps_running(
-    machine: Callable[[bytes], tuple[str, Process]],
-) -> None:
+def test_a_real_machine_without_a_guest_keeps_running(machine: Callable[[bytes], tuple[str, Process]]) -> None:
     path, process = machine(b"")
     begin = time.monotonic()
     assert ask([Guest("VM 1001 (vm1)", path, 1)], SocketMonitor()) == [
@@ -163,10 +157,14 @@ def test_a_real_machine_whose_guest_ignores_its_power_button_keeps_running(
     assert process.poll() is None
 
 
-def test_a_real_machine_whose_guest_obeys_turns_off(machine: Callable[[bytes], tuple[str, Process]]) -> None:
-    path, process = machine(OBEYS)
+def test_a_real_machine_whose_guest_obeys_turns_off(
+    machine: Callable[[bytes], tuple[str, Process]], tmp_path: Path
+) -> None:
+    path, process = machine(load("extensions/molecule/shutdown/files/button.py").disk())
     deadline = time.monotonic() + 120
-    # Until the firmware has loaded the guest, nobody reacts to the button.
-    while ask([Guest("VM 1001 (vm1)", path, 1)], SocketMonitor()):
+    while (tmp_path / "console").read_text() != "ready\n":
         assert time.monotonic() < deadline
-    assert process.wait(timeout=10) == 0
+        time.sleep(0.05)
+    assert ask([Guest("VM 1001 (vm1)", path, 300)], SocketMonitor()) == []
+    assert process.wait(timeout=60) == 0
+    assert (tmp_path / "console").read_text() == "ready\noff\n"
