@@ -31,7 +31,7 @@ class Shipped:
 _ACPI = SHUTDOWNS[1]
 _ALL = (
     Shipped(
-        Kind("lab-guest", set_up=NO_SET_UP, ready_when="console"),
+        Kind("lab-guest", set_up=NO_SET_UP, ready_when="console", shutdown=_ACPI),
         "the guest of the lab: Debian's cloud kernel and busybox in memory",
         "roles/lab/files/build-guest",
         is_tried=True,
