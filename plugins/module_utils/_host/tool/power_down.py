@@ -12,6 +12,8 @@ import os
 import sys
 from collections.abc import Iterator
 
+from ...bounds import SHUTDOWN_S
+from ...errors import SlicesError
 from .. import files
 from ..qemu import power_down
 from ..qemu.config import POWER_DOWN
@@ -44,6 +46,16 @@ def shut_down(state_dir: str, runner: Runner, monitor: Monitor) -> None:
 def _guests(state_dir: str) -> Iterator[Guest]:
     """Yield the guests to ask. A VM that does not run has no socket."""
     for path in sorted(glob.glob(f"{state_dir}/vms/*/{POWER_DOWN}")):
-        name, seconds = os.path.basename(os.path.dirname(path)), (files.read_text(path) or "").strip()
-        if name.isdecimal() and seconds.isdecimal() and os.path.exists(qmp_socket(int(name))):
-            yield Guest(f"VM {name}", qmp_socket(int(name)), int(seconds))
+        name, seconds = os.path.basename(os.path.dirname(path)), _seconds(path)
+        if name.isdecimal() and seconds is not None and os.path.exists(qmp_socket(int(name))):
+            yield Guest(f"VM {name}", qmp_socket(int(name)), seconds)
+
+
+def _seconds(path: str) -> int | None:
+    """Return the limit in a file, C(None) for a guest that is not asked. A damaged file affects no other VM."""
+    try:
+        text = (files.read_text(path) or "").strip()
+    except SlicesError as error:
+        sys.stderr.write(f"slices-host: {error.message}\n")
+        return None
+    return int(text) if text.isdecimal() and SHUTDOWN_S.allows(int(text)) else None

@@ -19,15 +19,16 @@ ASK = ("systemctl", "is-system-running")
 
 @pytest.fixture
 def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A host with VMs: one to ask that runs, one that is off, one that is not asked, one that never was, and strays."""
+    """A host with VMs: one to ask that runs, one that is off, one that is not asked, and damaged files."""
     monkeypatch.setattr(power_down, "qmp_socket", lambda vm_id: f"{tmp_path}/{vm_id}.sock")
-    files = {"1001": "1\n", "1002": "1\n", "1003": "", "1005": "soon\n", "backup": "1\n"}
-    for name in (*files, "1004"):
+    files = {"1001": "1\n", "1002": "1\n", "1003": "", "1005": "soon\n", "1006": "86400\n", "backup": "1\n"}
+    for name in (*files, "1000", "1004"):
         (tmp_path / "vms" / name).mkdir(parents=True)
         if name != "1002":
             (tmp_path / f"{name}.sock").touch()
     for name, text in files.items():
         (tmp_path / "vms" / name / "power_down").write_text(text)
+    (tmp_path / "vms/1000/power_down").mkdir()
     return str(tmp_path)
 
 
@@ -37,8 +38,10 @@ def test_guests_are_asked_when_the_host_shuts_down(state_dir: str, capsys: pytes
     monitor.pids[path] = os.getpid()
     shut_down(state_dir, FakeRunner().tell(*ASK, stdout="stopping\n", rc=1), monitor)
     assert monitor.commands == [(path, "system_powerdown", {})]
-    message = "slices-host: VM 1001: its guest did not shut down within 1 s, so QEMU was stopped\n"
-    assert capsys.readouterr().err == message
+    assert capsys.readouterr().err.splitlines() == [
+        f"slices-host: {state_dir}/vms/1000/power_down cannot be read: Is a directory",
+        "slices-host: VM 1001: its guest did not shut down within 1 s, so QEMU was stopped",
+    ]
 
 
 @pytest.mark.parametrize(
