@@ -36,7 +36,8 @@ options:
     default: cloudrepo
   disk_retention_h:
     description:
-      - Number of hours for which deleted disks are kept in C(STATE_DIR/trash), for RV(trash).
+      - Number of hours for which disks are kept in C(STATE_DIR/trash) if the time of their deletion is not known, for
+        RV(trash).
     type: int
     default: 24
 seealso:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count, product
+from itertools import count
 from typing import TypeVar
 
 from ..errors import Refusal
@@ -92,7 +92,7 @@ class _Matcher:
             ]
             for network in self.stored_networks
         }
-        self.explicit = {end for end in ends(want.links, want.networks) if end.interface is not None}
+        self.explicit = set(ends(want.links, want.networks))
         self.taken = set(self.explicit)
         self.free: dict[str, Iterator[int]] = {}
 
@@ -151,11 +151,9 @@ class _Matcher:
             if first is not None and second is not None:
                 between.setdefault(frozenset((first.vm, second.vm)), []).append(link_id)
         # Of links between the same VMs, equal ones belong together, in whatever order they are listed.
-        for exact, alike in product((True, False), (True, False)):
+        for alike in (True, False):
             for number, link in enumerate(self.want.links):
                 if number in found or link.link_id is not None:
-                    continue
-                if all(end.interface is not None for end in link.endpoints) is not exact:
                     continue
                 candidates = between.get(frozenset(end.vm for end in link.endpoints), [])
                 fitting = (link_id for link_id in candidates if self._fits(link, *unused[link_id]))
@@ -216,9 +214,7 @@ class _Matcher:
 
     def _lowest_free(self, vm: str) -> Endpoint:
         numbers = self.free.setdefault(vm, count(1))
-        end = next(end for number in numbers if (end := Endpoint(vm, f"eth{number}")) not in self.taken)
-        self.taken.add(end)
-        return end
+        return next(end for number in numbers if (end := Endpoint(vm, f"eth{number}")) not in self.taken)
 
 
 def _is_alike(link: WantedLink, stored: Link) -> bool:

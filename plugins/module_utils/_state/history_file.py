@@ -169,7 +169,7 @@ def _entries(line: bytes) -> list[Entry]:
 
 def _backwards(descriptor: int) -> Iterator[bytes]:
     """Yield what follows the last line break, then the lines before it, the last one first."""
-    end, parts = os.lseek(descriptor, 0, os.SEEK_END), [b""]
+    end, parts = os.fstat(descriptor).st_size, [b""]
     while end > 0:
         size = min(BLOCK, end)
         end -= size

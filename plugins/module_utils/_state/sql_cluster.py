@@ -91,7 +91,7 @@ class SqlCluster(Cluster):
     def called(self, name: str, owner: str | None = None) -> list[Slice]:
         table = schema.TABLES["slices"]
         names = [table.c.label == name]
-        if name.isascii() and name.isdigit() and len(name) < 19:
+        if name.isascii() and name.isdigit() and len(name) < 19 and name == str(int(name)):
             names.append(table.c.slice_id == int(name))
         found = select(table.c.slice_id).where(or_(*names), self._untouched(table))
         if owner is not None:

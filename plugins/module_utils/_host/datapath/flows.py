@@ -377,7 +377,7 @@ def _read(line: str) -> Flow:
     """Parse a line such as C(cookie=0x1, table=0, priority=50,in_port=1 actions=NORMAL)."""
     left, _actions, actions = line.strip().partition(" actions=")
     fields = left.replace(" ", "").split(",")
-    known = dict(field.split("=", 1) for field in fields if field.split("=")[0] in ("cookie", "table", "priority"))
+    known = {name: value for name, _is, value in (field.partition("=") for field in fields)}
     return Flow(
         owner=int(known["cookie"], 16) & 0xFFFFFFFF,
         table=int(known.get("table", 0)),

@@ -385,7 +385,8 @@ def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> list[str]:
         by_vm.setdefault(each.vm_id, []).append(each.path)
     for vm_id, paths in by_vm.items():
         if todo.retention_h:
-            removed += trash.put(paths, have.folders[vm_id], state_dir=state_dir)
+            retention_s = todo.retention_h * 3600
+            removed += trash.put(paths, have.folders[vm_id], state_dir=state_dir, retention_s=retention_s)
         for path in paths:
             files.remove(path)
     return removed

@@ -4,8 +4,9 @@
 
 It has a folder for each deletion from a VM folder, with the overlays and a copy of the owner file. Its name begins with
 the time of the deletion, for people. How long it has been there is counted while the host runs, in
-C(STATE_DIR/trash.json), because a clock that stands ahead would empty the trash. If the file system is nearly full, the
-oldest folders are removed early.
+C(STATE_DIR/trash.json), because a clock that stands ahead would empty the trash. The same file has the retention time
+of each folder, which is that of its deletion: a later run with another one concerns its own deletions only. If the file
+system is nearly full, the oldest folders are removed early.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Callable
 
 from .. import files, times, vm_folders
@@ -39,17 +41,23 @@ class Entry:
         age_s: how long it has been here while the host was running; less if that is not known exactly.
         disks: the paths of overlays by UUID, without those that have no UUID.
         slice_id: the slice that the disks belonged to; C(None) if it is not known.
+        retention_s: how long it is kept; C(None) if it is not known.
     """
 
     path: str
     age_s: float
     disks: Mapping[str, str]
     slice_id: int | None = None
+    retention_s: float | None = None
 
     @property
     def name(self) -> str:
         """The name of the folder."""
         return os.path.basename(self.path)
+
+    def left_s(self, default_s: float) -> float:
+        """Return for how long it is still kept, with C(default_s) as retention time if its own is not known."""
+        return (default_s if self.retention_s is None else self.retention_s) - self.age_s
 
 
 @dataclass(frozen=True)
@@ -60,11 +68,13 @@ class Ages:
         boot: the id of the boot in which it was written.
         at_s: the seconds since that boot.
         ages_s: the ages at that moment, by name of the folder.
+        retention_s: the retention times, by name of the folder.
     """
 
     boot: str = ""
     at_s: float = 0
     ages_s: Mapping[str, float] = field(default_factory=dict)
+    retention_s: Mapping[str, float] = field(default_factory=dict)
 
     def now(self) -> Mapping[str, float]:
         """Return the present ages. The time from the last note to the end of an earlier boot is not known."""
@@ -79,8 +89,8 @@ def folder_in(state_dir: str) -> str:
     return f"{state_dir}/trash"
 
 
-def put(paths: Iterable[str], folder: Folder, *, state_dir: str) -> list[str]:
-    """Move overlays of a VM folder to the trash.
+def put(paths: Iterable[str], folder: Folder, *, state_dir: str, retention_s: float) -> list[str]:
+    """Move overlays of a VM folder to the trash, for C(retention_s) seconds.
 
     Without space for that, the oldest folders of the trash are removed. If that does not suffice, so are the overlays,
     because a full file system must not keep anybody from deleting.
@@ -89,7 +99,7 @@ def put(paths: Iterable[str], folder: Folder, *, state_dir: str) -> list[str]:
         What was removed in place of being kept: folders of the trash, and overlays.
     """
     paths, removed = list(paths), list[str]()
-    while paths and not _is_moved(paths, folder, state_dir):
+    while paths and not _is_moved(paths, folder, state_dir, retention_s):
         oldest = entries(state_dir)[:1]
         for entry in oldest:
             vm_folders.remove(entry.path)
@@ -101,10 +111,10 @@ def put(paths: Iterable[str], folder: Folder, *, state_dir: str) -> list[str]:
     return removed
 
 
-def _is_moved(paths: Sequence[str], folder: Folder, state_dir: str) -> bool:
+def _is_moved(paths: Sequence[str], folder: Folder, state_dir: str, retention_s: float) -> bool:
     """Move overlays to the trash, all or none of them if there is no space for that."""
     try:
-        _move(paths, folder, state_dir)
+        _move(paths, folder, state_dir, retention_s)
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise
@@ -112,7 +122,7 @@ def _is_moved(paths: Sequence[str], folder: Folder, state_dir: str) -> bool:
     return True
 
 
-def _move(paths: Sequence[str], folder: Folder, state_dir: str) -> None:
+def _move(paths: Sequence[str], folder: Folder, state_dir: str, retention_s: float) -> None:
     target = _make(folder_in(state_dir), os.path.basename(folder.path))
     try:
         # The owner file is written first, so that the owner is known if the move is interrupted.
@@ -127,7 +137,7 @@ def _move(paths: Sequence[str], folder: Folder, state_dir: str) -> None:
         raise
     for each in (target, folder.path):
         files.flush(each)
-    _note(state_dir, entries(state_dir), new=os.path.basename(target))
+    _note(state_dir, entries(state_dir), new={os.path.basename(target): retention_s})
 
 
 def entries(state_dir: str) -> list[Entry]:
@@ -137,8 +147,13 @@ def entries(state_dir: str) -> list[Entry]:
     """
     folder = folder_in(state_dir)
     names = os.scandir(folder) if os.path.isdir(folder) else ()
-    ages = _read(state_dir).now()
-    found = [_entry(each.path, ages.get(each.name, 0)) for each in names if each.is_dir(follow_symlinks=False)]
+    said = _read(state_dir)
+    ages = said.now()
+    found = [
+        _entry(each.path, ages.get(each.name, 0), said.retention_s.get(each.name))
+        for each in names
+        if each.is_dir(follow_symlinks=False)
+    ]
     return sorted(found, key=lambda entry: (-entry.age_s, entry.path))
 
 
@@ -147,14 +162,18 @@ def empty(state_dir: str, *, retention_s: float, statvfs: StatVfs = os.statvfs) 
 
     Args:
         state_dir: the parent of the trash.
-        retention_s: the retention time in seconds.
+        retention_s: the retention time in seconds of folders whose own is not known.
         statvfs: returns the state of a file system.
 
     Returns:
         The removed folders.
     """
-    removed, left = [], entries(state_dir)
-    while left and (left[0].age_s >= retention_s or _is_full(statvfs(state_dir))):
+    removed, left = list[Entry](), list[Entry]()
+    for entry in entries(state_dir):
+        (removed if entry.left_s(retention_s) <= 0 else left).append(entry)
+    for entry in removed:
+        vm_folders.remove(entry.path)
+    while left and _is_full(statvfs(state_dir)):
         vm_folders.remove(left[0].path)
         removed.append(left.pop(0))
     _note(state_dir, left)
@@ -170,20 +189,31 @@ def _read(state_dir: str) -> Ages:
     """Return the ages. If the file is missing or damaged, disks count as new: they are rather kept for too long."""
     try:
         said = json.loads(files.read_text(path_in(state_dir)) or "{}")
-        ages_s = {str(name): max(0.0, float(age_s)) for name, age_s in said["ages_s"].items()}
-        return Ages(str(said["boot"]), float(said["at_s"]), ages_s)
+        ages_s, retention_s = (
+            {str(name): max(0.0, float(time_s)) for name, time_s in said[key].items()}
+            for key in ("ages_s", "retention_s")
+        )
+        return Ages(str(said["boot"]), float(said["at_s"]), ages_s, retention_s)
     except (AttributeError, KeyError, TypeError, ValueError):
         return Ages()
 
 
-def _note(state_dir: str, left: Iterable[Entry], *, new: str | None = None) -> None:
-    """Save the ages of the folders that are left, unless the file says the same; C(new) has just been made."""
+def _note(state_dir: str, left: Iterable[Entry], *, new: Mapping[str, float] = MappingProxyType({})) -> None:
+    """Save the ages and retention times of the folders that are left, unless the file says the same.
+
+    Args:
+        state_dir: the parent of the trash.
+        left: the folders that are left.
+        new: the retention times of those among them that have just been made, by name.
+    """
+    left = list(left)
     known, boot, now = _read(state_dir), times.boot_id(), times.uptime_s()
-    ages_s = {entry.name: 0.0 if entry.name == new else entry.age_s for entry in left}
+    ages_s = {entry.name: 0.0 if entry.name in new else round(entry.age_s, 3) for entry in left}
+    retention_s = {entry.name: entry.retention_s for entry in left if entry.retention_s is not None}
     is_fresh = known.boot == boot and 0 <= now - known.at_s < _STALE_S
-    if new is None and known.ages_s.keys() == ages_s.keys() and (is_fresh or not ages_s):
+    if not new and known.ages_s.keys() == ages_s.keys() and (is_fresh or not ages_s):
         return
-    said = Ages(boot, now, {name: round(age_s, 3) for name, age_s in ages_s.items()})
+    said = Ages(boot, now, ages_s, {**retention_s, **new})
     try:
         files.write_text(path_in(state_dir), json.dumps(vars(said)) + "\n", mode=0o600)
     except OSError as error:
@@ -193,9 +223,12 @@ def _note(state_dir: str, left: Iterable[Entry], *, new: str | None = None) -> N
 
 
 def listed(state_dir: str, *, retention_s: float) -> list[dict[str, Any]]:
-    """Return the disks in the trash as modules return them: C({path, uuid, slice_id, left_s}), the oldest first."""
+    """Return the disks in the trash as modules return them: C({path, uuid, slice_id, left_s}), the oldest first.
+
+    C(retention_s) applies to those whose retention time is not known.
+    """
     return [
-        {"path": path, "uuid": uuid, "slice_id": entry.slice_id, "left_s": max(0, round(retention_s - entry.age_s))}
+        {"path": path, "uuid": uuid, "slice_id": entry.slice_id, "left_s": max(0, round(entry.left_s(retention_s)))}
         for entry in entries(state_dir)
         for uuid, path in sorted(entry.disks.items())
     ]
@@ -234,7 +267,7 @@ def _names(path: str) -> Iterator[str]:
         number += 1
 
 
-def _entry(path: str, age_s: float) -> Entry:
+def _entry(path: str, age_s: float, retention_s: float | None) -> Entry:
     folder = vm_folders.read_one(path)
     named = {} if folder is None else {uuid: name for name, uuid in folder.disks.items() if uuid is not None}
     there = {os.path.basename(each): each for each in vm_folders.overlays(path)}
@@ -243,6 +276,7 @@ def _entry(path: str, age_s: float) -> Entry:
         age_s=age_s,
         disks={uuid: there[name] for uuid, name in named.items() if name in there},
         slice_id=None if folder is None else folder.slice_id,
+        retention_s=retention_s,
     )
 
 

@@ -27,5 +27,7 @@ def _empty(state_dir: str, retention_s: float) -> None:
 
 def _why(entry: trash.Entry, retention_s: float) -> str:
     """Return how long a folder was kept, and why no longer."""
-    kept = f"after {entry.age_s / 3600:.1f} h"
-    return kept if entry.age_s >= retention_s else f"{kept} of {retention_s / 3600:g} h: the file system is nearly full"
+    kept, left_s = f"after {entry.age_s / 3600:.1f} h", entry.left_s(retention_s)
+    if left_s <= 0:
+        return kept
+    return f"{kept} of {(entry.age_s + left_s) / 3600:g} h: the file system is nearly full"

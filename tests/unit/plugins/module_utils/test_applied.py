@@ -5,7 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, AppliedVm, HostOrders
+from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import (
+    AppliedSlice,
+    AppliedVm,
+    HostOrders,
+    KnownDisplay,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 from ...generated import is_current
@@ -28,3 +33,8 @@ def test_a_record_is_a_json_object(text: str) -> None:
 @pytest.mark.parametrize("name", ["plugins/modules/applied_orders_info.py", "plugins/modules/database_rebuild.py"])
 def test_documentation_follows_from_the_fields(name: str) -> None:
     assert is_current(name)
+
+
+def test_a_password_is_a_secret_and_its_id_is_none() -> None:
+    said = KnownDisplay.arguments()
+    assert (said["password"]["no_log"], said["password_id"]["no_log"]) == (True, False)

@@ -278,3 +278,13 @@ def test_data_without_templates_of_ours_is_refused(data: Any) -> None:
     del only_others["job_templates"][0]
     with pytest.raises(UnreadableObjects, match="no job template"):
         check(only_others, PLAYBOOKS)
+
+
+def test_a_setting_is_a_line_and_data() -> None:
+    found = Unlocked("job_template deploy", "ask_limit_on_launch", "a tenant could limit it")
+    assert found.line == "job_template deploy: ask_limit_on_launch: a tenant could limit it"
+    assert found.to_dict() == {
+        "object": "job_template deploy",
+        "setting": "ask_limit_on_launch",
+        "why": "a tenant could limit it",
+    }

@@ -117,3 +117,25 @@ def test_forms_at_their_limits(form: bounds.Form, right: tuple[str, ...], wrong:
     assert [value for value in wrong if form.allows(value)] == []
     (refusal,) = form.problems("x", "y", wrong[0])
     assert refusal == Refusal("invalid_name", "x", {"kind": "y", "got": wrong[0], "form": form.rule})
+
+
+def test_names_and_sizes_at_their_limits() -> None:
+    """Of limits that the table of limits does not have, because they are parts of others."""
+    assert (bounds.TOPOLOGY_SIZE, bounds.MOST_DATA_INTERFACES, bounds.MOST_INTERFACES) == (10_000, 128, 129)
+    assert (bounds.LABEL_LENGTH, bounds.DISK_NAME_LENGTH, bounds.DEVICE_NAME_LENGTH) == (63, 20, 15)
+    assert (bounds.MOST_ON_BRIDGE, bounds.MOST_DATA_DISKS, bounds.DEFAULT_MTU) == (31, 16, 1500)
+    assert (bounds.FIRST_VNC_PORT, bounds.LAST_VNC_PORT) == (5901, 65535)
+    for form, length in ((bounds.LABEL, 63), (bounds.DISK_NAME, 20)):
+        for size in (1, 2, 3, length):
+            assert form.allows("a" * size)
+        assert form.allows("a" + "-" * (length - 2) + "a")
+        assert not form.allows("a" * (length + 1))
+    path = "/vms/" + "a" * 127 + ".qcow2"
+    assert (bounds.DISK_PATH.allows(path), bounds.DISK_PATH.allows(path.replace(".qcow2", "a.qcow2"))) == (True, False)
+    tap = "tap_" + "a" * 11
+    assert (bounds.TAP_NAME.allows(tap), bounds.TAP_NAME.allows(f"{tap}a")) == (True, False)
+
+
+def test_a_limit_is_told_with_both_ends() -> None:
+    limit = bounds.Limit(1, 5, "x", "y")
+    assert (limit.rule, [value for value in range(8) if limit.allows(value)]) == ("1-5", [1, 2, 3, 4, 5])

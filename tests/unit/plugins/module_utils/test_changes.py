@@ -109,3 +109,7 @@ def test_only_an_update_without_a_reason_is_explained_by_its_differences():
     reasons = {action: change.to_dict()["reason"] for action, change in found.items()}
     assert reasons == {"create": "", "delete": "", "update": "a 1 → 2"}
     assert between("vm", 1, {"a": 1}, {"a": 2}, reason="asked").to_dict()["reason"] == "asked"
+
+
+def test_a_change_needs_no_restart_unless_it_says_so():
+    assert (Change("vm", 1, "update").restart, Change("vm", 1, "update").to_dict()["restart"]) == (False, False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import (
     Load,
     Worker,
     WorkerFigures,
+    read_flavor,
     slice_ref,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
 from ._domain import builders
@@ -285,3 +287,123 @@ def test_ids_of_slices_that_do_not_exist_are_skipped() -> None:
     held.users["admin"].slices.append(1999)
     assert held.slices_of("admin") == [slice_]
     assert held.slices_of("alice") == []
+
+
+def test_a_revision_is_in_milliseconds_since_1970() -> None:
+    held = Cluster()
+    before = time.time() * 1000
+    held.revise()
+    assert held.revision is not None
+    assert before - 1 <= held.revision <= time.time() * 1000
+
+
+def test_how_much_of_the_history_is_kept_is_stored_only_if_it_changes() -> None:
+    held = Cluster()
+    held.keep(Kept())
+    assert (held.extra, held.kept) == ({}, Kept(1000, 365))
+    held.keep(Kept(7, 8))
+    assert (held.extra, held.kept) == ({"history": {"entries": 7, "days": 8}}, Kept(7, 8))
+
+
+@pytest.mark.parametrize(("lifted", "revision"), [(None, 5000), (4999, 5000), (5000, 5000), (5001, 5001)])
+def test_counters_are_only_raised(lifted: int | None, revision: int) -> None:
+    held = Cluster(next_vm_id=1005, extra={"revision": 5000})
+    extra = held.extra
+    held.lift(next_vm_id=1004, revision=lifted)
+    assert (held.next_vm_id, held.revision) == (1005, revision)
+    assert (held.extra is extra) is (revision == 5000)
+    empty = Cluster()
+    empty.lift(next_vm_id=1006, revision=1)
+    assert (empty.next_vm_id, empty.revision) == (1006, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        ({"workers": {"10.0.10.1": {"machine_id": 7}}}, "workers.10.0.10.1.machine_id"),
+        ({"kinds": {"router": 7}}, "kinds.router"),
+        ({"kinds": []}, "kinds"),
+        ({"flavors": {"a": {"cores": "x", "ram_gb": 1, "disk_gb": 1, "image": "/x"}}}, "flavors.a.cores"),
+        ({"flavors": {"a": {"cores": 1, "ram_gb": "x", "disk_gb": 1, "image": "/x"}}}, "flavors.a.ram_gb"),
+        ({"flavors": {"a": {"cores": 1, "ram_gb": 1, "disk_gb": "x", "image": "/x"}}}, "flavors.a.disk_gb"),
+        ({"flavors": {"a": {"cores": 1, "ram_gb": 1, "disk_gb": 1, "image": 7}}}, "flavors.a.image"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_reported_with_its_whole_place(data: dict[str, Any], place: str) -> None:
+    with pytest.raises(FieldError) as caught:
+        Cluster.from_dict({**old_file(), **data})
+    assert str(caught.value).startswith(place)
+
+
+def test_a_flavor_is_read_with_all_its_fields() -> None:
+    flavor = {"cores": 1, "ram_gb": 0.5, "disk_gb": 1.5, "image": "/x", "checksum": "ab" * 32, "more": [1]}
+    assert read_flavor(flavor) == flavor
+    assert Cluster.from_dict({"flavors": {"a": flavor}}).flavors == {"a": flavor}
+
+
+def test_a_worker_is_stored_without_the_defaults_that_it_was_read_without() -> None:
+    read = Worker.from_dict({}, "10.0.10.1")
+    assert (read.ip, read.to_dict()) == ("10.0.10.1", {})
+    read.cores = 4
+    assert read.to_dict() == {"cores": 4}
+
+
+def test_a_worker_is_lost_if_it_is_marked_so() -> None:
+    assert [Worker("10.0.10.1", extra=extra).lost for extra in ({}, {"lost": False}, {"lost": True})] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_worker_is_stored_with_what_it_was_read_with() -> None:
+    whole = {**Worker("10.0.10.1").to_dict(), "machine_id": "5" * 32}
+    read = Worker.from_dict(whole)
+    assert (read.absent, read.to_dict()) == (frozenset({"extra", "absent"}), whole)
+    assert Worker.from_dict({"ip": "10.0.10.1", "cores": None}).to_dict() == {"ip": "10.0.10.1", "cores": None}
+
+
+def test_kinds_are_stored_only_if_there_are_some() -> None:
+    held = Cluster(extra={"other": 1})
+    held.kinds = {"router": {"driver": "x"}}
+    assert (held.extra, held.kinds) == ({"other": 1, "kinds": {"router": {"driver": "x"}}}, {"router": {"driver": "x"}})
+    held.kinds = {"pc": {}}
+    assert held.extra == {"other": 1, "kinds": {"pc": {}}}
+    held.kinds = {}
+    assert (held.extra, held.kinds) == ({"other": 1}, {})
+
+
+def test_the_content_of_a_database_has_no_counters_and_no_identity() -> None:
+    held = builders.cluster()
+    builders.put(held, builders.topology())
+    before = held.content()
+    assert before["slices"]["1000"]["owner"] == "admin"
+    held.slices[1000].extra["revision"] = 7
+    held.next_vm_id += 1
+    held.extra = {**held.extra, "revision": 8, "left_behind": {"id": [1]}, "noted": 9}
+    held.identify("lab")
+    assert held.content() == before
+    held.extra = {**held.extra, "vnc_key": "k"}
+    assert held.content() == {**before, "vnc_key": "k"}
+
+
+def test_what_is_replaced_goes_and_what_is_new_comes() -> None:
+    one, other = builders.cluster(), builders.cluster()
+    builders.put(one, builders.topology("mine"))
+    one.users["bob"], one.workers["10.0.10.9"], one.flavors["x"] = one.users["alice"], Worker("10.0.10.9"), {}
+    one.extra = {**one.extra, "noted": 3, "vnc_key": "mine"}
+    other.extra = {**other.extra, "noted": 7, "vnc_key": "theirs", "left_behind": {"id": [5]}}
+    builders.put(other, builders.topology("theirs"))
+    one.replace(other)
+    assert [slice_.name for slice_ in one.slices.values()] == ["theirs"]
+    assert ("bob" in one.users, "10.0.10.9" in one.workers, "x" in one.flavors) == (False, False, False)
+    assert (one.extra["noted"], one.extra["vnc_key"]) == (3, "theirs")
+    assert one.extra.get("left_behind", {}).get("id") != [5]
+
+
+@pytest.mark.parametrize(
+    "bad", ["x", {"key": 7, "texts": {}, "slices": {}}, {"key": "a", "texts": [], "slices": {}}, {"texts": {}}]
+)
+def test_stored_user_data_has_its_types(bad: Any) -> None:
+    with pytest.raises(FieldError, match="user_data"):
+        Cluster.from_dict({**old_file(), "user_data": bad})

@@ -8,6 +8,7 @@ import errno
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils import next_steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     CommandFailed,
     DatabaseError,
@@ -195,3 +196,33 @@ def test_errors_of_open_files_get_a_path_and_those_with_one_keep_it() -> None:
     # Such as that of a damaged gzip file, which is no error of a system call.
     with pytest.raises(OSError, match=r"^Not a gzipped file$"), named("/s/x"):
         raise OSError("Not a gzipped file")
+
+
+@pytest.mark.parametrize(("digits", "is_kept"), [(299, True), (300, True), (301, False)])
+def test_a_number_of_300_digits_is_told_as_a_number(digits: int, is_kept: bool) -> None:
+    number = 10 ** (digits - 1)
+    told = Refusal("out_of_range", "VM a", {"option": "cores", "got": number, "least": 1, "most": 2}).to_dict()
+    assert told["figures"]["got"] == (number if is_kept else f"{str(number)[:300]}…")
+
+
+def test_a_text_of_300_characters_is_told_as_a_whole() -> None:
+    def told(size: int) -> str:
+        figures = {"kind": "VM", "name": "x" * size, "known": []}
+        return Refusal("unknown_reference", "link web/1", figures).message
+
+    assert "x" * 300 in told(300)
+    assert "…" not in told(300)
+    assert f"{'x' * 300}…" in told(301)
+
+
+def test_an_error_is_its_message() -> None:
+    assert str(SlicesError("it is gone", host="a")) == "it is gone"
+    assert SlicesError("it is gone").args == ("it is gone",)
+
+
+@pytest.mark.parametrize(("stdout", "stderr"), [("", "Permission denied"), ("Permission denied", "")])
+def test_the_next_step_follows_from_either_output(monkeypatch: pytest.MonkeyPatch, stdout: str, stderr: str) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(next_steps, "next_step", lambda _cmd, _rc, text: asked.append(text) or "do this")
+    failed = CommandFailed(cmd=["x"], rc=1, stdout=stdout, stderr=stderr)
+    assert (asked, failed.message) == (["Permission denied"], "x failed with code 1: Permission denied; do this")

@@ -118,3 +118,43 @@ def test_removed_vms_do_not_count() -> None:
 )
 def test_the_meaning_of_a_stored_status(status: str, pid: str | None, life: Life) -> None:
     assert seen_as(status, pid) == life
+
+
+@pytest.mark.parametrize(
+    ("revision", "moment", "other_revision", "other_moment", "precedes"),
+    [
+        (None, None, None, None, False),
+        (1, None, None, None, False),
+        (None, None, 2, None, False),
+        (1, None, 2, None, True),
+        (2, None, 1, None, False),
+        (1, "b 9", 2, "b 1", True),
+        (1, None, 1, None, False),
+        (1, "b 1.5", 1, "b 2.5", True),
+        (1, "b 2.5", 1, "b 2.5", False),
+        (1, "b 2.5", 1, "b 1.5", False),
+        (1, "a 1.5", 1, "b 2.5", False),
+        (1, None, 1, "b 2.5", False),
+    ],
+)
+def test_an_observation_is_older_by_its_order_and_then_by_its_moment(
+    revision: int | None, moment: str | None, other_revision: int | None, other_moment: str | None, precedes: bool
+) -> None:
+    first = Observed("running", revision=revision, moment=moment)
+    second = Observed("running", revision=other_revision, moment=other_moment)
+    assert first.precedes(second) is precedes
+
+
+def test_only_what_is_known_of_an_observation_is_stored() -> None:
+    assert Observed("running", "1").to_dict() == {"state": "running"}
+    assert Observed("running", "1", "s", 2, "m").to_dict() == {
+        "state": "running",
+        "since": "s",
+        "revision": 2,
+        "moment": "m",
+    }
+
+
+def test_a_moment_without_seconds_is_the_begin_of_its_boot() -> None:
+    first, second = (Observed("running", revision=1, moment=moment) for moment in ("b", "b 0.5"))
+    assert (first.precedes(second), second.precedes(first)) == (True, False)

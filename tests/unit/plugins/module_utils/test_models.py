@@ -24,6 +24,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
+NIC, MACHINE, DISK = ("vms", 0, "interfaces", 1), ("vms", 0), ("vms", 0, "disks", 1)
+LINK, NETWORK = ("links", 0), ("networks", 0)
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "slice_1000.json"
 
 
@@ -312,3 +314,121 @@ def test_a_vm_takes_its_flavor_with_all_its_disks() -> None:
     assert vm.size == {**flavor, "disk_gb": 7}
     vm.disks[1].extra["given_up"] = True
     assert (vm.size, vm.data_disks, vm.given_up_disks) == ({**flavor, "disk_gb": 7}, [], [vm.disks[1]])
+
+
+def whole() -> dict[str, Any]:
+    """Return a stored slice with a data disk and a network."""
+    data = stored()
+    data["vms"][0]["disks"] = [{"path": data["vms"][0]["qcow_image"]}, {"path": "/b", "name": "db"}]
+    data["networks"].append({"vlan_id": 101, "cidr": "10.0.0.0/24"})
+    return data
+
+
+@pytest.mark.parametrize(
+    ("where", "field", "bad", "place"),
+    [
+        (NIC, "guest_name", 7, ""),
+        (NIC, "ip_config", {"ip": 7}, ".ip"),
+        (NIC, "ip_config", {"cidr": "10.0.0.0/8"}, ""),
+        (DISK, "uuid", 7, ""),
+        (DISK, "name", 7, ""),
+        (DISK, "size_gb", "7", ""),
+        (DISK, "given_up", 1, ""),
+        (MACHINE, "title", 7, ""),
+        (MACHINE, "flavor", {"cores": "1", "ram_gb": 1, "disk_gb": 1, "image": "/x"}, ".cores"),
+        (MACHINE, "placement", {"policy": 7}, ".policy"),
+        (MACHINE, "data_interfaces", "2", ""),
+        (MACHINE, "cloud_init", {"ssh_keys": [7]}, ".ssh_keys.0"),
+        (MACHINE, "image", 7, ""),
+        (MACHINE, "loopback", {"ipv4": 7}, ".ipv4"),
+        (MACHINE, "ready_when", {"port": 22}, ""),
+        (MACHINE, "trashed_disks", [{"name": "db"}], ".0"),
+        (MACHINE, "kind", {"name": 7}, ".name"),
+        (MACHINE, "cdrom", {"name": "a"}, ""),
+        (MACHINE, "boot", ["disk", 7], ".1"),
+        (MACHINE, "vnc_password_version", "2", ""),
+        (LINK, "name", 7, ""),
+        (LINK, "title", 7, ""),
+        (LINK, "cidr", 7, ""),
+        (LINK, "cidr6", 7, ""),
+        (LINK, "addresses", [{"vm_id": "1"}], ".0.vm_id"),
+        (LINK, "qinq", 1, ""),
+        (LINK, "forward_bpdu", "no", ""),
+        (NETWORK, "name", 7, ""),
+        (NETWORK, "title", 7, ""),
+        (NETWORK, "members", [{"vm_id": 1001}], ".0"),
+        (NETWORK, "mtu", "9000", ""),
+        (NETWORK, "qinq", 1, ""),
+        (NETWORK, "forward_bpdu", 1, ""),
+        (NETWORK, "cidr6", 7, ""),
+        ((), "name", 7, ""),
+        ((), "title", 7, ""),
+        ((), "revision", "7", ""),
+        ((), "max_vlan_pools", "2", ""),
+        ((), "further_pools", ["2"], ".0"),
+        ((), "reserved_vlans", [{"name": "a"}], ".0"),
+        ((), "addressing", {"links": {"prefix": "30"}}, ".links.prefix"),
+        ((), "releasing", {"vlan_ids": ["1"]}, ".vlan_ids.0"),
+        ((), "giving_up", 7, ""),
+    ],
+)
+def test_each_field_beyond_the_data_model_has_its_type(
+    where: tuple[str | int, ...], field: str, bad: Any, place: str
+) -> None:
+    data = whole()
+    Slice.from_dict(data)
+    thing: Any = data
+    for step in where:
+        thing = thing[step]
+    thing[field] = bad
+    with pytest.raises(FieldError) as caught:
+        Slice.from_dict(data)
+    assert str(caught.value).startswith(".".join(map(str, (*where, field))) + f"{place}: ")
+
+
+def test_what_can_be_derived_from_the_data_model_is_not_stored() -> None:
+    plain = Slice.from_dict(stored()).vms[0]
+    assert plain.to_dict() == stored()["vms"][0]
+    assert (plain.pinned_to, plain.size, plain.disks[0].first_seen) == (None, plain.flavor, None)
+    plain.extra["placement"] = {"worker": "10.0.10.1"}
+    assert plain.pinned_to == "10.0.10.1"
+    plain.disks[0].extra["first_seen"] = "2026-01-01T00:00:00Z"
+    assert plain.to_dict()["disks"][0]["first_seen"] == plain.disks[0].first_seen == "2026-01-01T00:00:00Z"
+    plain.flavor = None
+    plain.disks.append(Disk("/b"))
+    assert plain.size is None
+
+
+def test_a_vm_that_was_seen_was_in_a_work_order() -> None:
+    vm = VM(1001, "vm1", "admin", "10.0.10.1", 5901, [])
+    assert (vm.handed_out, vm.observed) == (False, None)
+    vm.see(Observed("running", "1"))
+    assert (vm.handed_out, vm.pid, vm.status) == (True, "1", "running")
+
+
+def test_the_size_of_a_data_disk_is_0_unless_it_is_known() -> None:
+    vm = Slice.from_dict(whole()).vms[0]
+    assert [disk.size_gb for disk in vm.disks] == [0, 0]
+    assert vm.size == vm.flavor
+    vm.disks[1].extra["size_gb"] = 2.5
+    assert vm.size == {**(vm.flavor or {}), "disk_gb": 3.5}
+    assert [disk.name for disk in vm.data_disks] == ["db"]
+    vm.disks[1].extra["given_up"] = True
+    assert ([*vm.data_disks], [disk.name for disk in vm.given_up_disks]) == ([], ["db"])
+
+
+def test_a_network_is_called_by_its_name_or_its_vlan() -> None:
+    network = Network(101, "10.0.0.0/24", None)
+    assert network.label == "101"
+    network.extra["name"] = "lan"
+    assert network.label == "lan"
+
+
+def test_a_stored_network_has_no_gateway_and_no_dhcp_unless_it_is_said() -> None:
+    network = Network.from_dict({"vlan_id": 101, "cidr": "10.0.0.0/24"})
+    assert (network.gateway_ip, network.dhcp_enabled, network.dhcp_range, network.status) == (
+        None,
+        False,
+        None,
+        "pending",
+    )

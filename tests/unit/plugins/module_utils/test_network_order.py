@@ -121,3 +121,27 @@ def test_a_slice_has_nat_if_one_of_its_networks_has() -> None:
 @pytest.mark.parametrize("name", ["docs/work-order.md", "plugins/modules/network_services.py"])
 def test_documentation_follows_from_the_fields(name: str) -> None:
     assert is_current(name)
+
+
+@pytest.mark.parametrize(
+    ("address", "reserved"),
+    [
+        ("192.168.101.1", "192.168.101.1"),
+        ("192.168.101.2", None),
+        ("192.168.101.3", "192.168.101.3-192.168.101.5"),
+        ("192.168.101.5", "192.168.101.3-192.168.101.5"),
+        ("192.168.101.6", None),
+    ],
+)
+def test_an_address_is_neither_the_servers_nor_in_the_range(address: str, reserved: str | None) -> None:
+    fields = {"dhcp_range": "192.168.101.3,192.168.101.5", "members": [{**MEMBER, "address": address}]}
+    if reserved is None:
+        assert network(**fields).members[0].address == address
+        return
+    with pytest.raises(Refused) as caught:
+        network(**fields)
+    (refusal,) = caught.value.refusals
+    assert (refusal.code, refusal.figures) == (
+        "address_is_reserved",
+        {"vm": "vm1", "got": address, "reserved": reserved},
+    )

@@ -42,3 +42,8 @@ def test_a_failure_has_a_message() -> None:
 def test_a_bug_is_not_caught() -> None:
     with pytest.raises(ZeroDivisionError):
         module().result_of(lambda _made: print(1 // 0))
+
+
+def test_without_a_change_nothing_has_changed() -> None:
+    assert module().result_of(lambda made: made.exit_json(name="x")) == {"changed": False, "name": "x"}
+    assert module().result_of(lambda made: made.fail_json(msg="no", changed=True))["changed"] is True

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import (
     VM,
     SliceOrder,
@@ -134,3 +135,56 @@ def test_a_vm_and_a_revision_in_messages() -> None:
 )
 def test_documentation_follows_from_the_fields(name: str) -> None:
     assert is_current(name)
+
+
+def refusals(**changes: Any) -> list[Refusal]:
+    with pytest.raises(Refused) as caught:
+        machine(**changes)
+    return caught.value.refusals
+
+
+def nics(count: int) -> list[dict[str, Any]]:
+    return [
+        {"name": f"eth{number}", "tap": f"tap_1001_eth{number}", "mac": f"52:54:00:03:e9:{number:02x}"}
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [
+        ("virtio-net-pci", bounds.INTERFACES.most),
+        *((model, bounds.BRIDGED_INTERFACES.most) for model in bounds.CONVENTIONAL_NICS),
+    ],
+)
+def test_the_number_of_nics_depends_on_their_model(model: str, most: int) -> None:
+    assert len(machine(nic_model=model, interfaces=nics(most)).interfaces) == most
+    (refusal,) = refusals(nic_model=model, interfaces=nics(most + 1))
+    assert (refusal.code, refusal.figures["got"], refusal.figures["most"]) == ("out_of_range", most + 1, most)
+
+
+@pytest.mark.parametrize(("user_data_id", "is_refused"), [(None, False), ("0" * 32, True)])
+def test_user_data_is_not_there_twice(user_data_id: str | None, is_refused: bool) -> None:
+    changes = {"seed": [{"name": "user-data", "content": "#cloud-config"}], "user_data_id": user_data_id}
+    if is_refused:
+        (refusal,) = refusals(**changes)
+        assert (refusal.code, refusal.figures) == ("listed_twice", {"kind": "file", "name": "user-data", "count": 2})
+    else:
+        assert machine(**changes).user_data_id is None
+
+
+@pytest.mark.parametrize("field", ["vnc_password_id", "user_data_id"])
+def test_ids_of_secrets_are_no_secrets(field: str) -> None:
+    """Ansible would hide them because of their names, and whatever looks like them in the whole output."""
+    assert VM.arguments()[field]["no_log"] is False
+
+
+def test_a_vm_without_disks_is_told_so() -> None:
+    (refusal,) = refusals(disks=[])
+    assert (refusal.figures["field"], refusal.figures["got"]) == ("disks", 0)
+
+
+def test_only_an_interface_on_a_vlan_that_is_up_has_a_carrier() -> None:
+    first, second, third = nics(3)
+    made = machine(interfaces=[{**first, "vlan_id": 400}, {**second, "vlan_id": 100, "up": False}, third])
+    assert made.links_down == ("eth1", "eth2")

@@ -114,8 +114,8 @@ def test_deleted_disks_are_listed_with_the_time_that_is_left(monkeypatch, tmp_pa
     path = disk(tmp_path)
     folder = vm_folders.read_one(str(path.parent))
     assert folder is not None
-    trash.put([str(path)], folder, state_dir=str(tmp_path))
-    (found,) = run(monkeypatch, tmp_path, disk_retention_h=2)["trash"]
+    trash.put([str(path)], folder, state_dir=str(tmp_path), retention_s=7200)
+    (found,) = run(monkeypatch, tmp_path, disk_retention_h=24)["trash"]
     assert found.pop("left_s") == pytest.approx(7200, abs=60)
     (kept,) = (tmp_path / "trash").iterdir()
     assert found == {"path": f"{kept}/vm1_img.qcow2", "uuid": uuid(1), "slice_id": 9999}

@@ -6,8 +6,12 @@ import ipaddress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import addressing
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.address_plan import _hosts, _is_within, _Ranges
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 from .builders import cluster, link, put, refusals, topology, vm
@@ -218,3 +222,149 @@ def test_a_subnet_is_kept_as_long_as_it_is_within_the_pool(pool: str, kept: bool
     assert (after == before) is kept
     (address, *_others), network = after["a:eth1"], ipaddress.ip_network(pool)
     assert ipaddress.ip_interface(address).ip in network
+
+
+BLOCKS = st.tuples(st.integers(0, 40), st.integers(0, 9)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+
+
+@given(st.lists(BLOCKS, max_size=8), st.tuples(st.integers(0, 20), st.integers(20, 50)), st.sampled_from([1, 4, 8]))
+def test_free_blocks_are_those_that_overlap_nothing(wanted: list[tuple[int, int]], within: Any, size: int) -> None:
+    ranges, taken = _Ranges([]), set[int]()
+    for first, last in wanted:
+        is_free = taken.isdisjoint(range(first, last + 1))
+        assert ranges.add((first, last)) is is_free
+        if is_free:
+            taken |= {*range(first, last + 1)}
+    start, end = within[0] - within[0] % size, within[1]
+    blocks = [range(first, first + size) for first in range(start, end + 1, size) if first + size - 1 <= end]
+    assert [*ranges.free((start, end), size)] == [block[0] for block in blocks if taken.isdisjoint(block)]
+
+
+def test_of_ranges_that_overlap_the_lowest_counts() -> None:
+    assert [*_Ranges([(5, 9), (1, 5)]).free((0, 10), 1)] == [0, 6, 7, 8, 9, 10]
+
+
+@pytest.mark.parametrize(
+    ("cidr", "first", "last"),
+    [
+        ("10.0.0.0/24", "10.0.0.1", "10.0.0.254"),
+        ("10.0.0.4/30", "10.0.0.5", "10.0.0.6"),
+        ("10.0.0.4/31", "10.0.0.4", "10.0.0.5"),
+        ("10.0.0.4/32", "10.0.0.4", "10.0.0.4"),
+        ("2001:db8::/64", "2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff"),
+        ("2001:db8::4/126", "2001:db8::5", "2001:db8::7"),
+        ("2001:db8::4/127", "2001:db8::4", "2001:db8::5"),
+        ("2001:db8::4/128", "2001:db8::4", "2001:db8::4"),
+    ],
+)
+def test_hosts_have_neither_the_first_address_nor_the_broadcast_address(cidr: str, first: str, last: str) -> None:
+    found = addressing.subnet_of(cidr)
+    assert found is not None
+    assert _hosts(found) == tuple(int(ipaddress.ip_address(each)) for each in (first, last))
+
+
+def exhausted(pool: str, subnet: str, room: int, length: int, needed: int) -> Refusal:
+    figures = {"pool": pool, "subnet": subnet, "room": room, "length": length, "needed": needed}
+    return Refusal("address_pool_exhausted", "slice web", figures)
+
+
+def test_a_pool_that_is_too_small_is_refused_with_its_room() -> None:
+    pools = {"links": {"ipv4": "10.1.0.0/29", "ipv6": "2001:db8::/63"}, "loopbacks": {"ipv4": "10.0.0.0/31"}}
+    assert refusals(cluster(), triangle(addressing=pools)) == [
+        exhausted("loopbacks.ipv4", "10.0.0.0/31", 2, 32, 3),
+        exhausted("links.ipv4", "10.1.0.0/29", 2, 30, 3),
+        exhausted("links.ipv6", "2001:db8::/63", 2, 64, 3),
+    ]
+    pools["loopbacks"] = {"ipv4": "10.0.0.0/30"}
+    assert exhausted("loopbacks.ipv4", "10.0.0.0/30", 2, 32, 3) in refusals(cluster(), triangle(addressing=pools))
+    pools = {"links": {"ipv4": "10.1.0.0/28"}, "loopbacks": {"ipv6": "2001:db8::/126"}}
+    assert len(plan(put(cluster(), triangle(addressing=pools)))) == 9
+
+
+def test_addresses_are_given_once_and_within_their_pool() -> None:
+    twice = [vm("a", loopback={"ipv4": "10.0.0.7"}), vm("b", loopback={"ipv4": "10.0.0.7"}), vm("c")]
+    assert refusals(cluster(), triangle(vms=twice)) == [
+        Refusal("guest_address_twice", "slice web", {"address": "10.0.0.7", "ends": ["a", "b"]})
+    ]
+    outside = [vm("a", loopback={"ipv4": "10.9.0.7"}), vm("b"), vm("c", loopback={"ipv6": "2001:db8:9::1"})]
+    figures = {"pool": "loopbacks.ipv4", "subnet": "10.0.0.0/24", "got": "10.9.0.7"}
+    other = {"pool": "loopbacks.ipv6", "subnet": "2001:db8::/64", "got": "2001:db8:9::1"}
+    assert refusals(cluster(), triangle(vms=outside)) == [
+        Refusal("address_outside_pool", "VM web/a", figures),
+        Refusal("address_outside_pool", "VM web/c", other),
+    ]
+    same = {**TRIANGLE[0], "addresses": [{"vm": "a", "ipv4": "10.1.0.1"}, {"vm": "b", "ipv4": "10.1.0.1"}]}
+    (refusal,) = refusals(cluster(), triangle(links=[{**same, "cidr": "10.1.0.0/30"}]))
+    assert (refusal.code, refusal.figures) == ("guest_address_twice", {"address": "10.1.0.1", "ends": ["a", "b"]})
+
+
+def test_ends_are_within_their_subnet_and_not_where_the_gateway_is() -> None:
+    far = {**TRIANGLE[0], "cidr": "10.1.0.0/30", "addresses": [{"vm": "a", "ipv4": "10.1.0.3"}]}
+    (refusal,) = refusals(cluster(), triangle(links=[far]))
+    figures = {"option": "the address of a", "got": "10.1.0.3", "subnet": "10.1.0.0/30"}
+    assert (refusal.code, refusal.figures) == ("address_outside_subnet", figures)
+    net = {"name": "lan", "members": ["a", "b", "c"], "cidr": "10.2.0.0/30", "gateway": True}
+    assert Refusal(
+        "subnet_too_small", "network web/lan", {"option": "cidr", "got": "10.2.0.0/30", "room": 2, "needed": 4}
+    ) in refusals(cluster(), triangle(links=[], networks=[net]))
+
+
+def test_a_member_does_not_have_the_address_of_the_gateway_or_one_of_the_range() -> None:
+    fields = {"gateway": True, "dhcp_enabled": True, "dhcp_range": "10.2.0.10,10.2.0.19"}
+    told = [{"vm": "a", "ipv4": "10.2.0.1"}, {"vm": "b", "ipv4": "10.2.0.10"}, {"vm": "c", "ipv4": "10.2.0.19"}]
+    found = refusals(cluster(), lan(**fields, addresses=told))
+    assert [(each.code, each.figures["vm"], each.figures["reserved"]) for each in found] == [
+        ("address_is_reserved", "a", "10.2.0.1"),
+        ("address_is_reserved", "b", "10.2.0.10-10.2.0.19"),
+        ("address_is_reserved", "c", "10.2.0.10-10.2.0.19"),
+    ]
+    told = [{"vm": "a", "ipv4": "10.2.0.2"}, {"vm": "b", "ipv4": "10.2.0.9"}, {"vm": "c", "ipv4": "10.2.0.20"}]
+    assert [each[0] for each in plan(put(cluster(), lan(**fields, addresses=told))).values()] == [
+        "10.2.0.2/24",
+        "10.2.0.9/24",
+        "10.2.0.20/24",
+    ]
+
+
+def test_a_network_has_an_address_for_each_of_its_members() -> None:
+    for cidr, room in (("2001:db8:2::/127", 2), ("2001:db8:2::/126", 3)):
+        if room == 3:
+            assert len(plan(put(cluster(), lan(cidr6=cidr)))) == 3
+            continue
+        (found,) = refusals(cluster(), lan(cidr6=cidr))
+        figures = {"option": "cidr6", "got": cidr, "room": room, "needed": 3}
+        assert (found.code, found.figures) == ("subnet_too_small", figures)
+
+
+def test_a_pool_shorter_than_its_parts_leaves_the_given_subnets() -> None:
+    pools = {"links": {"ipv4": "10.1.0.0/30", "prefix": 30}}
+    links = [{**TRIANGLE[0], "cidr": "10.9.0.0/30"}]
+    first = plan(put(cluster(), triangle(links=links, addressing=pools)))
+    assert first["a:eth1"] == ["10.9.0.1/30"]
+    found = refusals(cluster(), triangle(links=links, addressing={"links": {"ipv4": "10.1.0.0/30", "prefix": 29}}))
+    assert [each.code for each in found] == ["out_of_range"]
+
+
+def test_only_vms_that_say_so_have_loopbacks_of_their_own() -> None:
+    vms = [vm("a", loopback={"ipv4": "10.9.0.7"}), vm("b"), vm("c")]
+    found = plan(put(cluster(), triangle(vms=vms, links=[], addressing=None)))
+    assert found == {"a": ["10.9.0.7"]}
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "is_within"),
+    [
+        ("10.1.0.0/30", "10.1.0.0/29", True),
+        ("10.1.0.4/30", "10.1.0.0/29", True),
+        ("10.1.0.0/29", "10.1.0.0/29", True),
+        ("10.1.0.8/30", "10.1.0.0/29", False),
+        ("10.1.0.0/28", "10.1.0.0/29", False),
+        ("10.0.255.252/30", "10.1.0.0/29", False),
+        ("::a01:0/126", "10.1.0.0/29", False),
+    ],
+)
+def test_a_subnet_is_within_another_one(inner: str, outer: str, is_within: bool) -> None:
+    first, second = addressing.subnet_of(inner), addressing.subnet_of(outer)
+    assert first is not None
+    assert second is not None
+    assert _is_within(first, second) is is_within

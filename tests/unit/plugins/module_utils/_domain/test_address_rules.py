@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .builders import cluster, refusals, vm
+from .builders import cluster, put, refusals, vm
 from .test_address_plan import POOLS, TRIANGLE, triangle
 
 
@@ -146,3 +146,41 @@ from .test_address_plan import POOLS, TRIANGLE, triangle
 def test_addresses_that_do_not_fit_are_refused(fields: dict[str, Any], message: str) -> None:
     found = [refusal.message for refusal in refusals(cluster(), triangle(**fields))]
     assert any(message in each for each in found), found
+
+
+@pytest.mark.parametrize("fields", [{"cidr": "10.5.0.0/30"}, {"cidr": "10.5.0.0/30", "cidr6": "fd00::/64"}])
+def test_addresses_with_a_subnet_of_their_version_are_accepted(fields: dict[str, str]) -> None:
+    told = [{"vm": "a", "ipv4": "10.5.0.1", **({"ipv6": "fd00::1"} if "cidr6" in fields else {})}, {"vm": "b"}]
+    want = triangle(links=[{**TRIANGLE[0], **fields, "addresses": told}], addressing=None)
+    assert put(cluster(), want).links[0].extra["cidr"] == "10.5.0.0/30"
+
+
+def test_a_subnet_that_contains_a_pool_overlaps_it() -> None:
+    pools = {"links": {"ipv4": "10.1.4.0/24"}}
+    for cidr, is_refused in (("10.1.0.0/16", True), ("10.1.4.0/24", False), ("10.1.5.0/24", False)):
+        links = [{**TRIANGLE[0], "cidr": cidr}]
+        if is_refused:
+            (found,) = refusals(cluster(), triangle(links=links, addressing=pools))
+            figures = {"subnet": cidr, "of": "link 1", "other": "10.1.4.0/24", "other_of": "pool links.ipv4"}
+            assert (found.code, found.figures) == ("subnets_overlap", figures)
+        else:
+            assert put(cluster(), triangle(links=links, addressing=pools)).links[0].extra["cidr"] == cidr
+
+
+def test_loopbacks_from_a_pool_do_not_overlap_it_and_others_do_not_overlap_links() -> None:
+    pools = {"loopbacks": {"ipv4": "10.0.0.0/24"}}
+    vms = [vm("a", loopback={"ipv4": "10.0.0.7"}), vm("b"), vm("c")]
+    assert put(cluster(), triangle(vms=vms, links=[], addressing=pools)).vms[0].extra["loopback"] == {
+        "ipv4": "10.0.0.7"
+    }
+    links = [{**TRIANGLE[0], "cidr": "10.9.0.0/30"}]
+    vms = [vm("a", loopback={"ipv4": "10.9.0.1"}), vm("b"), vm("c")]
+    (found,) = refusals(cluster(), triangle(vms=vms, links=links, addressing=None))
+    assert (found.code, found.figures["of"]) == ("subnets_overlap", "the loopback of VM a")
+
+
+def test_the_ipv6_subnet_of_a_network_is_checked() -> None:
+    (found,) = refusals(
+        cluster(), triangle(networks=[{"name": "lan", "cidr6": "fe80::/64"}], links=[], addressing=None)
+    )
+    assert (found.object, found.figures["option"]) == ("network web/lan", "cidr6")

@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import addressing
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.addressing import Addresses, Addressing
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.addressing import Addresses, Addressing, Pool
 
 from .builders import cluster, put, topology
 
@@ -89,3 +91,40 @@ def test_addresses_of_no_host_are_special(version: int, text: str, special: bool
     found = addressing.address(version, text)
     assert found is not None
     assert addressing.is_special(found) is special
+
+
+def test_the_pools_of_a_slice_by_kind_and_version() -> None:
+    read = Addressing.read(
+        {"links": {"ipv4": "10.1.0.0/16", "ipv6": "fd00::/48"}, "loopbacks": {"ipv6": "fd01::/64", "ipv4": "wrong"}}
+    )
+    links4, links6, loopbacks6 = (ipaddress.ip_network(text) for text in ("10.1.0.0/16", "fd00::/48", "fd01::/64"))
+    assert [*read.subnets()] == [("links", links4), ("links", links6), ("loopbacks", loopbacks6)]
+    assert (read.subnet("links", 4), read.subnet("links", 6)) == (links4, links6)
+    assert (read.subnet("loopbacks", 4), read.subnet("loopbacks", 6)) == (None, loopbacks6)
+    assert (read.subnet("networks", 4), Addressing.read(None).subnet("links", 4)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lengths"),
+    [("links", {4: 30, 6: 64}), ("networks", {4: 24, 6: 64}), ("loopbacks", {4: 32, 6: 128})],
+)
+def test_the_lengths_of_what_is_taken_from_a_pool(kind: str, lengths: dict[int, int]) -> None:
+    assert Pool.read(kind, {"ipv4": "10.0.0.0/8"}).lengths == lengths
+    assert Pool.read(kind, {"prefix": 29, "prefix6": 0}).lengths == {4: 29, 6: 0}
+
+
+def test_the_subnets_of_links_and_networks() -> None:
+    slice_ = put(cluster(), topology(networks=[{"name": "lan", "members": ["vm1"], "cidr6": "fd00::/64"}]))
+    (link,), (lan,) = slice_.links, slice_.networks
+    assert (addressing.cidr(link, 4), addressing.cidr(link, 6)) == (None, None)
+    assert (addressing.cidr(lan, 4), addressing.cidr(lan, 6)) == ("192.168.101.0/24", "fd00::/64")
+    link.extra.update(cidr="10.0.0.0/30", cidr6="fd01::/64")
+    assert (addressing.cidr(link, 4), addressing.cidr(link, 6)) == ("10.0.0.0/30", "fd01::/64")
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [("10.0.0.0/8", 4), ("fd00::/8", 6), ("nonsense", None), ("10.0.0.1/8", None)]
+)
+def test_a_subnet_is_of_either_version(text: str, version: int | None) -> None:
+    found = addressing.subnet_of(text)
+    assert (None if found is None else (found.version, str(found))) == (None if version is None else (version, text))

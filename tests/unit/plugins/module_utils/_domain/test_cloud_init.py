@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import cl
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.cloud_init import CloudInit
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Network, Slice
 
 from .builders import cluster, link, put, topology, vm
 
@@ -274,3 +274,46 @@ def test_the_addresses_of_a_guest_fit_into_a_file() -> None:
     addresses = [f"10.{number // 250}.{number % 250}.1/24" for number in range(4000)]
     (message,) = refusals(interfaces=[{"name": "eth1", "addresses": addresses}])
     assert message.startswith("VM web/a: its network-config for cloud-init would have ")
+
+
+def test_files_are_readable_by_people_and_one_network_has_the_default_route() -> None:
+    nets = [{"name": name, "members": ["a"], "gateway": True} for name in ("lan", "dmz")]
+    pools = {"networks": {"ipv4": "10.2.0.0/16"}}
+    made = put(cluster(), topology(vms=[vm("a", cloud_init={})], links=[], networks=nets, addressing=pools))
+    found = network(made)
+    assert [found[nic].get("routes") for nic in ("eth1", "eth2")] == [[{"to": "0.0.0.0/0", "via": "10.2.0.1"}], None]
+    text = files(made)["network-config"]
+    assert text == json.dumps(json.loads(text), indent=1) + "\n"
+
+
+def test_the_id_of_an_instance_ends_with_8_digits_of_what_is_set_up() -> None:
+    slice_ = pair()
+    meta = json.loads(files(slice_)["meta-data"])
+    uuid, _dash, version = meta["instance-id"].rpartition("-")
+    assert (uuid, len(version)) == (slice_.vms[0].uuid, 8)
+    assert "secret" not in repr(CloudInit(user_data="secret"))
+
+
+def test_the_network_of_a_link_without_a_name_has_no_gateway_for_guests() -> None:
+    slice_ = pair(interfaces=[{"name": "eth1", "addresses": ["192.168.100.7/24"]}])
+    slice_.networks.append(Network(100, "192.168.100.0/24", "192.168.100.1"))
+    slice_.vms[0].interfaces[0].ip_config, slice_.vms[0].interfaces[0].vlan_id = None, None
+    assert "routes" not in network(slice_)["eth1"]
+
+
+@pytest.mark.parametrize("mtu", [1500, 9000])
+def test_an_interface_on_no_vlan_has_the_default_mtu(mtu: int) -> None:
+    slice_ = put(
+        cluster(),
+        topology(vms=[vm("a", cloud_init={}, data_interfaces=2), vm("b")], links=[{**link("a", "b"), "mtu": mtu}]),
+    )
+    found = network(slice_)
+    assert [found[nic].get("mtu") for nic in ("eth0", "eth1", "eth2")] == [None, None if mtu == 1500 else mtu, None]
+
+
+def test_addresses_on_different_vlans_may_be_equal_and_on_no_vlan_too() -> None:
+    static = [{"name": "eth1", "addresses": ["10.0.0.1/24"]}]
+    vms = [vm(name, cloud_init={"interfaces": static}, data_interfaces=1) for name in ("a", "b")]
+    with pytest.raises(Refused) as caught:
+        put(cluster(), topology(vms=vms, links=[link("a", "b")]))
+    assert [each.code for each in caught.value.refusals] == ["guest_address_twice"]

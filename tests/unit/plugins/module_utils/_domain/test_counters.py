@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import counters, teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import ADDRESS, VLAN_POOL, address_number
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldAddress, HeldSlice, InUse
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import LEFT_BEHIND, Cluster
 
 from .builders import cluster, put, topology
 
@@ -86,3 +86,31 @@ def test_an_empty_database_continues_from_the_revisions_of_its_hosts() -> None:
     held.revise()
     assert (held.revision or 0) > 10**14
     teardown.remove(held, slice_)
+
+
+def test_what_is_not_left_behind_is_not_stored() -> None:
+    held = cluster()
+    first = held.next_vm_id
+    counters.take_in(held, [], complete=True)
+    assert (LEFT_BEHIND in held.extra, held.next_vm_id, held.revision) == (False, first, None)
+    alone = HeldSlice(1035, STRANGER.slice_uuid)
+    counters.take_in(held, [InUse("worker1", 1036, None, (alone,))], complete=True)
+    assert held.extra[LEFT_BEHIND] == {VLAN_POOL: [35]}
+
+
+@pytest.mark.parametrize(
+    ("revision", "known", "is_behind"), [(None, None, False), (None, 1, True), (5, 5, False), (5, 6, True)]
+)
+def test_a_host_is_ahead_only_with_a_higher_revision(revision: int | None, known: int | None, is_behind: bool) -> None:
+    held = cluster()
+    held.extra = {} if revision is None else {"revision": revision}
+    found = [each.object for each in counters.behind(held, [InUse("worker1", highest_revision=known)])]
+    assert found == (["host worker1"] if is_behind else [])
+
+
+def test_a_database_without_a_revision_accepts_that_of_its_hosts() -> None:
+    held = cluster()
+    held.extra.pop("revision", None)
+    assert len(counters.accept(held, 0)) == 1
+    assert held.revision is not None
+    assert counters.accept(held, None) == []

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import data_disks, lost_workers, records
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
+    data_disks,
+    lost_workers,
+    receipts,
+    records,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.data_disks import TRASHED
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.render_text import slice_table
@@ -375,3 +380,25 @@ def test_a_vm_without_a_first_disk_may_have_an_empty_list() -> None:
     held, slice_ = started()
     slice_.vms[0].disks.clear()
     assert put(held, wanted()).vms[0].disks == []
+
+
+def test_the_names_of_disks_are_those_of_their_labels() -> None:
+    _held, slice_ = started(DB, LOG)
+    labels = [data_disks.label(disk) for disk in slice_.vms[0].data_disks]
+    assert (labels, data_disks.names(labels)) == (["db 5 GiB", "log 2.5 GiB"], ["db", "log"])
+
+
+def test_what_is_given_up_is_marked_for_its_receipt() -> None:
+    held, slice_ = started(DB, LOG)
+    slice_.extra.pop(receipts.GIVING_UP, None)
+    slice_ = put(held, wanted(LOG))
+    assert slice_.extra[receipts.GIVING_UP]
+    slice_ = put(held, wanted(LOG, DB))
+    assert [disk.name for disk in slice_.vms[0].given_up_disks] == []
+
+
+@pytest.mark.parametrize(("size_gb", "is_right"), [(-1, False), (0, False), (0.5, True), (1, True)])
+def test_a_data_disk_has_a_size(size_gb: float, is_right: bool) -> None:
+    _held, slice_ = started(DB)
+    slice_.vms[0].disks[1].extra["size_gb"] = size_gb
+    assert (list(data_disks.breaches(slice_.vms[0])) == []) is is_right

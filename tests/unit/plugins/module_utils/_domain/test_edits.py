@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import edits
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.addressing import End
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.host_requirements import Limits
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import (
     Endpoint,
@@ -17,8 +19,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_
     WantedNetwork,
     WantedSlice,
     WantedVM,
+    wanted_from,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+
+from .builders import cluster, put, topology
+from .builders import vm as entry
 
 
 def end(text: str) -> Endpoint:
@@ -276,3 +282,81 @@ def test_an_edit_keeps_the_addresses_of_the_ends_that_stay_and_are_not_given_aga
     assert {each.vm: each.ipv4 for each in kept} == {"a": "10.0.0.9", "b": "10.0.0.2"}
     moved = edits.put_link(before, {"name": "x", "endpoints": ["a:eth1", "fresh:eth1"]})[0].links[0].addresses
     assert {each.vm: each.ipv4 for each in moved} == {"a": "10.0.0.1"}
+
+
+BOTH = (End("10.0.0.5", "2001:db8::5", "a"), End("10.0.0.6", "2001:db8::6", "b"))
+
+
+@pytest.mark.parametrize(
+    ("data", "kept"),
+    [
+        ({}, BOTH),
+        ({"cidr": "10.0.0.0/24"}, BOTH),
+        ({"cidr": "10.9.0.0/24"}, (End(None, "2001:db8::5", "a"), End(None, "2001:db8::6", "b"))),
+        ({"cidr6": "2001:db8:9::/64"}, (End("10.0.0.5", None, "a"), End("10.0.0.6", None, "b"))),
+        ({"cidr": "10.9.0.0/24", "cidr6": "2001:db8:9::/64"}, ()),
+        ({"dhcp_enabled": True}, (End(None, "2001:db8::5", "a"), End(None, "2001:db8::6", "b"))),
+        ({"dhcp_enabled": False}, BOTH),
+        ({"members": ["b:eth3"]}, BOTH[1:]),
+        ({"addresses": [{"vm": "a", "ipv4": "10.0.0.7"}]}, (BOTH[1], End("10.0.0.7", None, "a"))),
+    ],
+)
+def test_addresses_of_members_stay_as_long_as_their_subnet(data: dict[str, Any], kept: tuple[End, ...]) -> None:
+    plain = replace(N, gateway_ip=None, dhcp_range=None, cidr6="2001:db8::/64", addresses=BOTH)
+    want, _place = edits.put_network(replace(WEB, networks=(plain, M)), {"name": "n", **data})
+    assert want.networks[0].addresses == kept
+
+
+def test_removing_a_vm_removes_its_addresses_and_leaves_those_of_others() -> None:
+    want = edits.take_vm(replace(WEB, networks=(replace(N, addresses=BOTH), M)), {"name": "a"})
+    assert want.networks[0].addresses == BOTH[1:]
+
+
+@pytest.mark.parametrize(("cdrom", "now"), [("iso", "iso"), ("", None), (None, "old")])
+def test_a_cd_is_inserted_and_taken_out(cdrom: str | None, now: str | None) -> None:
+    before = replace(WEB, vms=(replace(A, cdrom="old"), B, FRESH))
+    want, place = edits.put_vm(before, {"name": "a", "cdrom": cdrom})
+    assert want.vms[place].cdrom == now
+
+
+def test_a_network_that_has_no_vlan_yet_is_not_that_of_another_one() -> None:
+    fresh = replace(WEB, networks=(N, WantedNetwork("fresh", ())))
+    assert edits.put_network(fresh, {"name": "new"})[1] == 2
+    assert edits.put_network(fresh, {"name": "fresh", "title": "T"})[0].networks[1].title == "T"
+    assert edits.take_network(fresh, {"name": "fresh"}).networks == (N,)
+
+
+@pytest.mark.parametrize(
+    ("put_it", "data", "known"),
+    [
+        (edits.put_vm, {"vm_id": 9}, [1, 2]),
+        (edits.put_link, {"link_id": 9}, [1, 2]),
+        (edits.put_network, {"vlan_id": 999}, [100, 101]),
+    ],
+)
+def test_an_unknown_id_is_refused_with_those_that_exist(put_it: edits.Put, data: dict[str, Any], known: Any) -> None:
+    fresh = WantedLink((end("b:eth9"), end("fresh:eth9")), "new")
+    want = replace(WEB, links=(*WEB.links, fresh), networks=(*WEB.networks, WantedNetwork("new", ())))
+    with pytest.raises(Refused) as caught:
+        put_it(want, data)
+    (refusal,) = caught.value.refusals
+    assert list(refusal.figures["known"]) == known
+
+
+def test_links_between_other_vms_stay_when_a_vm_is_removed() -> None:
+    other = WantedLink((end("b:eth9"), end("fresh:eth9")), "other")
+    want = edits.take_vm(replace(WEB, links=(X, other, Y)), {"name": "a"})
+    assert want.links == (other,)
+
+
+def test_another_flavor_leaves_the_kind_of_a_vm() -> None:
+    held = cluster()
+    held.kinds = {"router": {}}
+    stored = wanted_from(put(held, topology(vms=[entry("a", kind="router"), entry("b")], links=[])))
+    changed = edits.put_vm(stored, {"name": "a", "flavor": "big"})[0].vms
+    assert [(each.flavor, each.kind) for each in changed] == [("big", "router"), (None, None)]
+    plain = edits.put_vm(stored, {"name": "a", "power": "stopped"})[0].vms[0]
+    assert (plain.kind, plain.of_kind is not None) == (None, True)
+    other = edits.put_vm(stored, {"name": "a", "flavor": "big", "kind": "pc"})[0].vms[0]
+    assert other.kind == "pc"
+    assert edits.put_vm(stored, {"name": "b", "flavor": "big"})[0].vms[1].kind is None

@@ -179,3 +179,18 @@ def test_a_vm_is_in_the_requested_groups() -> None:
         ("network", "1000/lan", "web_lan"),
     ]
     assert list(rules.groups_of(guest, None, ("kind", "state"))) == [("state", "pending", "pending")]
+
+
+def test_the_address_is_that_of_the_first_interface_that_has_one() -> None:
+    slice_ = put(cluster(), topology())
+    slice_.vms[0].interfaces.reverse()
+    (first, _second) = rules.guests([slice_])
+    assert [each["address"] for each in first["cloudrepo_interfaces"]] == [None, "10.60.7.101"]
+    assert first["cloudrepo_address"] == "10.60.7.101"
+
+
+def test_the_suffix_of_a_slice_is_its_id_and_that_of_a_network_its_identity() -> None:
+    names, _problems = rules.group_names(
+        [("slice", "1000/a", "w"), ("slice", "1003/b", "w"), ("network", "1000/a", "w"), ("network", "1003/b", "w")]
+    )
+    assert list(names.values()) == ["slice_w_1000", "slice_w_1003", "network_w_1000_a", "network_w_1003_b"]

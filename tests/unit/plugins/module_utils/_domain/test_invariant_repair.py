@@ -359,3 +359,103 @@ def test_released_addresses_that_are_in_use_or_no_addresses_are_not_released_aga
     ]
     assert web.extra["releasing"] == {"addresses": ["10.60.7.140"]}
     assert repair(held) == []
+
+
+def test_only_the_vm_with_a_taken_id_gets_another_one_and_its_ends_follow() -> None:
+    for place, ends, members in ((0, (1007, 1002), [1007, 1002]), (1, (1001, 1007), [1001, 1007])):
+        document: Any = two_slices().to_dict()
+        web = document["slices"]["1000"]
+        old = web["vms"][place]["vm_id"]
+        web["vms"][place]["vm_id"] = 1003
+        web["links"][0]["vm1_id" if place == 0 else "vm2_id"] = 1003
+        web["networks"][0]["members"][place]["vm_id"] = 1003
+        held = Cluster.from_dict(document)
+        told = repair(held)
+        assert told[0] == f"VM web/vm{place + 1} (1003): id → 1007"
+        found = held.slices[1000]
+        assert (found.links[0].vm1_id, found.links[0].vm2_id) == ends
+        assert [member["vm_id"] for member in found.networks[0].extra["members"]] == members
+        assert old in (1001, 1002)
+        assert breaches(held) == []
+
+
+def test_vms_with_equal_blocks_of_macs_get_other_ids_one_after_another() -> None:
+    held = two_slices()
+    lab = held.slices[1003]
+    lab.links.clear()
+    for vm, more in zip(lab.vms, (0, 65_536, 131_072)):
+        vm.vm_id = 1004 + more
+    held.next_vm_id = 1004 + 3 * 65_536
+    repair(held)
+    assert [vm.vm_id for vm in lab.vms] == [1004, 1005 + 3 * 65_536, 1006 + 3 * 65_536]
+    assert breaches(held) == []
+
+
+def test_a_user_keeps_the_other_slices_when_one_gets_another_id() -> None:
+    held = two_slices()
+    other = builders.put(held, builders.topology("other", owner="alice", vms=[], links=[]))
+    held.slices[1100] = held.slices.pop(1003)
+    held.slices[1100].slice_id = 1100
+    held.users["alice"].slices = [1100, other.slice_id]
+    held.next_vm_id = 1101
+    told = repair(held)
+    assert held.users["alice"].slices == [1101, other.slice_id]
+    assert "slice lab (1100) of alice: id → 1101, VLAN pool 160 → 120" in told
+    assert not [sentence for sentence in told if sentence.startswith("user alice")]
+    assert breaches(held) == []
+
+
+def test_the_names_of_slices_of_others_are_not_avoided() -> None:
+    held = two_slices()
+    builders.put(held, builders.topology("lab-2", vms=[], links=[]))
+    third = builders.put(held, builders.topology("third", owner="alice", vms=[], links=[]))
+    third.extra["name"] = "lab"
+    assert repair(held) == [f"slice lab ({third.slice_id}) of alice: name → lab-2"]
+
+
+def test_a_link_with_a_taken_id_gets_the_one_after_the_highest() -> None:
+    held = two_slices()
+    lab = held.slices[1003]
+    lab.links[1].link_id = 1
+    lab.links[0].link_id = 1
+    for vm in lab.vms:
+        for nic in vm.interfaces:
+            nic.link_id = None if nic.link_id is None else 1
+    assert repair(held)[0] == "link lab/1: id → 2"
+    assert [link.link_id for link in lab.links] == [1, 2]
+
+
+def test_a_missing_owner_gets_the_quota_of_what_is_owned_and_a_missing_worker_no_new_vms() -> None:
+    held = two_slices()
+    builders.put(held, builders.topology("more", owner="alice", vms=[builders.vm("x")], links=[]))
+    del held.users["alice"]
+    for vm in held.slices[1000].vms:
+        vm.worker_ip = "10.0.10.9"
+    told = repair(held)
+    assert told[:2] == [
+        "worker 10.0.10.9: added with schedulable: false",
+        "user alice: added without a password, with a quota of 4 VMs",
+    ]
+    assert not held.workers["10.0.10.9"].schedulable
+    assert (held.users["alice"].quota_vms, held.users["alice"].password_hash) == (4, "!")
+
+
+def test_several_vms_with_one_id_get_one_each() -> None:
+    held = two_slices()
+    lab = held.slices[1003]
+    lab.links.clear()
+    for vm in lab.vms:
+        vm.vm_id = 1001
+    repair(held)
+    assert [vm.vm_id for vm in lab.vms] == [1007, 1008, 1009]
+    assert breaches(held) == []
+
+
+def test_a_further_pool_belongs_to_the_first_slice_that_has_it() -> None:
+    held = two_slices()
+    web, lab = held.slices.values()
+    web.extra[FURTHER_POOLS], lab.extra[FURTHER_POOLS] = [7, 1], [7, 8]
+    assert repair(held) == ["slice lab (1003) of alice: further_pools [7, 8] → [8]"]
+    assert (web.further_pools, lab.further_pools) == ([7, 1], [8])
+    web.extra[FURTHER_POOLS] = [POOL_COUNT - 1, POOL_COUNT]
+    assert repair(held) == [f"slice web (1000) of admin: further_pools [{POOL_COUNT - 1}, {POOL_COUNT}] → [99]"]

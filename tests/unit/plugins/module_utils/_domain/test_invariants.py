@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches, mac_index
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
-from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Disk, Network
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Disk, Interface, Network
 
 from .builders import cluster, put, topology, vm
 
@@ -290,3 +290,82 @@ def test_a_gateway_is_in_the_subnet_of_its_network(gateway: str | None, is_right
     found = breaches(held)
     where = "network of VLAN 100 in slice web (1000) of admin"
     assert found == ([] if is_right else [f"{where}: gateway {gateway} is not in 192.168.100.0/24"])
+
+
+@pytest.mark.parametrize(
+    ("name", "index"), [("eth0", 0), ("eth7", 7), ("eth12", 12), ("eth", 3), ("ethx", 3), ("eth²", 3), ("ens4", 3)]
+)
+def test_the_index_in_a_mac_is_the_number_of_the_interface_or_its_position(name: str, index: int) -> None:
+    assert mac_index(Interface(name), 3) == index
+
+
+def test_vms_with_the_same_id_are_named_each() -> None:
+    held = two_slices()
+    held.slices[1003].vms[1].vm_id = 1004
+    found = breaches(held)
+    assert "id 1004 is allocated 2 times: to VM lab/a (1004) and VM lab/b (1004)" in found
+    assert not [each for each in found if each.startswith("MAC block")], "it follows from the id"
+
+
+def test_only_what_is_there_twice_is_named() -> None:
+    held = two_slices()
+    put(held, topology("lab", owner="alice", vms=[vm("a"), vm("b"), vm("c"), vm("d")], links=[]))
+    third = held.workers["10.0.10.3"] = type(held.workers["10.0.10.1"])("10.0.10.3", cores=9, ram_gb=9)
+    for ip in ("10.0.10.1", "10.0.10.2"):
+        held.workers[ip].extra["machine_id"] = "a" * 32
+    third.extra["machine_id"] = "b" * 32
+    lab = held.slices[1003]
+    lab.vms[2].name = "b"
+    lab.extra["further_pools"] = [0]
+    assert breaches(held) == [
+        "VLAN pool 0 (VLANs 100 to 119) is allocated 2 times: to slice web (1000) of admin and "
+        "slice lab (1003) of alice",
+        f"machine-id {'a' * 32} is that of 2 workers: 10.0.10.1, 10.0.10.2",
+        "slice lab (1003) of alice: several VMs have the name b: 1005, 1006",
+    ]
+
+
+def test_links_on_one_vlan_are_named() -> None:
+    held = cluster()
+    ends = [[f"vm1:eth{number}", f"vm2:eth{number}"] for number in (1, 2, 3)]
+    slice_ = put(held, topology(links=[{"endpoints": each} for each in ends]))
+    slice_.links[2].vlan_id = slice_.links[0].vlan_id
+    assert "slice web (1000) of admin: several links are on VLAN 100: 1, 3" in breaches(held)
+
+
+def test_an_interface_without_a_link_is_on_a_vlan_of_its_slice() -> None:
+    held = two_slices()
+    held.slices[1000].vms[1].interfaces[0].vlan_id = 160
+    assert breaches(held) == ["VM web/vm2 (1002): eth0 is on VLAN 160, which is not allocated to the slice"]
+
+
+@pytest.mark.parametrize(
+    ("cidr", "address", "is_right"),
+    [
+        ("10.1.0.0/30", "10.1.0.1", True),
+        ("10.1.0.0/30", "10.1.0.5", False),
+        ("10.1.0.0/30", "somewhere", False),
+        (None, "10.1.0.1", False),
+        (None, "somewhere", False),
+    ],
+)
+def test_the_address_of_an_end_is_in_the_subnet_of_its_link(cidr: str | None, address: str, is_right: bool) -> None:
+    held = two_slices()
+    link = held.slices[1000].links[0]
+    link.extra.update(cidr=cidr, addresses=[{"vm_id": 1001, "ipv4": address}])
+    sentence = f"VLAN 100 in slice web (1000) of admin: address {address} is not in subnet {cidr}"
+    assert breaches(held) == ([] if is_right else [sentence])
+
+
+def test_addresses_that_several_have_are_reported() -> None:
+    held = two_slices()
+    web = held.slices[1000]
+    web.links[0].extra.update(
+        cidr="10.1.0.0/30", addresses=[{"vm_id": each, "ipv4": "10.1.0.1"} for each in (1001, 1002)]
+    )
+    for each in web.vms:
+        each.extra["loopback"] = {"ipv6": "2001:db8::1"}
+    assert breaches(held) == [
+        "VLAN 100 in slice web (1000) of admin: several ends have address 10.1.0.1",
+        "slice web (1000) of admin: several VMs have loopback 2001:db8::1",
+    ]

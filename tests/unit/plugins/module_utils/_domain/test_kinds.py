@@ -297,3 +297,30 @@ def test_nobody_waits_for_a_guest_whose_kind_says_so_unless_the_vm_says_more() -
 def test_a_kind_has_all_the_interfaces_that_it_says() -> None:
     slice_ = put(held(), topology(vms=[vm("s1", kind="switch", data_interfaces=4)], links=[]))
     assert [each.name for each in slice_.vms[0].interfaces] == ["eth0", "eth1", "eth2", "eth3", "eth4"]
+
+
+def test_the_hardware_of_a_plain_vm_is_the_usual_one() -> None:
+    slice_ = put(held(), topology(vms=[vm("a"), vm("b", kind="switch")], links=[]))
+    assert kinds.hardware(slice_.vms[0]) == {"firmware": "bios", "disk_bus": "virtio", "nic_model": "virtio-net-pci"}
+    assert kinds.hardware(slice_.vms[1]) == {"firmware": "uefi", "disk_bus": "sata", "nic_model": "e1000"}
+
+
+def test_only_the_vms_of_a_kind_keep_it() -> None:
+    made = held(SWITCH, {"name": "other"})
+    put(made, topology(vms=[vm("a"), vm("b", kind="switch")], links=[]))
+    with pytest.raises(Refused) as caught:
+        kinds.remove_kind(made, "switch")
+    assert caught.value.refusals[0].figures == {"count": 1, "users": ["VM web/b"]}
+    kinds.remove_kind(made, "other")
+    assert list(made.kinds) == ["switch"]
+
+
+def test_a_vm_with_a_flavor_has_no_kind_unless_it_is_said() -> None:
+    made = held()
+    put(made, topology(vms=[vm("a", kind="switch")], links=[]))
+    kept = put(made, topology(vms=[vm("a", flavor=None)], links=[])).vms[0]
+    assert kept.extra["kind"]["name"] == "switch"
+    assert "kind" not in put(made, topology(vms=[vm("a")], links=[])).vms[0].extra
+    assert (
+        put(made, topology(vms=[vm("a"), vm("new", kind="switch")], links=[])).vms[1].extra["kind"]["name"] == "switch"
+    )

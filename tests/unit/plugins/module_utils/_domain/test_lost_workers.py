@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays, lost_workers, status, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.data_disks import TRASHED
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.placement import Placement
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
@@ -18,7 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cl
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR, RUNNING, Observed
-from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Disk, Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, Answer, HostReport, VmReport
 
 from .builders import cluster, deployed, put, topology
@@ -177,3 +178,47 @@ def test_a_worker_is_declared_lost_once() -> None:
     for _each in range(2):
         lost_workers.declare(made, "10.0.10.1")
     assert made.extra["lost_machines"] == ["ab" * 16]
+
+
+def test_vms_that_no_host_has_or_that_are_being_deleted_are_no_errors() -> None:
+    made = cluster(2)
+    slice_ = put(made, topology())
+    lost_workers.declare(made, LOST)
+    assert slice_.vms[1].observed is None, "it was never in a work order"
+    made, slice_ = cluster(2), put(cluster(2), topology())
+    made.slices[slice_.slice_id] = slice_
+    hand_out([slice_])
+    slice_.vms[1].deleting = True
+    lost_workers.declare(made, LOST)
+    assert slice_.vms[1].observed is None
+
+
+@pytest.mark.parametrize(
+    ("want", "is_back"),
+    [
+        ({"ip": LOST, "state": "present", "machine_id": MACHINE}, True),
+        ({"ip": LEFT, "state": "present", "machine_id": MACHINE}, True),
+        ({"ip": LOST, "state": "present", "machine_id": "f" * 32}, True),
+        ({"ip": LEFT, "state": "present", "machine_id": "f" * 32}, False),
+        ({"ip": LOST, "state": "present", "machine_id": None}, False),
+        ({"ip": LOST, "state": "present"}, False),
+        ({"ip": LOST, "state": "absent", "machine_id": MACHINE}, False),
+    ],
+)
+def test_a_lost_worker_is_back_with_its_machine_or_at_its_address(want: dict[str, str | None], is_back: bool) -> None:
+    made = cluster(2)
+    made.workers[LOST].extra["machine_id"] = MACHINE
+    lost_workers.declare(made, LOST)
+    assert lost_workers.returned(made, [want]) == ([str(want["ip"])] if is_back else [])
+
+
+def test_what_was_in_the_trash_of_a_lost_worker_is_forgotten_with_its_vms() -> None:
+    made, slice_ = held(3)
+    moved = slice_.vms[1]
+    gone = Disk("/x")
+    gone.extra["given_up"] = True
+    moved.disks.append(gone)
+    moved.extra[TRASHED] = [{"name": "old", "until": "9999-01-01T00:00:00Z"}]
+    lost_workers.replace(made, [slice_], [moved.vm_id])
+    assert (moved.given_up_disks, len(moved.disks), TRASHED in moved.extra) == ([], 1, False)
+    assert [{*disk.extra} & {"uuid", "first_seen"} for disk in moved.disks] == [set()]

@@ -190,3 +190,34 @@ def test_links_between_the_same_vms_are_told_apart_by_what_they_carry(interfaces
     titled = stored({**link("a", "b"), "title": "One"}, {**link("a", "b"), "title": "Two"})
     again = wired(titled, {**link("a", "b"), "title": "Two"}, {**link("a", "b"), "title": "One"})
     assert [number for _ends, number in links(again)] == [2, 1]
+
+
+def test_a_link_that_carries_something_else_than_stored_is_the_same_link() -> None:
+    old = stored(link("a", "b"), link("b", "c"))
+    changed = {**link("b", "a"), "mtu": 1400, "title": "New"}
+    assert [number for _ends, number in links(wired(old, changed, link("b", "c")))] == [1, 2]
+
+
+def test_of_alike_links_each_is_one() -> None:
+    small, large = ({**link("a", "b"), "mtu": mtu} for mtu in (1400, 9000))
+    old = stored(small, large)
+    assert [number for _ends, number in links(wired(old, large))] == [2]
+    assert [number for _ends, number in links(wired(old, {**small, "mtu": 1300}, large))] == [1, 2]
+    assert [number for _ends, number in links(wired(old, large, {**small, "mtu": 1300}))] == [2, 1]
+
+
+def test_a_named_link_stays_when_the_vm_of_an_end_is_another_one() -> None:
+    old = stored({**link("a:eth3", "b"), "name": "core"})
+    made = wired(old, {**link("a", "c"), "name": "core"}, vms=[MACHINES[0], MACHINES[2]])
+    assert links(made) == [("a:eth3–c:eth1", 1)]
+    old.vms[1].deleting = True
+    made = wired(old, {**link("a", "c"), "name": "core"}, vms=[MACHINES[0], MACHINES[2]])
+    assert links(made) == [("a:eth3–c:eth1", 1)]
+
+
+def test_several_free_interfaces_of_a_vm_are_taken_one_after_another() -> None:
+    made = wired(
+        stored(), link("a", "b"), link("a:eth2", "c"), link("a", "c"), networks=[{"name": "n", "members": ["a"]}]
+    )
+    assert links(made) == [("a:eth1–b:eth1", None), ("a:eth2–c:eth1", None), ("a:eth3–c:eth2", None)]
+    assert networks(made) == [("a:eth4", None)]

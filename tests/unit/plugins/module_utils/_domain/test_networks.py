@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import networks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import Endpoint, WantedNetwork
 
@@ -135,3 +137,63 @@ def test_overlapping_subnets_are_listed() -> None:
     assert networks.overlapping("10.0.1.128/25", others) == ["10.0.1.0/24", "10.0.0.0/16"]
     assert networks.overlapping("192.168.0.0/16", others) == []
     assert networks.overlapping("x", others) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "ranges"),
+    [
+        ({"gateway": True, "gateway_ip": "10.0.0.9"}, [("10.0.0.9", "10.0.0.9")]),
+        ({"gateway": True, "gateway_ip": None}, [("10.0.0.1", "10.0.0.1")]),
+        ({"gateway": False, "gateway_ip": None}, []),
+        ({"dhcp_enabled": True, "dhcp_range": None}, [("10.0.0.1", "10.0.0.1")]),
+        (
+            {"dhcp_enabled": True, "dhcp_range": "10.0.0.10,10.0.0.20"},
+            [("10.0.0.1", "10.0.0.1"), ("10.0.0.10", "10.0.0.20")],
+        ),
+        ({"dhcp_enabled": True, "dhcp_range": "10.0.0.10"}, [("10.0.0.1", "10.0.0.1")]),
+        ({"dhcp_enabled": True, "dhcp_range": "10.0.0.10,many"}, [("10.0.0.1", "10.0.0.1")]),
+        ({"dhcp_enabled": True, "dhcp_range": "many,10.0.0.20"}, [("10.0.0.1", "10.0.0.1")]),
+        ({"gateway": True, "cidr": None}, []),
+        ({"gateway": True, "cidr": "nonsense"}, []),
+    ],
+)
+def test_members_have_neither_the_servers_address_nor_one_of_the_range(
+    fields: dict[str, Any], ranges: list[tuple[str, str]]
+) -> None:
+    found = networks.reserved(a_network(**fields))
+    assert [tuple(str(ipaddress.ip_address(end)) for end in each) for each in found] == ranges
+
+
+@pytest.mark.parametrize(("members", "is_refused"), [(3, False), (4, True)])
+def test_a_range_has_an_address_for_each_member(members: int, is_refused: bool) -> None:
+    network = a_network(
+        members=members,
+        dhcp_enabled=True,
+        dhcp_range="10.0.0.10,10.0.0.12",
+    )
+    found = [(each.code, each.figures) for each in networks.problems("n", network)]
+    figures = {"option": "dhcp_range", "got": "10.0.0.10,10.0.0.12", "room": 3, "needed": 4}
+    assert found == ([("subnet_too_small", figures)] if is_refused else [])
+
+
+@pytest.mark.parametrize("dhcp", [True, False])
+def test_dhcp_needs_an_mtu_that_dnsmasq_can_tell(dhcp: bool) -> None:
+    too_large = (bounds.DHCP_MTU.most or 0) + 1
+    found = [each.code for each in networks.problems("n", a_network(dhcp_enabled=dhcp, mtu=too_large))]
+    assert found == (["out_of_range"] if dhcp else [])
+    assert list(networks.problems("n", a_network(dhcp_enabled=dhcp, mtu=too_large - 1))) == []
+
+
+@pytest.mark.parametrize(("members", "gateway", "fits"), [(1, True, True), (2, True, False), (2, False, True)])
+def test_the_server_takes_an_address_of_a_subnet(members: int, gateway: bool, fits: bool) -> None:
+    found = list(networks.problems("n", a_network("10.0.0.0/30", members=members, gateway=gateway)))
+    assert (found == []) is fits
+
+
+def test_subnets_of_both_versions_overlap_only_those_of_their_own() -> None:
+    told = [("a", "10.0.0.0/8"), ("b", "fd00::/8"), ("c", "10.1.0.0/16"), ("d", "fd00:1::/32"), ("e", "wrong")]
+    found = [each.figures for each in networks.overlaps("x", told, "192.168.0.0/16")]
+    assert found == [
+        {"subnet": "10.1.0.0/16", "of": "c", "other": "10.0.0.0/8", "other_of": "a"},
+        {"subnet": "fd00:1::/32", "of": "d", "other": "fd00::/8", "other_of": "b"},
+    ]

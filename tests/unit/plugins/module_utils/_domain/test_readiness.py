@@ -120,3 +120,39 @@ def test_a_check_over_the_network_needs_an_address() -> None:
 
 def test_hosts_know_the_same_checks() -> None:
     assert readiness.ON_WORKER + readiness.ON_NETWORK_NODE == probes.CHECKS
+
+
+@pytest.mark.parametrize(
+    ("internet", "of_kind", "check"),
+    [
+        (True, "ssh", "ssh"),
+        (False, "ssh", "console"),
+        (True, "cloud_init", "cloud_init"),
+        (False, "cloud_init", "cloud_init"),
+        (True, "auto", "ping"),
+        (False, "auto", "console"),
+        (True, "none", None),
+        (False, "none", None),
+    ],
+)
+def test_a_kind_has_a_check_that_a_vm_uses_if_it_is_possible(internet: bool, of_kind: str, check: str | None) -> None:
+    slice_ = one(internet=internet)
+    slice_.vms[0].extra["kind"] = {"name": "router", "ready_when": of_kind}
+    assert [each["check"] for each in checks(slice_)] == ([] if check is None else [check])
+
+
+def test_the_whole_of_a_check() -> None:
+    slice_ = one(check="http", path="/up")
+    assert readiness.checks([slice_.to_dict()]) == [
+        {
+            "vm_id": 1001,
+            "vm_uuid": slice_.vms[0].uuid,
+            "name": "web/a",
+            "worker_ip": "10.0.10.1",
+            "port": 80,
+            "path": "/up",
+            "command": None,
+            "address": "10.60.7.101",
+            "check": "http",
+        }
+    ]

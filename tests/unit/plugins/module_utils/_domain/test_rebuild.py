@@ -163,3 +163,38 @@ def test_flavors_of_vms_are_rebuilt() -> None:
         each.flavor = {**(each.flavor or {}), "name": "lab-router", "cores": 3}
     held = rebuilt(hosts_of(slice_)).cluster
     assert (held.flavors["lab-router"]["cores"], "name" in held.flavors["lab-router"]) == (3, False)
+
+
+def test_other_clouds_are_named_without_the_hosts_own() -> None:
+    hosts = hosts_of(web())
+    hosts[1] = replace(hosts[1], cloud_uuid=OTHER, cloud_title="other")
+    told = {each.object: each.figures["others"] for each in refusals(hosts)}
+    assert told[f"host host {A}"] == [f"other ({OTHER})"]
+    assert told[f"host host {B}"] == [f"lab ({LAB})"]
+
+
+def test_only_the_trunk_of_the_network_node_is_that_of_the_network_node() -> None:
+    hosts = [replace(each, trunk_mtu=None) for each in hosts_of(web())]
+    assert "network_node_trunk_mtu" not in rebuilt(hosts).cluster.extra
+    hosts[0] = replace(hosts[0], trunk_mtu=9000)
+    assert "network_node_trunk_mtu" not in rebuilt(hosts).cluster.extra
+    hosts[2] = replace(hosts[2], trunk_mtu=1500)
+    assert rebuilt(hosts).cluster.extra["network_node_trunk_mtu"] == 1500
+
+
+def test_the_network_node_is_no_worker_and_a_rebuilt_cloud_is_another_incarnation() -> None:
+    hosts = hosts_of(web())
+    done = rebuilt([HostOrders("unclaimed", "10.0.10.9"), *hosts]).cluster
+    assert set(done.workers) == {A, B, "10.0.10.9"}
+    assert done.cloud is not None
+    assert (done.cloud.uuid, bool(done.cloud.incarnation)) == (LAB, True)
+
+
+def test_a_breach_is_told_with_the_uuids_of_its_slices() -> None:
+    held = cluster()
+    first = put(held, topology("web"))
+    second = put(held, topology("lab"))
+    named = rebuild._named(f"VM web/vm1 ({first.vms[0].vm_id}): unknown status", held)
+    assert named == [f"{first.uuid} (web)"]
+    assert rebuild._named(f"slice lab ({second.slice_id}) of admin: x", held) == [f"{second.uuid} (lab)"]
+    assert rebuild._named("nothing (7)", held) == []

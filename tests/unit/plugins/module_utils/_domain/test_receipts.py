@@ -6,10 +6,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.displays import make_key
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import (
+    GIVING_UP,
+    gives_up,
+    mark,
+    receipt,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 
@@ -81,3 +88,44 @@ def test_a_receipt_does_not_depend_on_the_order_in_which_things_are_stored() -> 
     assert receipt(made, slice_, "network_node") == before
     slice_.extra["releasing"] = {**held, "addresses": ["10.60.7.101"]}
     assert receipt(made, slice_, "network_node") != before
+
+
+def test_a_mark_stays_until_it_is_removed() -> None:
+    slice_ = put(cluster(), topology())
+    mark(slice_)
+    first = slice_.extra[GIVING_UP]
+    mark(slice_)
+    assert first
+    assert slice_.extra[GIVING_UP] == first
+    del slice_.extra[GIVING_UP]
+    mark(slice_)
+    assert slice_.extra[GIVING_UP] != first
+
+
+@pytest.mark.parametrize("what", ["slice", "VM", "disk", "VLANs"])
+def test_each_thing_that_is_given_up_makes_another_receipt(what: str) -> None:
+    made = ordered()
+    slice_ = made.slices[1000]
+    assert not gives_up(slice_)
+    if what == "slice":
+        slice_.deleting = True
+    elif what == "VM":
+        slice_.vms[1].deleting = True
+    elif what == "disk":
+        slice_.vms[1].disks[0].extra["given_up"] = True
+    else:
+        slice_.extra["releasing"] = {"vlan_ids": [100]}
+    assert gives_up(slice_)
+    first = receipt(made, slice_, "10.0.10.1")
+    assert first is not None
+    slice_.extra["releasing"] = {**slice_.extra.get("releasing", {}), "addresses": ["10.60.7.109"]}
+    assert receipt(made, slice_, "10.0.10.1") != first
+
+
+def test_a_receipt_depends_only_on_what_is_given_up() -> None:
+    made = ordered()
+    slice_ = made.slices[1000]
+    slice_.vms[1].deleting = True
+    before = receipt(made, slice_, "10.0.10.1")
+    del slice_.vms[0]
+    assert receipt(made, slice_, "10.0.10.1") == before

@@ -375,3 +375,41 @@ def test_a_slice_has_the_type_of_its_topology() -> None:
     held = cluster()
     assert put(held, topology(topology_type="ring", size=3, flavor="cirros", vms=[], links=[])).topology_type == "ring"
     assert put(held, topology()).topology_type == "custom"
+
+
+def test_new_objects_have_uuids_and_loopbacks_of_the_vms_that_exist() -> None:
+    held = cluster()
+    pools = {"loopbacks": {"ipv4": "10.0.0.0/24"}}
+    slice_ = put(held, topology(addressing=pools))
+    things = [slice_, *slice_.vms, *(disk for vm_ in slice_.vms for disk in vm_.disks)]
+    assert all(each.uuid for each in things)
+    assert len({each.uuid for each in things}) == len(things)
+    assert [vm_.extra["loopback"] for vm_ in slice_.vms] == [{"ipv4": "10.0.0.1"}, {"ipv4": "10.0.0.2"}]
+    found = refusals(held, topology(vms=[vm("vm1"), vm("vm3", flavor=None)], links=[], addressing=pools))
+    assert [each.code for each in found] == ["vm_without_flavor"]
+
+
+def test_given_subnets_overlap_and_those_that_are_derived_are_checked_later() -> None:
+    networks = [{"name": "a", "cidr": "10.1.0.0/16"}, {"name": "b", "cidr": "10.1.2.0/24"}, {"name": "c"}]
+    (found,) = refusals(cluster(), topology(networks=networks))
+    assert (found.code, found.figures["of"], found.figures["other_of"]) == ("subnets_overlap", "network b", "network a")
+
+
+def test_a_quota_that_was_lowered_prevents_only_more_vms() -> None:
+    held = cluster()
+    put(held, topology(owner="alice"))
+    held.users["alice"].quota_vms = 1
+    assert len(put(held, topology(owner="alice", title="Same")).vms) == 2
+    more = [vm("vm1", internet=True), vm("vm2"), vm("vm3")]
+    assert [each.code for each in refusals(held, topology(owner="alice", vms=more))] == ["quota_exceeded"]
+
+
+def test_a_slice_that_does_not_change_keeps_what_it_has() -> None:
+    held = cluster()
+    first = put(held, topology())
+    for each in (first, *first.vms):
+        each.extra.pop("uuid", None)
+    again = put(held, topology())
+    assert (again.uuid, [vm_.uuid for vm_ in again.vms]) == (None, [None, None])
+    changed = put(held, topology(title="New"))
+    assert all(each.uuid for each in (changed, *changed.vms))

@@ -88,3 +88,14 @@ def test_no_observed_state_is_in_a_record(state: str) -> None:
     for each in slice_.vms:
         each.see(Observed(state, "7"))
     assert record(slice_).text() == before
+
+
+def test_disks_that_are_given_up_and_pools_that_are_not_in_use_are_left_out() -> None:
+    disks = [{"name": name, "size_gb": 1} for name in ("db", "log")]
+    slice_ = put(cluster(), topology(vms=[vm("a", data_disks=disks), vm("b")], links=[link("a", "b")]))
+    slice_.vms[0].disks[1].extra["given_up"] = True
+    slice_.extra["further_pools"] = [7, 8]
+    slice_.vlan_pool_used.append(240)
+    found, _known = records.read(record(slice_).text())
+    assert [disk.name for disk in found.vms[0].disks] == [None, "log"]
+    assert found.further_pools == [7]

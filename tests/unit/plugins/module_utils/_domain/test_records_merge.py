@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import records, records_merge
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.records_merge import Merged
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, AppliedVm, HostOrders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
 
@@ -150,3 +154,64 @@ def test_a_pin_to_an_address_that_two_hosts_had_follows_the_one_that_moved() -> 
     for hosts in (orders, orders[::-1]):
         found = {each.slice_id: each.vms[0] for each in merge(hosts).slices}
         assert (found[pinned.slice_id].worker_ip, found[pinned.slice_id].pinned_to) == (C, B)
+
+
+def test_an_invalid_record_is_refused_and_the_others_are_read() -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b", "c")
+    good, bad = host(slice_, A, 5), host(slice_, B, 5)
+    bad = replace(bad, applied=(replace(bad.applied[0], record="{}"),))
+    found, refusals = records_merge.entries([good, bad])
+    assert [entry.host for entry in found] == [f"host {A}"]
+    figures = {"host": f"host {B}", "why": "the document: field slice is missing"}
+    assert refusals == [Refusal("invalid_record", "the record of slice 1000", figures)]
+
+
+def test_only_records_of_workers_are_compared_by_age() -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b", "c")
+    found, _refusals = records_merge.entries([host(slice_, A, 5), host(slice_, NETWORK_NODE, 9)])
+    assert records_merge.leave_out_older(found) == []
+    assert [vm_.name for vm_ in found[0].slice.vms] == ["a"]
+
+
+def test_vlans_of_unknown_vms_are_kept_once_until_hosts_report() -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b", "c")
+    rebuilt = one(merge([host(slice_, target, 5) for target in (A, B)]))
+    assert pairs(rebuilt) == [{"a", "b"}]
+    gone = [link_.vlan_id for link_ in slice_.links[1:]]
+    assert sorted(rebuilt.extra["releasing"]["vlan_ids"]) == gone
+    assert sorted(rebuilt.vlan_pool_used) == sorted({*slice_.vlan_pool_used})
+    (lan,) = rebuilt.networks
+    assert [member["vm_id"] for member in lan.extra["members"]] == [1001, 1002]
+    assert [[nic.vlan_id for nic in vm_.interfaces if nic.link_id is not None] for vm_ in rebuilt.vms] == [
+        [rebuilt.links[0].vlan_id],
+        [rebuilt.links[0].vlan_id],
+    ]
+
+
+def test_vms_without_a_uuid_are_told_apart_by_their_ids() -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b", "c")
+    for vm_ in slice_.vms:
+        vm_.extra.pop("uuid", None)
+    found, _refusals = records_merge.entries([host(slice_, A, 5), host(slice_, B, 9)])
+    assert records_merge.leave_out_older(found) == []
+    assert [[vm_.name for vm_ in entry.slice.vms] for entry in found] == [["a"], ["b"]]
+
+
+def test_a_record_of_an_order_without_a_revision_is_the_oldest() -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b", "c")
+    old, new = host(slice_, A, 5), host(slice_, A, 1, at=B)
+    old = replace(old, applied=(replace(old.applied[0], revision=None),))
+    found, _refusals = records_merge.entries([old, new])
+    assert [entry.revision for entry in found] == [0, 1]
+    (told,) = records_merge.leave_out_older(found)
+    assert told.startswith(f"what host {A} has of VM a (1001)")
+
+
+@pytest.mark.parametrize("field", ["name", "link_id", "vlan_id"])
+def test_a_link_joins_interfaces_that_are_on_it(field: str) -> None:
+    slice_ = triangle(cluster(workers=3), "a", "b")
+    hosts = [host(slice_, target, 5) for target in (A, B)]
+    assert len(one(merge(hosts)).links) == 1
+    nic = slice_.vms[0].interfaces[1]
+    setattr(nic, field, "eth9" if field == "name" else 9)
+    assert one(merge([host(slice_, A, 6), hosts[1]])).links == []

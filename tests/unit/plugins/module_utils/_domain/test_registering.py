@@ -14,6 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import ki
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
+from . import builders
 from .builders import cluster, put, topology
 
 MOST = {"most": 10**9}
@@ -236,3 +237,22 @@ def test_a_flavor_that_a_kind_gets_its_image_from_is_kept() -> None:
     kinds.put_kind(held, {"name": "switch", "image": "cirros"})
     registering.remove_flavor(held, "big")
     assert "big" not in held.flavors
+
+
+def test_a_password_that_is_set_again_in_its_scheme_is_no_change() -> None:
+    held = cluster()
+    user = registering.put_user(held, {"name": "bob", "password": "secret", "password_scheme": "scrypt"})
+    first = user.password_hash
+    registering.put_user(held, {"name": "bob", "password": "secret", "password_scheme": "scrypt"})
+    assert user.password_hash == first
+
+
+def test_only_vms_with_the_image_of_a_flavor_use_it() -> None:
+    held = cluster()
+    put(held, topology(vms=[builders.vm("a"), builders.vm("b", flavor="big")], links=[]))
+    held.flavors["other"] = {**held.flavors["big"], "image": "/other.img"}
+    registering.remove_flavor(held, "other")
+    assert "other" not in held.flavors
+    with pytest.raises(Refused) as caught:
+        registering.remove_flavor(held, "big")
+    assert caught.value.refusals == [Refusal("flavor_in_use", "flavor big", {"count": 1, "vms": ["web/b"]})]

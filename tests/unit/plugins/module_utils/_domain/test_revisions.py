@@ -130,3 +130,13 @@ def test_an_entry_without_a_revision_is_older_than_any_with_one() -> None:
     old = Entry.of([CORES], at="2026-11-26T16:20:00Z", user="bob", caller=Caller(), revision=None)
     assert found(held(old), [CORES], 0) == []
     assert [each.figures["revision"] for each in found(held(old, entry(9, CORES)), [CORES], 0)] == [9]
+
+
+def test_a_revision_that_the_database_does_not_have_is_refused_with_its_newest() -> None:
+    made = held(revision=9)
+    (refusal,) = problems(made, ("admin", "web"), 10, None, [])
+    assert (refusal.code, refusal.figures) == ("revision_unknown", {"got": 10, "newest": 9})
+    made.extra = {}
+    (refusal,) = problems(made, ("admin", "web"), 1, None, [])
+    assert refusal.figures == {"got": 1, "newest": "none"}
+    assert list(problems(made, ("admin", "web"), 0, None, [])) == []

@@ -261,3 +261,90 @@ def test_a_network_loses_the_member_whose_vm_is_removed() -> None:
     (network,) = put(held, want).networks
     assert [each["vm_id"] for each in network.extra["members"]] == [1001, 1002]
     assert breaches(held) == []
+
+
+def test_addresses_titles_and_ipv6_subnets_are_stored_with_links_and_networks() -> None:
+    given = {"endpoints": ["vm1", "vm2"], "title": "Core 1", "cidr": "10.1.0.0/30", "cidr6": "fd00::/64"}
+    addresses = [{"vm": "vm1", "ipv4": "10.1.0.1"}, {"vm": "vm2", "ipv6": "fd00::9"}]
+    lan = {"name": "lan", "members": ["vm1"], "cidr6": "fd01::/64", "title": "LAN"}
+    held = cluster()
+    slice_ = put(held, topology(links=[{**given, "addresses": addresses}], networks=[lan]))
+    assert slice_.links[0].extra == {
+        "title": "Core 1",
+        "cidr": "10.1.0.0/30",
+        "cidr6": "fd00::/64",
+        "addresses": [
+            {"vm_id": 1001, "ipv4": "10.1.0.1", "ipv6": "fd00::1"},
+            {"vm_id": 1002, "ipv4": "10.1.0.2", "ipv6": "fd00::9"},
+        ],
+    }
+    extra = slice_.networks[0].extra
+    assert (extra["cidr6"], extra["title"], extra["members"]) == (
+        "fd01::/64",
+        "LAN",
+        [{"vm_id": 1001, "interface": "eth1" if "eth1" in str(extra["members"]) else "eth2", "ipv6": "fd01::1"}],
+    )
+    plain = put(held, topology(networks=[{"name": "lan", "members": ["vm1"]}]))
+    assert (plain.links[0].extra, sorted(plain.networks[0].extra)) == ({}, ["members", "name"])
+
+
+def test_addresses_without_a_subnet_are_refused() -> None:
+    told = [{"vm": "vm1", "ipv6": "fd00::1"}]
+    joined = {"endpoints": ["vm1", "vm2"], "addresses": told}
+    lan = {"name": "lan", "members": ["vm1"], "addresses": told}
+    assert [
+        (each.code, each.object, each.figures["pool"]) for each in refusals(cluster(), topology(links=[joined]))
+    ] == [("address_without_subnet", "link web/1", "addressing.links.ipv6")]
+    found = refusals(cluster(), topology(networks=[lan]))
+    assert [(each.code, each.object, each.figures["pool"]) for each in found] == [
+        ("address_without_subnet", "network web/lan", "addressing.networks.ipv6")
+    ]
+
+
+@pytest.mark.parametrize("fields", [{"nat": False}, {"nat": True}])
+def test_only_a_network_with_nat_must_not_overlap_the_infrastructure(fields: dict[str, Any]) -> None:
+    lan = {"name": "lan", "members": [], "cidr": "10.0.0.0/16", "gateway": True, **fields}
+    found = refusals_or_none(cluster(), topology(networks=[lan]), infrastructure=("10.0.10.0/24", "10.1.0.0/16"))
+    figures = {"got": "10.0.0.0/16", "other": "10.0.10.0/24"}
+    refusal = Refusal("nat_overlaps_infrastructure", "network web/lan", figures)
+    assert found == ([refusal] if fields["nat"] else [])
+
+
+def test_a_new_link_has_the_id_after_the_highest() -> None:
+    held = cluster()
+    machines = [vm("a", data_interfaces=3), vm("b", data_interfaces=3)]
+    first = put(held, topology(vms=machines, links=[link("a:eth1", "b:eth1")]))
+    first.links[0].link_id = 41
+    for each in first.vms:
+        each.interfaces[1].link_id = 41
+    links = [link("a:eth1", "b:eth1"), link("a:eth2", "b:eth2"), link("a:eth3", "b:eth3")]
+    assert [each.link_id for each in put(held, topology(vms=machines, links=links)).links] == [41, 42, 43]
+
+
+def test_dropped_reservations_are_released_and_the_others_stay() -> None:
+    held = cluster()
+    reserve(held, topology(), Reservation("a", None), Reservation("b", None), Reservation("c", None))
+    vlans = [each["vlan_id"] for each in held.slices[1000].extra["reserved_vlans"]]
+    slice_ = reserve(held, topology(), Reservation("a", vlans[0]), Reservation("c", vlans[2]))
+    assert [each["vlan_id"] for each in slice_.extra["reserved_vlans"]] == [vlans[0], vlans[2]]
+    assert vlans[1] not in slice_.vlan_pool_used
+    assert {vlans[0], vlans[2]} <= {*slice_.vlan_pool_used}
+
+
+def test_subnets_of_links_must_not_overlap_and_networks_are_checked_when_they_are_complete() -> None:
+    links = [{**link("vm1", "vm2"), "cidr": "10.1.0.0/30"}, {**link("vm1", "vm2"), "cidr": "10.1.0.0/29"}]
+    assert [each.code for each in refusals(cluster(), topology(links=links))] == ["subnets_overlap"]
+    short = {"name": "lan", "members": ["vm1", "vm2"], "gateway": True, "cidr": "10.0.0.0/30"}
+    assert [each.code for each in refusals(cluster(), topology(networks=[short]))] == ["subnet_too_small"]
+
+
+def test_links_and_networks_carry_what_is_asked_for() -> None:
+    carried = {"mtu": 9000, "qinq": True, "forward_bpdu": True}
+    held = cluster()
+    lan = {"name": "lan", "members": ["vm1"]}
+    slice_ = put(held, topology(links=[{**link("vm1", "vm2"), **carried}], networks=[{**lan, **carried}]))
+    for each in (slice_.links[0], slice_.networks[0]):
+        assert {key: each.extra.get(key) for key in carried} == carried
+    slice_ = put(held, topology(networks=[lan]))
+    for each in (slice_.links[0], slice_.networks[0]):
+        assert {*carried} & {*each.extra} == set()

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import (
+    attributes,
     changes,
     changes_topology,
     revise,
@@ -229,3 +230,67 @@ def test_a_reserved_vlan_has_its_name_and_its_number() -> None:
 )
 def test_reported_states_are_no_change_of_a_topology(before: Any, after: Any, counts: bool) -> None:
     assert changes_topology(between("vm", 1001, before, after)) is counts
+
+
+def test_data_disks_are_told_until_their_host_has_reported_them() -> None:
+    disks = [{"name": name, "size_gb": 1} for name in ("db", "log", "old")]
+    slice_ = put(cluster(), topology(vms=[vm("a", data_disks=disks), vm("b")], links=[]))
+    slice_.vms[0].disks[2].extra["first_seen"] = "2026-01-01T00:00:00Z"
+    slice_.vms[0].disks[3].extra["given_up"] = True
+    (_slice, first, second) = states([slice_]).values()
+    assert first[1]["new_disks"] == ["db 1 GiB"]
+    assert first[1]["given_up_disks"] == ["old 1 GiB"]
+    assert not {"new_disks", "given_up_disks"} & {*second[1]}
+    assert attributes(slice_.vms[0], {})["data_disks"] == ["db 1 GiB", "log 1 GiB"]
+    assert "data_disks" not in attributes(slice_.vms[1], {})
+
+
+def test_the_state_of_a_slice_has_its_vlans() -> None:
+    held = cluster()
+    web, lab = put(held, topology()), put(held, topology("lab", vms=[], links=[]))
+    found = states([web, lab])
+    assert found["slice", 1000][1] == {"status": "design", "vlan_pool_used": "100", "releasing": None}
+    assert found["slice", 1003][1] == {"status": "design", "vlan_pool_used": None, "releasing": None}
+
+
+@pytest.mark.parametrize(("dhcp", "shown"), [(True, "192.168.100.10,192.168.100.250"), (False, None)])
+def test_a_range_is_told_while_there_is_dhcp(dhcp: bool, shown: str | None) -> None:
+    slice_ = put(cluster(), topology(links=[], networks=[{"name": "lan", "members": ["vm1"], "dhcp_enabled": True}]))
+    slice_.networks[0].dhcp_enabled = dhcp
+    assert attributes(slice_.networks[0], {})["dhcp_range"] == shown
+
+
+def test_identities_that_a_slice_is_given_are_a_change() -> None:
+    after = put(cluster(), topology())
+    before = copy(after)
+    for each in (before, *before.vms, *(disk for one in before.vms for disk in one.disks)):
+        each.extra.pop("uuid", None)
+    found = changes(before, after)
+    assert [(each.kind, each.slice) for each in found] == [("slice", slice_ref(after))]
+    assert changes(after, copy(after)) == []
+
+
+def test_a_change_of_a_deployed_slice_without_a_topology_gives_it_no_revision() -> None:
+    held = cluster()
+    web = put(held, topology())
+    seen = between("vm", 1001, {"status": "design"}, {"status": "running"}, slice=slice_ref(web))
+    moved = between("worker", "10.0.10.1", {"cores": 1}, {"cores": 2})
+    revise(held, [seen, moved])
+    assert "revision" not in web.extra
+    assert held.revision is not None
+    revise(held, [between("vm", 1001, {"power": "running"}, {"power": "stopped"}, slice=slice_ref(web))])
+    assert web.extra["revision"] == held.revision
+
+
+def test_only_what_a_running_vm_cannot_change_needs_a_restart() -> None:
+    held = cluster()
+    slice_ = deployed(put(held, topology()))
+    for field, value, is_restarting in (("cores", 2, True), ("ram_gb", 2, True), ("disk_gb", 2, False)):
+        after = copy(slice_)
+        assert after.vms[0].flavor is not None
+        after.vms[0].flavor[field] = value
+        (change,) = changes(slice_, after)
+        assert change.restart is is_restarting
+    after = copy(slice_)
+    after.vms[0].flavor = None
+    assert [each.restart for each in changes(slice_, after)] == [True]

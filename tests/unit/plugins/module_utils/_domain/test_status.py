@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import status, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.data_disks import TRASHED
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.displays import make_key
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import record, recorded, superseded
@@ -439,3 +441,95 @@ def test_a_late_report_creates_no_disk_for_a_newer_state() -> None:
     held, slice_ = one_vm()
     kept(held, slice_, told("error", 30), told("running", 20))
     assert slice_.vms[0].disks[0].first_seen is None
+
+
+def with_disks() -> tuple[Cluster, Slice]:
+    held = cluster()
+    disks = [{"name": name, "size_gb": 1} for name in ("db", "log")]
+    slice_ = put(held, topology(vms=[vm("vm1", data_disks=disks), vm("vm2", data_disks=disks[:1])]))
+    return held, slice_
+
+
+def test_given_up_disks_are_in_the_trash_for_as_long_as_it_is_said() -> None:
+    held, slice_ = with_disks()
+    tell(held, *BOTH)
+    for one in slice_.vms:
+        one.disks[1].extra["given_up"] = True
+    order(held)
+    holding = {**BOTH[1], "vms": [{**BOTH[1]["vms"][0], "holds_given_up": True}]}
+    assert record(held, [slice_], answering(held, BOTH[0], holding, NODE), seen_at=NOW) == []
+    assert [len(one.given_up_disks) for one in slice_.vms] == [0, 1]
+    assert [TRASHED in one.extra for one in slice_.vms] == [False, False], "the trash keeps nothing"
+    assert record(held, [slice_], answering(held, *BOTH), seen_at=NOW, retention_h=2) == []
+    assert [len(one.given_up_disks) for one in slice_.vms] == [0, 0]
+    assert [len(one.extra.get(TRASHED, ())) for one in slice_.vms] == [0, 1]
+
+
+def test_a_report_on_disks_that_no_host_has_reported_is_never_skipped() -> None:
+    held, slice_ = with_disks()
+    tell(held, *BOTH)
+    assert recorded([slice_]) == [{"vm_id": vm_id, "state": "running", "pid": str(vm_id * 2)} for vm_id in (1001, 1002)]
+    del slice_.vms[1].disks[1].extra["first_seen"]
+    assert recorded([slice_]) is None
+
+
+def test_a_given_up_disk_is_not_seen_for_the_first_time() -> None:
+    held, slice_ = with_disks()
+    slice_.vms[1].disks[1].extra["given_up"] = True
+    order(held)
+    holding = {**BOTH[1], "vms": [{**BOTH[1]["vms"][0], "holds_given_up": True}]}
+    record(held, [slice_], answering(held, BOTH[0], holding, NODE), seen_at=NOW)
+    assert [disk.first_seen for disk in slice_.vms[0].disks] == [NOW] * 3
+    assert [disk.first_seen for disk in slice_.vms[1].disks] == [NOW, None]
+
+
+def test_a_slice_without_a_revision_has_not_changed_since_its_report() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    tell(held, *BOTH)
+    slice_.extra.pop(REVISION, None)
+    for one in slice_.vms:
+        one.see(Observed("running", "1"))
+    assert recorded([slice_]) == [{"vm_id": vm_id, "state": "running", "pid": "1"} for vm_id in (1001, 1002)]
+
+
+def test_vms_that_were_not_in_an_order_are_not_in_its_report() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    assert record(held, [slice_], answering(held, report("10.0.10.9")), seen_at=NOW) == []
+    assert [one.observed for one in slice_.vms] == [None, None]
+    assert superseded(held, [slice_], answering(held, *BOTH)) == []
+
+
+def test_the_refusal_of_a_slice_says_nothing_of_another_one() -> None:
+    held = cluster()
+    web, lab = put(held, topology()), put(held, topology("lab"))
+    order(held)
+    running = {**report("10.0.10.1", 1001, 1004), "refused": [{"slice_id": lab.slice_id, "failure": "no"}]}
+    record(held, [web, lab], answering(held, running), seen_at=NOW)
+    assert [one.status for one in (web.vms[0], lab.vms[0])] == ["running", "design"]
+
+
+def test_a_vm_without_a_report_of_its_worker_has_the_newest_revision_of_all() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    order(held)
+    slice_.extra.pop(REVISION, None)
+    told_ = [replace(each, revision=number) for number, each in enumerate(answering(held, BOTH[0], NODE), 1)]
+    record(held, [slice_], told_, seen_at=NOW)
+    seen = slice_.vms[1].observed
+    assert seen is not None
+    assert (seen.state, seen.revision, slice_.vms[0].observed and slice_.vms[0].observed.revision) == ("unknown", 2, 1)
+
+
+def test_a_host_has_not_done_what_it_has_no_receipt_for() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    order(held)
+    slice_.extra["releasing"] = {"vlan_ids": []}
+    plain = [HostReport.from_dict(each) for each in BOTH]
+    record(held, [slice_], plain, seen_at=NOW)
+    assert "releasing" in slice_.extra
+    assert status._has_done(held, plain[0], slice_) is False
+    (answered, *_others) = answering(held, *BOTH)
+    assert status._has_done(held, answered, slice_) is True

@@ -132,3 +132,14 @@ def test_what_no_host_uses_any_more_is_dropped() -> None:
     assert {"releasing", "giving_up"}.isdisjoint(slice_.extra)
     teardown.drop_released(slice_)
     assert slice_.vlan_pool_used == [100, 102, 220]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_slice_with_vms_on_hosts_gives_something_up(is_known: bool) -> None:
+    held, slice_ = stored()
+    if is_known:
+        deployed(slice_)
+    teardown.releasing(slice_, "addresses").append("10.60.7.150")
+    slice_.extra.pop("giving_up", None)
+    teardown.remove(held, slice_)
+    assert ("giving_up" in slice_.extra) is is_known

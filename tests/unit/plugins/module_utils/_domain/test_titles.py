@@ -136,3 +136,34 @@ def test_titles_that_are_unique_names_are_kept():
     assert unique(["12", "a"], "vm")[1] == "a"
     assert unique(["12"], "network") == ["12"]
     assert unique(["12"], "vm") != ["12"]
+
+
+def test_only_networks_with_a_name_are_known_ones() -> None:
+    before = Slice(1000, "admin")
+    for vlan_id, name in ((101, None), (102, "lan")):
+        network = Network(vlan_id, "10.1.0.0/24", None)
+        network.extra.update({"title": "LAN"} if name is None else {"title": "LAN", "name": name})
+        before.networks.append(network)
+    done = named(wanted(networks=[{"title": "LAN"}, {"title": "Other"}]), before)
+    assert [each.name for each in done.networks] == ["lan", "other"]
+
+
+def test_a_vm_without_a_title_is_not_that_of_an_empty_endpoint() -> None:
+    links = [{"endpoints": ["", "b"]}]
+    want = read_slice(
+        {"name": "web", "vms": [{"name": "a", "title": ""}, {"name": "b"}], "links": links}, default_owner="admin"
+    )
+    assert [end.vm for end in named(want, None).links[0].endpoints] == ["", "b"]
+
+
+def test_titles_in_addresses_are_replaced_like_those_in_endpoints() -> None:
+    link = {"endpoints": ["São Paulo", "B"], "addresses": [{"vm": "São Paulo", "ipv4": "10.0.0.1"}]}
+    done = named(wanted("São Paulo", "B", links=[link]), None)
+    assert [(each.vm, each.ipv4) for each in done.links[0].addresses] == [("sao-paulo", "10.0.0.1")]
+
+
+def test_the_name_of_an_object_with_an_id_counts_before_its_stored_one() -> None:
+    before = stored(one="One", two="Two")
+    vms = [{"vm_id": 1001, "flavor": "x"}, {"vm_id": 1002, "name": "other", "flavor": "x"}, {"vm_id": 1009}]
+    want = read_slice({"name": "web", "vms": vms}, default_owner="admin")
+    assert [each.name for each in named(want, before).vms] == ["one", "other", ""]

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import reconcile, teardown, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topologies import SHAPES
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topologies import SHAPES, Topology, generate
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import (
     added_to,
     read_slice,
     wanted_from,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 from .builders import cluster, link, put, refusals, topology, vm
@@ -425,3 +425,54 @@ def test_the_number_of_generated_links(kind: str, branching: int) -> None:
     shape = SHAPES[kind]
     for size in range(shape.least, 9):
         assert shape.segments(size, branching) == len(list(shape.pairs(size, branching)))
+
+
+def generated(kind: str, size: int, pools: int = 1, **fields: Any) -> Topology:
+    return generate("x", {"topology_type": kind, "size": size, "flavor": "cirros", **fields}, pools)
+
+
+def test_a_mesh_links_each_pair_once() -> None:
+    assert generated("mesh", 3).links == (("vm1", "vm2"), ("vm1", "vm3"), ("vm2", "vm3"))
+    assert generated("mesh", 1).links == ()
+
+
+def test_a_tree_has_two_branches_by_default() -> None:
+    assert generated("tree", 4) == generated("tree", 4, branching=2)
+    assert generated("tree", 4) != generated("tree", 4, branching=3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "fields"),
+    [
+        ("linear", 21, {}),
+        ("ring", 20, {}),
+        ("star", 21, {}),
+        ("tree", 21, {}),
+        ("tree", 41, {"segments": "networks"}),
+        ("tree", 61, {"segments": "networks", "branching": 3}),
+        ("linear", 41, {"pools": 2}),
+        ("linear", 21, {"pools": 0}),
+    ],
+)
+def test_a_topology_has_at_most_as_many_segments_as_its_pools(kind: str, size: int, fields: dict[str, Any]) -> None:
+    made = generated(kind, size, **fields)
+    assert len(made.links) + len(made.networks) == 20 * max(fields.get("pools", 1), 1)
+    with pytest.raises(Refused) as caught:
+        generated(kind, size + 1, **fields)
+    (refusal,) = caught.value.refusals
+    assert (refusal.code, refusal.figures["segments"]) == ("topology_too_large", len(made.links + made.networks) + 1)
+
+
+def test_a_bus_needs_one_vlan_however_many_vms_it_has() -> None:
+    assert [len(members) for _name, members in generated("bus", 300).networks] == [300]
+    assert (SHAPES["bus"].segments(300, 2), list(SHAPES["bus"].pairs(300, 2))) == (1, [])
+
+
+def test_one_vm_needs_no_number_in_its_name() -> None:
+    assert generated("star", 1, name_pattern="hub").vms == ("hub",)
+    with pytest.raises(Refused) as caught:
+        generated("star", 2, name_pattern="hub")
+    assert [each.code for each in caught.value.refusals] == ["name_pattern_without_number"]
+    with pytest.raises(Refused) as caught:
+        generate("x", {"topology_type": "star", "name_pattern": "hub"}, 1)
+    assert [each.code for each in caught.value.refusals] == ["option_missing", "option_missing"]

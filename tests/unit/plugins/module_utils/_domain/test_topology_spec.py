@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.addressing import Addresses, End
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import (
     Endpoint,
@@ -289,3 +291,71 @@ def test_networks_of_a_name_gain_members() -> None:
 def test_limits_are_sorted() -> None:
     assert read_limits(None) == ()
     assert [each.name for each in read_limits([{"name": "eth2"}, {"name": "eth1", "up": False}])] == ["eth2", "eth1"]
+
+
+@pytest.mark.parametrize(("cdrom", "read"), [("iso", "iso"), ("", None), (None, None)])
+def test_an_empty_drive_is_no_cd(cdrom: str | None, read: str | None) -> None:
+    assert read_vm(vm("a", cdrom=cdrom)).cdrom == read
+
+
+@pytest.mark.parametrize(
+    ("loopback", "read"),
+    [
+        (None, None),
+        ({}, None),
+        ({"ipv4": None, "ipv6": None}, None),
+        ({"ipv4": "10.0.0.1", "ipv6": None}, Addresses("10.0.0.1", None)),
+        ({"ipv6": "2001:db8::1"}, Addresses(None, "2001:db8::1")),
+    ],
+)
+def test_a_loopback_without_addresses_is_none(loopback: dict[str, Any] | None, read: Addresses | None) -> None:
+    assert read_vm(vm("a", loopback=loopback)).loopback == read
+
+
+def test_the_stored_addresses_of_ends_are_described_by_vm() -> None:
+    pools = {"links": {"ipv4": "10.1.0.0/16", "ipv6": "2001:db8::/48"}}
+    slice_ = put(cluster(), topology(addressing=pools))
+    assert wanted_from(slice_).links[0].addresses == (
+        End("10.1.0.1", "2001:db8::1", "vm1"),
+        End("10.1.0.2", "2001:db8::2", "vm2"),
+    )
+    slice_.vms[1].deleting = True
+    slice_.links[0].extra["addresses"][0] = {"vm_id": 1001}
+    assert [link.addresses for link in wanted_from(slice_).links] in ([], [()])
+
+
+def test_what_is_added_replaces_only_what_it_names() -> None:
+    lan = WantedNetwork("lan", (Endpoint("a", "eth1"), Endpoint("b", "eth1")))
+    given = (End("10.0.0.1", None, "a"), End("10.0.0.2", None, "b"))
+    first = WantedSlice("web", "bob", (WantedVM("a", "x", vm_id=1), WantedVM("b", "x", vm_id=2)), (), title="Old")
+    before = replace(first, networks=(replace(lan, addresses=given),))
+    more = WantedNetwork("lan", (Endpoint("c", None),), addresses=(End("10.0.0.9", None, "b"),))
+    after = added_to(before, WantedSlice("web", "bob", (WantedVM("c", "x"), WantedVM("d", "x")), (), (more,)))
+    assert [(each.name, each.vm_id) for each in after.vms] == [("a", 1), ("b", 2), ("c", None), ("d", None)]
+    assert after.networks[0].addresses == (given[0], End("10.0.0.9", None, "b"))
+    assert after.title == "Old"
+    assert added_to(before, WantedSlice("web", "bob", (), (), title="New")).title == "New"
+
+
+def test_a_vm_that_is_renamed_by_its_id_replaces_the_one_of_that_id() -> None:
+    vms = (WantedVM("a", "x", vm_id=1), WantedVM("b", "x", vm_id=2), WantedVM("c", "x"))
+    before = WantedSlice("web", "bob", vms, ())
+    after = added_to(before, WantedSlice("web", "bob", (WantedVM("z", "x", vm_id=1),), ()))
+    assert [(each.name, each.vm_id) for each in after.vms] == [("b", 2), ("c", None), ("z", 1)]
+
+
+def test_a_vm_without_links_has_no_more_interfaces_than_it_needs() -> None:
+    slice_ = put(cluster(), topology(links=[], networks=[{"name": "lan", "members": ["vm2"], "gateway": True}]))
+    want = wanted_from(slice_)
+    assert [each.data_interfaces for each in want.vms] == [None, None]
+    assert (want.networks[0].nat, want.networks[0].gateway) == (False, True)
+
+
+def test_the_addresses_of_members_that_are_being_deleted_are_not_described() -> None:
+    pools = {"networks": {"ipv4": "10.2.0.0/16"}}
+    lan = {"name": "lan", "members": ["vm1", "vm2"]}
+    slice_ = put(cluster(), topology(links=[], networks=[lan], addressing=pools))
+    assert [each.vm for each in wanted_from(slice_).networks[0].addresses] == ["vm1", "vm2"]
+    slice_.vms[1].deleting = True
+    (network,) = wanted_from(slice_).networks
+    assert ([each.vm for each in network.addresses], [each.vm for each in network.members]) == (["vm1"], ["vm1"])

@@ -12,6 +12,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import un
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import forget, remove
+from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import VNC_PORT
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
@@ -79,13 +81,14 @@ def test_a_restored_slice_is_not_deleted_again_because_it_had_expired(expires, k
 def test_allocations_that_other_slices_got_meanwhile_are_replaced():
     held = cluster()
     first = deployed(put(held, topology()))
+    was = first.vms[0].interfaces[0].ip_config
     delete(held, first)
     other = put(held, topology("other", vms=[vm("vm1", internet=True)], links=[]))
     assert other.vms[0].interfaces[0].ip_config["ip"] == "10.60.7.101"
     back = restore(held)
 
     assert [each.vnc_port for each in back.vms] == [5903, 5902]
-    assert back.vms[0].interfaces[0].ip_config["ip"] == "10.60.7.102"
+    assert back.vms[0].interfaces[0].ip_config == {**was, "ip": "10.60.7.102"}
     assert list(breaches(held)) == []
 
 
@@ -169,10 +172,10 @@ def test_a_clock_that_was_put_back_does_not_shorten_the_time():
     """The revision of the database says that it was later already."""
     held = cluster()
     slice_ = deployed(put(held, topology()))
-    held.revise(1769860800000)
+    held.revise(4_102_488_000_000)
     delete(held, slice_, now="2026-01-30T12:00:00Z")
     (entry,) = held.extra[undelete.FIELD]
-    assert (entry["deleted"], entry["until"] >= NEXT_DAY) == ("2026-01-30T12:00:00Z", True)
+    assert (entry["deleted"], entry["until"]) == ("2026-01-30T12:00:00Z", "2100-01-02T12:00:00Z")
     restore(held, now="2026-02-01T11:59:59Z")
 
 
@@ -204,3 +207,22 @@ def test_a_replacement_is_not_what_another_vm_of_the_slice_has():
     assert [each.vnc_port for each in back.vms] == [5903, 5902]
     assert [each.interfaces[0].ip_config["ip"] for each in back.vms] == ["10.60.7.103", "10.60.7.102"]
     assert list(breaches(held)) == []
+
+
+def test_without_a_free_vnc_port_a_slice_is_refused() -> None:
+    held = cluster()
+    delete(held, deployed(put(held, topology())))
+    held.extra["left_behind"] = {VNC_PORT: list(range(FIRST_VNC_PORT, LAST_VNC_PORT + 1))}
+    found = refusals(held)
+    assert [each.partition(":")[0] for each in found] == ["VM web/vm1", "VM web/vm2"]
+    assert all("VNC port" in each for each in found)
+
+
+def test_disks_that_were_given_up_earlier_are_not_restored() -> None:
+    held = cluster()
+    slice_ = deployed(put(held, topology(vms=[vm("vm1", data_disks=[{"name": "db", "size_gb": 1}])], links=[])))
+    slice_.vms[0].disks[1].extra["given_up"] = True
+    assert [disk.name for disk in slice_.vms[0].given_up_disks] == ["db"]
+    delete(held, slice_)
+    back = restore(held)
+    assert (back.vms[0].given_up_disks, len(back.vms[0].disks)) == ([], 1)

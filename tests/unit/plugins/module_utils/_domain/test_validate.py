@@ -227,3 +227,50 @@ def test_titles_are_one_line(kind: str, fields_of: Any, title: str, is_valid: bo
     named = {"vms": [vm("a"), vm("b")], "links": [], **fields_of(title)}
     found = list(problems(read_slice(topology(**named), default_owner="admin")))
     assert [(each.code, each.figures["kind"]) for each in found] == ([] if is_valid else [("invalid_title", kind)])
+
+
+def told(**fields: Any) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the violations in a topology with VMs a, b and c and these fields."""
+    named = {"vms": [vm("a"), vm("b"), vm("c")], "links": []}
+    found = problems(read_slice(topology(**{**named, **fields}), default_owner="admin"))
+    return [(each.code, each.object, dict(each.figures)) for each in found]
+
+
+def test_equal_names_are_counted_and_names_that_differ_in_case_are_listed() -> None:
+    assert told(vms=[vm("a"), vm("b"), vm("a")]) == [
+        ("duplicate_name", "slice web", {"kind": "VM", "name": "a", "count": 2})
+    ]
+    assert told(vms=[vm("a"), vm("b"), vm("A")]) == [
+        ("names_differ_in_case", "slice web", {"kind": "VM", "names": ["a", "A"]})
+    ]
+
+
+def test_links_without_a_name_are_counted_from_1() -> None:
+    (refused, *_others) = told(links=[link("a", "b"), {**link("b", "c"), "mtu": 1}])
+    assert refused[1] == "link web/2 (b–c)"
+
+
+@pytest.mark.parametrize(
+    ("most", "names"), [(0, []), (1, ["eth1"]), (2, ["eth1", "eth2"]), (3, ["eth1 to eth3"]), (4, ["eth1 to eth4"])]
+)
+def test_the_interfaces_of_a_vm_are_listed_in_a_refusal(most: int, names: list[str]) -> None:
+    machines = [vm("a", data_interfaces=most), vm("b")]
+    found = [figures for code, _where, figures in told(vms=machines, links=[link("a:eth9", "b")]) if "known" in figures]
+    assert found == [{"kind": "interface", "name": "a:eth9", "known": names}]
+
+
+def test_each_reason_is_told_once_with_its_figures() -> None:
+    assert told(links=[link("a", "a")]) == [("link_to_itself", "link web/1 (a–a)", {"vm": "a"})]
+    found = told(networks=[{"name": "lan", "members": ["a", "a", "b"]}])
+    assert [(code, figures) for code, _where, figures in found] == [("member_twice", {"vm": "a", "count": 2})]
+    found = told(links=[link("a:eth1", "b"), link("a:eth1", "c"), link("a:eth1", "b")])
+    assert [(code, figures) for code, _where, figures in found] == [("interface_in_use", {"endpoint": "a:eth1"})]
+
+
+@pytest.mark.parametrize(("most", "links", "is_refused"), [(0, 0, False), (0, 1, True), (1, 1, False), (1, 2, True)])
+def test_a_vm_has_an_interface_for_each_of_its_segments(most: int, links: int, is_refused: bool) -> None:
+    found = told(
+        vms=[vm("a", data_interfaces=most), vm("b"), vm("c")], links=[link("a", each) for each in "bc"[:links]]
+    )
+    figures = {"segments": links, "most": most}
+    assert found == ([("too_few_interfaces", "VM web/a", figures)] if is_refused else [])

@@ -10,6 +10,8 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import wanted_from
+from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import VNC_PORT
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
 from .builders import cluster, link, put, refusals, topology, vm
@@ -270,3 +272,100 @@ def test_a_disk_is_at_least_as_large_as_the_image_of_another_flavor() -> None:
     assert put(held, topology(vms=[vm("a", image="fits")], links=[])).vms[0].extra["image"] == "fits"
     (refusal,) = refusals(held, topology("other", vms=[vm("a", image="large")], links=[]))
     assert (refusal.code, refusal.figures) == ("disk_smaller_than_image", {"got": 1, "least": 1.5})
+
+
+def test_title_set_up_and_interfaces_are_stored_with_a_vm_and_go_with_their_options() -> None:
+    held = cluster()
+    options: dict[str, Any] = {
+        "title": "Router 1",
+        "data_interfaces": 2,
+        "cloud_init": {"packages": ["frr"]},
+        "ready_when": {"check": "console"},
+    }
+    plain = put(held, topology(vms=[vm("a")], links=[])).vms[0].extra
+    full = put(held, topology(vms=[vm("a", **options)], links=[])).vms[0].extra
+    assert {key: full[key] for key in full if key not in plain} == {
+        "title": "Router 1",
+        "data_interfaces": 2,
+        "cloud_init": full["cloud_init"],
+        "ready_when": {"check": "console"},
+    }
+    assert put(held, topology(vms=[vm("a", **{**options, "title": None})], links=[])).vms[0].extra.get("title") is None
+    assert put(held, topology(vms=[vm("a")], links=[])).vms[0].extra.keys() == plain.keys()
+
+
+@pytest.mark.parametrize("image", [None, "iso"])
+def test_a_vm_is_not_made_from_a_cd(image: str | None) -> None:
+    held = cluster()
+    held.flavors["iso"] = {**held.flavors["big"], "image": "/a.iso", "content": "cd"}
+    (refusal,) = refusals(held, topology(vms=[vm("a", flavor="big" if image else "iso", image=image)], links=[]))
+    assert refusal == Refusal("cd_is_no_disk", "VM web/a", {"flavor": "iso", "image": "/a.iso"})
+
+
+def test_the_ports_of_displays_run_out() -> None:
+    held = cluster()
+    held.extra["left_behind"] = {VNC_PORT: list(range(FIRST_VNC_PORT, LAST_VNC_PORT))}
+    assert refusals(held, topology()) == [
+        Refusal("no_free_vnc_port", "VM web/vm2", {"first": FIRST_VNC_PORT, "last": LAST_VNC_PORT})
+    ]
+
+
+def test_a_disk_never_shrinks_with_another_flavor() -> None:
+    held = cluster()
+    held.flavors["same"] = {**held.flavors["cirros"]}
+    held.flavors["small"] = {**held.flavors["cirros"], "disk_gb": 0.5}
+    put(held, topology(vms=[vm("a")], links=[]))
+    assert refusals(held, topology(vms=[vm("a", flavor="small")], links=[])) == [
+        Refusal("disk_cannot_shrink", "VM web/a", {"disk": "the disk of flavor small", "size": 1, "got": 0.5})
+    ]
+    put(held, topology(vms=[vm("a", flavor="same")], links=[]))
+    held.flavors["same"]["disk_gb"] = 0.5
+    kept = put(held, topology(vms=[vm("a", flavor="same")], links=[])).vms[0]
+    assert kept.flavor is not None
+    assert kept.flavor["disk_gb"] == 1, "a flavor that shrinks leaves disks as they are"
+
+
+def test_an_image_that_is_no_flavor_is_refused() -> None:
+    held = cluster()
+    put(held, topology(vms=[vm("a")], links=[]))
+    (refusal,) = refusals(held, topology(vms=[vm("a", flavor=None, image="none")], links=[]))
+    assert (refusal.code, refusal.figures["kind"], refusal.figures["name"]) == ("unknown_reference", "flavor", "none")
+
+
+def test_what_does_not_grow_needs_no_room_and_shrinking_makes_none_smaller() -> None:
+    held = cluster(1, cores=4, ram_gb=8)
+    held.flavors["even"] = {**held.flavors["cirros"], "cores": 2}
+    held.flavors["more"] = {**held.flavors["even"], "cores": 1, "ram_gb": 1}
+    put(held, topology(vms=[vm("a", flavor="even")], links=[]))
+    worker = held.workers["10.0.10.1"]
+    worker.cores = 0
+    changed = put(held, topology(vms=[vm("a", flavor="more")], links=[])).vms[0]
+    assert changed.flavor is not None
+    assert (changed.flavor["cores"], changed.flavor["ram_gb"]) == (1, 1)
+    worker.ram_gb = 0
+    assert put(held, topology(vms=[vm("a", flavor="more", title="T")], links=[])).vms[0].flavor == changed.flavor
+
+
+@pytest.mark.parametrize(("version", "stored"), [(None, None), (1, None), (2, 2), (3, 3)])
+def test_the_first_version_of_a_password_is_not_stored(version: int | None, stored: int | None) -> None:
+    slice_ = put(cluster(), topology(vms=[vm("a", vnc_password_version=version)], links=[]))
+    assert slice_.vms[0].extra.get("vnc_password_version") == stored
+
+
+def test_the_kind_of_a_vm_is_stored_and_goes_with_it() -> None:
+    held = cluster()
+    held.kinds = {"router": {"management_interface": "mgmt", "interface_pattern": "ge{n}"}}
+    slice_ = put(held, topology(vms=[vm("a", kind="router"), vm("b")], links=[link("a", "b")]))
+    assert (slice_.vms[0].extra["kind"]["name"], "kind" in slice_.vms[1].extra) == ("router", False)
+    assert slice_.vms[0].interfaces[0].extra["guest_name"] == "mgmt"
+    slice_ = put(held, topology(vms=[vm("a"), vm("b")], links=[link("a", "b")]))
+    assert "kind" not in slice_.vms[0].extra
+    assert [each.extra.get("guest_name") for each in slice_.vms[0].interfaces] == [None, None]
+
+
+def test_a_vm_without_a_flavor_keeps_its_image() -> None:
+    held = cluster()
+    slice_ = put(held, topology(vms=[vm("a")], links=[]))
+    slice_.vms[0].flavor = None
+    (refusal,) = refusals(held, topology(vms=[vm("a", flavor=None, image="big")], links=[]))
+    assert (refusal.code, refusal.figures) == ("image_is_fixed", {"image": None, "flavor": "big", "got": "/big.img"})

@@ -375,3 +375,51 @@ def test_what_a_work_order_needs_and_the_database_does_not_have(
     slice_ = put(cluster(), topology(networks=[{"name": "lan", "members": ["vm1"]}]))
     change(slice_)
     assert [each.code for each in faults(slice_)] == codes
+
+
+def test_slices_that_are_handed_out_have_uuids() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    for each in (slice_, *slice_.vms, *(disk for vm_ in slice_.vms for disk in vm_.disks)):
+        each.extra.pop("uuid", None)
+    hand_out([slice_])
+    assert all(each.uuid for each in (slice_, *slice_.vms, *(disk for vm_ in slice_.vms for disk in vm_.disks)))
+    assert [vm_.handed_out for vm_ in slice_.vms] == [True, True]
+
+
+def test_lost_workers_get_no_order() -> None:
+    held = cluster(workers=3)
+    slice_ = put(held, topology())
+    held.workers["10.0.10.3"].extra["lost"] = True
+    assert list(work_orders(held, [slice_], "/x")["workers"]) == ["10.0.10.1", "10.0.10.2"]
+
+
+@pytest.mark.parametrize(("recreate", "told"), [((), False), ((1001,), True), ((1002,), False)])
+def test_all_disks_of_a_vm_are_recreated_by_its_id(recreate: tuple[int, ...], told: bool) -> None:
+    held = cluster()
+    slice_ = put(held, topology(vms=[vm("vm1", data_disks=[{"name": "db", "size_gb": 1.5}]), vm("vm2")]))
+    (order,) = (
+        one
+        for each in work_orders(held, [slice_], "/x", recreate=recreate)["workers"].values()
+        for part in each["slices"]
+        for one in part["vms"]
+        if one["vm_id"] == 1001
+    )
+    first, second = order["disks"]
+    assert (first.get("recreate", False), second.get("recreate", False)) == (told, told)
+    disk = slice_.vms[0].disks[1]
+    assert {key: second[key] for key in second if key != "recreate"} == {
+        "path": disk.path,
+        "size_bytes": 3 << 29,
+        "name": "db",
+        "uuid": disk.uuid,
+    }
+
+
+def test_an_interface_without_a_vlan_carries_what_is_usual() -> None:
+    held = cluster()
+    joined = {"endpoints": ["vm1", "vm2"], "mtu": 9000}
+    slice_ = put(held, topology(vms=[vm("vm1", data_interfaces=2), vm("vm2")], links=[joined]))
+    order = work_orders(held, [slice_], "/x")["workers"]["10.0.10.1"]
+    (one,) = order["slices"][0]["vms"]
+    assert [nic.get("mtu") for nic in one["interfaces"]] == [None, 9000, None]

@@ -205,3 +205,22 @@ def test_the_cloud_is_checked_before_the_machine(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         claims.require({**params, "state_dir": str(tmp_path), "machine_mark": "0" * 64}, missing_ok=False)
     assert codes(refused) == ["another_cloud"]
+
+
+@pytest.mark.parametrize(
+    ("title", "incarnation", "caller"),
+    [("lab", "i", Caller("u", "lab", "i")), (None, None, Caller("u", "", "")), ("", "", Caller("u", "", ""))],
+)
+def test_the_caller_is_that_of_the_arguments(title: str | None, incarnation: str | None, caller: Caller) -> None:
+    params = {"cloud_uuid": "u", "cloud_title": title, "cloud_incarnation": incarnation}
+    assert claims.caller(params) == caller
+    assert claims.caller({**params, "cloud_uuid": None}) is None
+
+
+def test_a_claim_is_readable_by_people_and_only_by_root(tmp_path: Path) -> None:
+    claimed(tmp_path, Caller(LAB.uuid, "Übung", LAB.incarnation))
+    path = tmp_path / "cloud.json"
+    text = path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert text.startswith('{\n  "')
+    assert "Übung" in text

@@ -158,3 +158,21 @@ def test_no_descriptor_stays_open(tmp_path: Path) -> None:
         pass
     assert files.sha256(str(path))
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_new_file_belongs_to_the_process_unless_it_is_said() -> None:
+    plain = files.text_file("/x", "ä", mode=0o600)
+    assert plain == files.File("/x", "ä".encode(), 0o600, -1, -1)
+    assert files.text_file("/x", "a", mode=0o600, uid=7, gid=8) == files.File("/x", b"a", 0o600, 7, 8)
+
+
+def test_the_folder_of_a_lock_is_made_once(tmp_path: Path) -> None:
+    for _each in range(2):
+        with files.locked(f"{tmp_path}/a/b"):
+            pass
+    assert (tmp_path / "a/b").stat().st_mode & 0o777 == 0o700
+
+
+def test_an_empty_text_is_no_file(tmp_path: Path) -> None:
+    files.save(str(tmp_path), {"a": "", "b": "b"}, mode=0o600)
+    assert [each.name for each in tmp_path.iterdir()] == ["b"]

@@ -239,3 +239,142 @@ def test_another_vm_with_the_same_id_is_not_asked(tmp_path: Path, check: str) ->
     told = probes.probe(Check(1001, "web/vm1", check, command="true", vm_uuid=uuid(9)), state_dir=str(tmp_path))
     assert told is not None
     assert told.startswith(f"VM 1001: this host has another VM with this id: {folder} belongs to {uuid(2)}, not to")
+
+
+class Pings:
+    """A socket that answers an echo request with these packets."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers, self.timeouts = list(answers), list[float]()
+
+    def __call__(self, *_kind: int) -> Pings:
+        return self
+
+    def __enter__(self) -> Pings:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def connect(self, _address: tuple[str, int]) -> None:
+        pass
+
+    def send(self, request: bytes) -> None:
+        self.ident = request[4:6]
+
+    def settimeout(self, timeout_s: float) -> None:
+        self.timeouts.append(timeout_s)
+
+    def recv(self, _most: int) -> bytes:
+        if not self.answers:
+            raise socket.timeout
+        return self.answers.pop(0).replace(b"ID", self.ident)
+
+
+def packet(kind: int, ident: bytes, options: int = 0) -> bytes:
+    head = bytes([0x45 + options]) + bytes(19 + 4 * options)
+    return head + bytes([kind, 0, 0, 0]) + ident + b"\0\1"
+
+
+@pytest.mark.parametrize(
+    ("packets", "is_ready"),
+    [
+        ((packet(0, b"ID"),), True),
+        ((packet(0, b"ID", options=3),), True),
+        ((packet(0, b"??"),), False),
+        ((packet(3, b"ID"),), False),
+        ((packet(8, b"ID"), packet(0, b"??"), packet(0, b"ID")), True),
+        ((), False),
+    ],
+)
+def test_only_the_answer_to_its_own_request_counts(
+    monkeypatch: pytest.MonkeyPatch, packets: tuple[bytes, ...], is_ready: bool
+) -> None:
+    fake = Pings(*packets)
+    monkeypatch.setattr(socket, "socket", fake)
+    monkeypatch.setattr(probes.secrets, "randbits", lambda _bits: 0x1234)
+    assert probes.ping("10.0.0.1") == (None if is_ready else "10.0.0.1 does not answer pings")
+    assert all(0 < each <= 1 for each in fake.timeouts)
+
+
+@pytest.mark.parametrize(("quiet_s", "is_busy"), [(-0.5, True), (0, False), (0.5, False)])
+def test_a_console_is_busy_until_it_was_quiet_for_a_while(
+    place: Place, monkeypatch: pytest.MonkeyPatch, quiet_s: float, is_busy: bool
+) -> None:
+    monkeypatch.setattr(probes, "_nudge", lambda _path: "")
+    Path(place.socket).touch()
+    os.utime(place.socket, (1000, 1000))
+    Path(place.log).write_text("booting")
+    os.utime(place.log, (2000, 2000))
+    why = "its serial console is busy" if is_busy else "there is no prompt on its serial console"
+    assert probes.console(place, clock=lambda: 2000 + probes.QUIET_S + quiet_s) == why
+
+
+@pytest.mark.parametrize(("settled_s", "is_ready"), [(-0.01, False), (0, True)])
+def test_a_prompt_counts_once_the_console_has_settled(place: Place, settled_s: float, is_ready: bool) -> None:
+    Path(place.socket).touch()
+    os.utime(place.socket, (1000, 1000))
+    Path(place.log).write_text("~ # ")
+    os.utime(place.log, (2000, 2000))
+    found = probes.console(place, clock=lambda: 2000 + probes.SETTLED_S + settled_s)
+    assert found == (None if is_ready else "its serial console is busy")
+
+
+def test_a_console_that_cannot_be_opened_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_path: str) -> str:
+        raise SlicesError("it is in use")
+
+    monkeypatch.setattr(probes, "_nudge", fail)
+    for path in (place.socket, place.log):
+        Path(path).touch()
+        os.utime(path, (1000, 1000))
+    assert probes.console(place, clock=lambda: 2000) == "it is in use"
+
+
+def test_a_prompt_that_was_written_when_qemu_started_does_not_count(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "_nudge", lambda _path: "")
+    Path(place.log).write_text("~ # ")
+    Path(place.socket).touch()
+    for path in (place.socket, place.log):
+        os.utime(path, (1000, 1000))
+    assert probes.console(place, clock=lambda: 2000) == "there is no prompt on its serial console"
+
+
+@pytest.mark.parametrize(("second", "is_ready"), [(999, False), (1000, True), (1001, True)])
+def test_cloud_init_may_finish_in_the_second_in_which_qemu_started(place: Place, second: int, is_ready: bool) -> None:
+    Path(place.log).write_text(FINISHED.format(time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(second))))
+    Path(place.socket).touch()
+    os.utime(place.socket, (1000.9, 1000.9))
+    assert probes.cloud_init(place) == (None if is_ready else "cloud-init has not finished")
+
+
+def test_a_log_that_cannot_be_read_is_told(place: Place) -> None:
+    Path(place.socket).touch()
+    Path(place.log).mkdir()
+    assert str(probes.cloud_init(place)).startswith("[Errno 21] Is a directory")
+
+
+@pytest.mark.parametrize("ident", [0, 1, 0x1234, 0xFFFF, 0xF7FE, 0xF7FF])
+def test_the_words_of_an_echo_request_add_up(ident: int) -> None:
+    request = probes._echo(ident)
+    total = sum(int.from_bytes(request[at : at + 2], "big") for at in range(0, len(request), 2))
+    while total > 0xFFFF:
+        total = (total >> 16) + (total & 0xFFFF)
+    assert (total, len(request), request[4:]) == (0xFFFF, 8, ident.to_bytes(2, "big") + b"\0\1")
+
+
+@pytest.mark.parametrize(("status", "is_ready"), [(b"399", True), (b"400", False), (b"401", False)])
+def test_a_status_below_400_is_no_error(status: bytes, is_ready: bool) -> None:
+    with server(b"HTTP/1.1 " + status + b" x\r\n") as address:
+        found = probes.http(address, "/")
+    assert found == (None if is_ready else f"{address[0]} port {address[1]} answers with HTTP status {status.decode()}")
+
+
+def test_the_times_of_probes_are_short() -> None:
+    assert (probes.ATTEMPT_S, probes.COMMAND_S, probes.SETTLED_S, probes.QUIET_S) == (3.0, 30.0, 0.5, 2.0)
+
+
+def test_a_check_without_an_address_asks_none() -> None:
+    assert probes._address(Check(1, "a", "tcp")) == ("", 0)

@@ -68,3 +68,9 @@ def test_what_did_not_run_is_told():
     missing, late = (runner.run(argv, check=False) for argv in (["no-such-program-of-ours"], ["sleep", "20"]))
     assert missing.stderr == "no-such-program-of-ours: command not found"
     assert late.stderr == "sleep: timed out after 0.1 s"
+
+
+def test_exit_codes_are_those_of_a_shell_and_of_timeout():
+    assert (NOT_FOUND, TIMED_OUT) == (127, 124)
+    assert SubprocessRunner().run(["no-such-program-of-ours"], check=False).rc == 127
+    assert SubprocessRunner()._timeout_s == 300

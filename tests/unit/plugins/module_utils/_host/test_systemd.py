@@ -205,3 +205,34 @@ def test_all_vms_are_disabled_and_stopped_without_waiting(tmp_path):
     assert systemd.stop_vms(runner, unit_dir=str(tmp_path)) == names
     assert systemd.enabled_names(str(tmp_path)) == []
     assert systemd.stop_vms(FakeRunner().tell("systemctl", "show", MORE), unit_dir=str(tmp_path)) == []
+
+
+def test_units_that_are_idle_are_not_stopped(tmp_path):
+    states = {1001: "inactive", 1002: "active"}
+    shown = [f"Id=cloudrepo-1000@{vm_id}.service\nActiveState={state}\n" for vm_id, state in states.items()]
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout="\n".join(shown))
+    runner.tell("systemctl", "stop", "--no-block", "--", "cloudrepo-1000@1002.service")
+    assert systemd.stop_vms(runner, unit_dir=str(tmp_path)) == ["cloudrepo-1000@1002.service"]
+
+
+def test_a_journal_that_cannot_be_read_has_no_last_words():
+    runner = FakeRunner().tell("journalctl", MORE, rc=1)
+    assert systemd.last_words(["a.service"], runner) == {"a.service": ""}
+    assert "--since" not in " ".join(runner.argvs[0])
+
+
+@pytest.mark.parametrize(
+    ("active", "pid", "live", "idle"),
+    [
+        ("active", 7, True, False),
+        ("reloading", 7, True, False),
+        ("active", None, False, False),
+        ("failed", 7, False, False),
+        ("deactivating", 7, False, False),
+        ("inactive", None, False, True),
+        ("activating", None, False, False),
+    ],
+)
+def test_qemu_runs_in_an_active_unit_with_a_process(active, pid, live, idle):
+    unit = systemd.Unit(1000, 1001, active, pid)
+    assert (unit.live, unit.idle) == (live, idle)

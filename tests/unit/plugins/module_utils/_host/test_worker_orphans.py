@@ -317,3 +317,34 @@ def test_removals_start_no_vms(tmp_path: Path) -> None:
     settings = worker_orphans.settings_for(place(tmp_path).wires, state_dir="/s", user="cloudrepo")
     assert (settings.vms.state_dir, settings.vms.accounts.known, settings.vms.vnc_address) == ("/s", {}, "")
     assert settings.wires == place(tmp_path).wires
+
+
+@pytest.mark.parametrize(
+    ("disks", "told", "twin"),
+    [
+        ((), uuid(7), None),
+        ((KnownDisk("/elsewhere", uuid(7)),), None, "/elsewhere"),
+        ((KnownDisk("/elsewhere", uuid(8)),), uuid(7), None),
+        ((KnownDisk("/elsewhere", None),), uuid(7), None),
+    ],
+)
+def test_the_twin_of_a_disk_is_one_with_its_uuid_at_another_path(
+    disks: tuple[KnownDisk, ...], told: str | None, twin: str | None
+) -> None:
+    (found,) = worker_orphans.find([replace(KNOWN, disks=disks)], LEFT)
+    assert (found.uuid, found.twin) == (told, twin)
+
+
+def test_a_unit_without_a_process_uses_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(worker_orphans.processes, "has_open", lambda pid, _path: asked.append(pid) or True)
+    vms = {1006: Unit(1005, 1006, "activating", None), 1007: Unit(1005, 1007, "active", 7)}
+    assert worker_orphans._users([PATH], Units(vms=vms)) == {PATH: vms[1007].name}
+    assert asked == [7]
+
+
+def test_slices_without_an_id_are_not_those_of_disks(tmp_path: Path) -> None:
+    disk = replace(DISK_OF_LEFT, path=str(tmp_path / "none"), slice_id=None)
+    nameless = Orphan("other", None, None, holds=())
+    worker_orphans.remove([disk, nameless], [], Held(), Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+    assert applied_orders.read(str(tmp_path), revisions.WORKER) == ()

@@ -83,3 +83,17 @@ def test_unsupported_elements_are_reported_with_their_line() -> None:
 def test_a_file_without_nodes_is_an_empty_topology() -> None:
     assert containerlab.read("name: a\n").nodes == {}
     assert containerlab.read("name: a\ntopology: {}\n").nodes == {}
+
+
+def test_settings_of_the_topology_that_are_not_used_are_reported_with_their_line() -> None:
+    graph = containerlab.read("name: x\nprefix: y\ntopology:\n  nodes:\n    a:\n  other: 1\n  links: []\n")
+    assert graph.remarks == [Remark(2, "prefix: y"), Remark(6, "topology.other: 1")]
+
+
+def test_settings_of_kinds_and_groups_that_are_not_used_are_reported() -> None:
+    defaults, of_kinds = "  defaults:\n    kind: linux\n    image: a\n", "  kinds:\n    linux:\n      image: b\n"
+    text = f"name: x\ntopology:\n{defaults}{of_kinds}  nodes:\n    a:\n"
+    assert [(each.line, each.what) for each in containerlab.read(text).remarks] == [
+        (5, "defaults.image: a"),
+        (8, "kinds.linux.image: b"),
+    ]

@@ -59,3 +59,16 @@ def test_as_many_lists_as_allowed_may_be_nested() -> None:
     assert gml.read(f"graph [ {inner} ]").nodes == {}
     with pytest.raises(UnreadableTopology, match="more than 50 nested lists"):
         gml.read(f"graph [ a [ {inner} ] ]")
+
+
+def test_a_graph_is_a_list_and_other_lists_are_no_graph() -> None:
+    assert gml.read('graph "none" other [ node [ id 9 ] ] graph [ node [ id 1 ] ]').nodes.keys() == {"1"}
+    with pytest.raises(UnreadableTopology, match="line 1: there is no graph"):
+        gml.read('graph "none" other [ ]')
+
+
+def test_lists_in_place_of_texts_are_reported() -> None:
+    nodes = "node [ id 0 label [ a 1 ] ] node [ id 1 id [ a 1 ] ]"
+    graph = gml.read(f"graph [ {nodes} edge [ source 0 target 1 label [ a 1 ] ] ]")
+    assert {key: node.title for key, node in graph.nodes.items()} == {"0": "0", "1": "1"}
+    assert [segment.title for segment in graph.segments] == [None]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import netlab
@@ -171,3 +173,31 @@ ospf:
         Remark(10, "ospf.timers.list"),
         Remark(11, "ospf.empty"),
     ]
+
+
+def test_the_image_of_a_node_is_that_of_its_own() -> None:
+    graph = netlab.read("nodes:\n  r1:\n    image: frr\n  r2:\n    image: ''\n  r3:\nlinks: []\n")
+    assert {key: node.image for key, node in graph.nodes.items()} == {"r1": "frr", "r2": None, "r3": None}
+
+
+def test_addresses_are_those_of_nodes_only() -> None:
+    text = "nodes: [r1, r2, r3]\nlinks:\n- r1:\n    ipv4: 10.0.0.1/30\n  r2:\n  other:\n    ipv4: 10.0.0.9/30\n"
+    (segment,) = netlab.read(text).segments
+    assert {key: dict(told) for key, told in segment.addresses.items()} == {"r1": {"ipv4": "10.0.0.1"}}
+
+
+@pytest.mark.parametrize(("ends", "is_network"), [(1, True), (2, False), (3, True)])
+def test_three_ends_are_a_network_for_addresses_too(
+    monkeypatch: pytest.MonkeyPatch, ends: int, is_network: bool
+) -> None:
+    asked: list[bool] = []
+    real = netlab.netlab_addresses.prefixes
+
+    def prefixes(link: Any, *, ends: int, is_network: bool) -> dict[str, str]:
+        asked.append(is_network)
+        return real(link, ends=ends, is_network=is_network)
+
+    monkeypatch.setattr(netlab.netlab_addresses, "prefixes", prefixes)
+    listed = "".join(f"  r{number}:\n" for number in range(1, ends + 1))
+    netlab.read(f"nodes: [r1, r2, r3]\nlinks:\n- prefix: 10.0.0.0/24\n{listed}")
+    assert asked == [is_network]

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._import import netlab
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import import netlab, netlab_addresses
 
 NODES = "nodes: [a, b, c]\n"
 
@@ -120,3 +121,22 @@ def test_loopbacks_of_nodes(node: str, loopback: dict[str, str], remarks: list[s
     text = f"addressing: {{loopback: {{ipv4: 10.0.0.0/24}}}}\nnodes: {{a: {{{node}}}}}\n"
     assert dict(netlab.read(text).nodes["a"].loopback) == loopback
     assert reported(text) == remarks
+
+
+@pytest.mark.parametrize(
+    ("address", "is_host"),
+    [
+        ("10.0.0.0/24", False),
+        ("10.0.0.1/24", True),
+        ("10.0.0.255/24", False),
+        ("10.0.0.0/31", True),
+        ("10.0.0.1/31", True),
+        ("10.0.0.1/32", True),
+        ("fd00::/64", False),
+        ("fd00::1/64", True),
+        ("fd00::ffff:ffff:ffff:ffff/64", True),
+        ("fd00::/127", True),
+    ],
+)
+def test_an_end_has_the_address_of_a_host(address: str, is_host: bool) -> None:
+    assert netlab_addresses._is_host(ipaddress.ip_interface(address)) is is_host

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state import history_file
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state import history_file, lock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.history_file import HistoryFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 
@@ -122,3 +126,100 @@ def test_a_file_without_a_line_has_no_entries(tmp_path: Path) -> None:
         assert numbers(tmp_path) == []
     with path.open("rb") as file:
         assert list(history_file._backwards(file.fileno())) == [b"", b"", b""]
+
+
+class Calls:
+    """The operating system, which notes what is done with the history."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(os, name)
+
+        def call(*arguments: Any) -> Any:
+            self.made.append(name)
+            return real(*arguments)
+
+        return call
+
+
+def test_a_proposal_is_on_disk_and_its_confirmation_need_not_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = Calls()
+    monkeypatch.setattr(lock, "system", calls)
+    file = history(tmp_path)
+    file.propose(file.numbered([entry()]))
+    assert calls.made == ["open", "write", "fsync", "close"]
+    file.confirm()
+    assert calls.made[4:] == ["open", "write", "close"]
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(Calls):
+        def write(self, _descriptor: int, _data: Sequence[int]) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lock, "system", Full())
+    file = history(tmp_path)
+    with pytest.raises(OSError, match=r"No space left on device: .*/d\.yaml\.history") as caught:
+        file.propose(file.numbered([entry()]))
+    assert caught.value.filename == str(tmp_path / "d.yaml.history")
+
+
+def test_names_are_stored_as_they_are_read(tmp_path: Path) -> None:
+    add(tmp_path, entry("Zoë"))
+    assert '"user": "Zoë"' in (tmp_path / "d.yaml.history").read_text()
+
+
+def test_an_entry_that_is_as_old_as_is_kept_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, entry(at="2026-01-01T00:00:01Z"), entry(at="2026-01-01T00:00:02Z"), kept=Kept(days=36_500))
+    monkeypatch.setattr(history_file, "oldest_time", lambda _kept: "2026-01-01T00:00:02Z")
+    assert numbers(tmp_path) == [2]
+
+
+@pytest.mark.parametrize(("entries", "most"), [(20, 30), (100, 110), (109, 119), (110, 121), (200, 220)])
+def test_the_file_has_up_to_a_tenth_more_entries_than_are_kept(tmp_path: Path, entries: int, most: int) -> None:
+    path = tmp_path / "d.yaml.history"
+    kept = Kept(entries=entries)
+    lines = [history_file._line([replace(entry(), number=number)]) for number in range(1, most + 1)]
+    path.write_bytes(b"\n".join([*lines, b""]))
+    file = history(tmp_path, last=most)
+    file.prune(kept)
+    assert len(path.read_text().splitlines()) == most
+    add(tmp_path, entry(), last=most, kept=kept)
+    assert numbers(tmp_path, last=most + 1) == list(range(most + 1, most + 1 - entries, -1))
+    assert len(path.read_text().splitlines()) == entries
+
+
+@pytest.mark.parametrize(("days", "more"), [(9, 10), (10, 12), (365, 402)])
+def test_the_file_has_entries_that_are_up_to_a_tenth_and_a_day_older(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, more: int
+) -> None:
+    path = tmp_path / "d.yaml.history"
+    monkeypatch.setattr(history_file, "oldest_time", lambda kept: f"{9000 - kept.days:04}")
+    ages = (f"{9000 - more - 1:04}", f"{9000 - more:04}", f"{9000 - days:04}")
+    for number, oldest in enumerate(ages[:2]):
+        path.unlink(missing_ok=True)
+        file = history(tmp_path, kept=Kept(days=10_000))
+        for at in (oldest, ages[2]):
+            file.propose(file.numbered([entry(at=at)]))
+            file.confirm()
+        file.prune(Kept(days=days))
+        assert len(path.read_text().splitlines()) == number + 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"damaged\n"])
+def test_a_file_that_says_no_number_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "d.yaml.history"
+    path.write_bytes(content)
+    history(tmp_path).prune(Kept(entries=0))
+    assert path.read_bytes() == content
+    add(tmp_path, entry(), kept=Kept(entries=1))
+    assert numbers(tmp_path) == [1]
+    assert path.read_bytes().startswith(content)
+
+
+def test_the_sizes_of_blocks_and_of_the_rest_are_moderate() -> None:
+    assert (history_file.BLOCK, history_file.SLACK) == (65_536, 10)

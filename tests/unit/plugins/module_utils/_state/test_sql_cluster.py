@@ -312,3 +312,42 @@ def test_a_removed_user_is_deleted(store: SqlDatabase) -> None:
         del cluster.users["bob"]
     with store.transaction(write=False) as cluster:
         assert list(cluster.users) == ["admin", "alice"]
+
+
+@pytest.mark.parametrize("change", [nothing, touch, delete])
+def test_each_query_alone_returns_the_same_as_for_a_cluster_in_memory(
+    store: SqlDatabase, change: Callable[[Cluster], None]
+) -> None:
+    """What an earlier query has read is no longer asked for."""
+    plain = Cluster.initial()
+    fill(plain)
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+    change(plain)
+    for number, question in enumerate(QUESTIONS):
+        with store.transaction(write=False) as cluster:
+            change(cluster)
+            wanted, answer = question(plain), question(cluster)
+        if isinstance(wanted, list):
+            wanted, answer = sorted(wanted), sorted(answer)  # touched ones are last
+        assert (number, answer) == (number, wanted)
+
+
+def test_the_newest_vm_may_be_of_a_slice_that_was_not_read(store: SqlDatabase) -> None:
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+    for read, newest in ((1000, "10.0.10.1"), (1020, "10.0.10.1")):
+        with store.transaction(write=False) as cluster:
+            cluster.slices[read].vms[0].worker_ip = "10.0.10.9"
+            assert cluster.newest_vm_worker() == newest
+    with store.transaction(write=False) as cluster:
+        assert [slice_.slice_id for slice_ in cluster.called("1" * 18)] == []
+
+
+def test_all_users_are_read_with_those_that_were_changed(store: SqlDatabase) -> None:
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+    with store.transaction(write=False) as cluster:
+        cluster.users["alice"].quota_vms = 1
+        assert {name: user.quota_vms for name, user in cluster.users.items()} == {"admin": 10, "alice": 1}
+        assert len(cluster.users) == 2

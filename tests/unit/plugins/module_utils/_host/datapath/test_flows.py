@@ -416,3 +416,29 @@ def test_flows_do_not_change_by_accident() -> None:
 @pytest.mark.parametrize(("match", "number"), [("in_port=7", 7), ("in_port=LOCAL", None), ("dl_vlan=400", None)])
 def test_the_port_of_a_flow_is_that_of_its_match(match, number):
     assert flows.Flow(1000, 0, 100, frozenset({"ip", match}), "NORMAL").in_port == number
+
+
+def test_changes_and_files_are_those_of_each_owner(tmp_path: Path) -> None:
+    first = Flow(1000, 0, 50, frozenset({"in_port=1"}), "NORMAL")
+    second = Flow(2000, 0, 50, frozenset({"in_port=2"}), "drop")
+    todo = flows.plan([first], [second], [1000, 2000], {"2000.flows": "old"})
+    assert todo.files == {"1000.flows": f"{first.text}\n", "2000.flows": ""}
+    assert todo.changes[:2] == [
+        Change("flows", 1000, "create", after={"flows": ["table=0,priority=50,in_port=1 actions=NORMAL"]}),
+        Change("flows", 2000, "delete", before={"flows": ["table=0,priority=50,in_port=2 actions=drop"]}),
+    ]
+    runner = FakeRunner().tell(*OFCTL, "--bundle", "add-flows", "br-int", "-")
+    flows.apply(todo, runner, bridge="br-int", folder=str(tmp_path))
+    assert [(each.name, each.stat().st_mode & 0o777) for each in tmp_path.iterdir()] == [("1000.flows", 0o644)]
+    assert flows.read_saved(str(tmp_path), [1000, 2000]) == {"1000.flows": f"{first.text}\n"}
+    both = flows.plan([first, second], [], [1000, 2000], {})
+    assert both.files == {"1000.flows": f"{first.text}\n", "2000.flows": f"{second.text}\n"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "live", "number"), [(7, 9, 7), (None, 1, 1), (None, 0, None), (None, -1, None), (None, None, None)]
+)
+def test_the_number_of_a_port_is_the_requested_one_or_the_one_it_has(
+    asked: int | None, live: int | None, number: int | None
+) -> None:
+    assert flows._number_of(replace(TRUNK, number=asked, live_number=live)) == number

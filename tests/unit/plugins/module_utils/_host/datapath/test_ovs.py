@@ -455,3 +455,78 @@ def test_an_administrator_may_limit_an_uplink():
     want = bridge(switch(), TRUNK).ports.add[0]
     have = switch(replace(want, live_number=1, altered=("ingress_policing_rate",)))
     assert bridge(have, TRUNK).ports.changes == []
+
+
+def test_an_interface_without_a_vlan_takes_no_number() -> None:
+    todo = access(switch(), None, 100)
+    assert [(port.name, port.number) for port in todo.add] == [("tap_1001_eth1", 1000)]
+
+
+@pytest.mark.parametrize(("live", "is_added_again"), [(None, False), (-1, False), (0, False), (1, True), (1000, False)])
+def test_only_a_port_that_has_another_number_is_added_again(live: int | None, is_added_again: bool) -> None:
+    assert bool(access(switch(replace(GOOD, live_number=live)), 100).replug) is is_added_again
+
+
+def test_a_port_keeps_a_number_that_it_has_without_a_request() -> None:
+    todo = access(switch(replace(GOOD, number=None, live_number=1000)), 100)
+    assert todo.numbers == {"tap_1001_eth0": 1000}
+    other = Port("other", "br-int", live_number=1000)
+    assert access(switch(other), 100).numbers == {"tap_1001_eth0": 1001}
+
+
+NETDEV = ["set", "Bridge", "br-int", "datapath_type=netdev"]
+
+
+def test_numbers_are_below_those_that_openflow_reserves() -> None:
+    assert range(1000, 0xFF00) == ovs.ACCESS_NUMBERS
+
+
+@pytest.mark.parametrize(
+    ("have", "settings", "commands"),
+    [
+        (None, {}, [["add-br", "br-int"]]),
+        (
+            None,
+            {"datapath_type": "netdev"},
+            [["add-br", "br-int"], ["set", "Bridge", "br-int", "datapath_type=netdev"]],
+        ),
+        (None, {"fail_mode": "secure"}, [["add-br", "br-int"], ["set", "Bridge", "br-int", "fail_mode=secure"]]),
+        ("system", {"datapath_type": "system"}, []),
+        ("system", {"datapath_type": "netdev"}, [NETDEV]),
+        ("system", {"fail_mode": "standalone"}, []),
+        ("system", {"fail_mode": "secure"}, [["set", "Bridge", "br-int", "fail_mode=secure"]]),
+    ],
+)
+def test_only_what_differs_is_set_on_a_bridge(have: str | None, settings: dict[str, Any], commands: Any) -> None:
+    there = Switch({} if have is None else {"br-int": have}, {})
+    todo = bridge(there, **settings)
+    assert todo.commands == commands
+    assert bool(todo.changes) is bool(commands)
+
+
+def test_the_fail_mode_of_a_bridge_is_part_of_its_change() -> None:
+    (change,) = bridge(Switch({"br-int": "system"}, {}), fail_mode="secure").changes
+    assert (change.before, change.after) == (
+        {"datapath_type": "system", "fail_mode": "standalone"},
+        {"datapath_type": "system", "fail_mode": "secure"},
+    )
+    (change,) = bridge(Switch({}, {}), fail_mode="secure").changes
+    assert (change.before, change.after) == (None, {"datapath_type": "system", "fail_mode": "secure"})
+    assert bridge(Switch({}, {}), fail_mode="secure").fail_mode == ("standalone", "secure")
+
+
+def test_a_port_of_another_type_is_given_its_type() -> None:
+    assert access(switch(replace(GOOD, kind="internal")), 100).commands[-1] == [
+        *("set", "Interface", "tap_1001_eth0", "type=system"),
+    ]
+
+
+def test_ports_of_other_bridges_are_neither_pruned_nor_carried():
+    small = Port(**{**vars(MARKED), "trunks": (100, 400)})
+    elsewhere = Port("lab1", "br-lab", tag=150, vlan_mode="access")
+    theirs = Port(**{**vars(MARKED), "name": "trunk9", "bridge": "br-lab", "trunks": (5,)})
+    assert not pruned(switch(small, GOOD, elsewhere, theirs), 100).changes
+
+
+def test_the_numbers_of_taps_begin_at_1000():
+    assert access(switch(), 100, 101).numbers == {"tap_1001_eth0": 1000, "tap_1001_eth1": 1001}

@@ -311,3 +311,40 @@ def test_foreign_qdiscs_are_removed(tmp_path):
 )
 def test_qdiscs_differ_beyond_the_precision_of_the_kernel(have: Qdisc, want: Qdisc, is_like: bool) -> None:
     assert have.is_like(want) is want.is_like(have) is is_like
+
+
+@pytest.mark.parametrize(
+    ("qdisc", "text", "attributes", "has_netem"),
+    [
+        (Qdisc(), "none", None, False),
+        (Qdisc(rate=1_000_000, burst=1500), "rate 8000 kbit/s", {"rate_kbps": 8000, "burst_bytes": 1500}, False),
+        (Qdisc(delay_us=1500), "delay 1.5 ms", {"delay_ms": 1.5}, True),
+        (Qdisc(jitter_us=250), "jitter 0.25 ms", {"jitter_ms": 0.25}, True),
+        (Qdisc(loss=0.1234567), "loss 0.123457 %", {"loss_percent": 0.123457}, True),
+        (Qdisc(foreign="fq_codel"), "fq_codel", {"kind": "fq_codel"}, False),
+        (
+            Qdisc(125_000, 1, 1000, 1000, 1, "red"),
+            "rate 1000 kbit/s, delay 1 ms, jitter 1 ms, loss 1 %, red",
+            {
+                "rate_kbps": 1000,
+                "burst_bytes": 1,
+                "delay_ms": 1,
+                "jitter_ms": 1,
+                "loss_percent": 1,
+                "kind": "red",
+            },
+            True,
+        ),
+    ],
+)
+def test_qdiscs_are_told_in_the_units_of_topologies(
+    qdisc: Qdisc, text: str, attributes: dict[str, Any] | None, has_netem: bool
+) -> None:
+    assert (str(qdisc), qdisc.attributes, qdisc.has_netem) == (text, attributes, has_netem)
+
+
+def test_saved_limits_can_be_read_by_all_users(tmp_path: Path) -> None:
+    order = limited(rx_kbps=1000)
+    todo = plan(order)
+    shaping.prepare(todo, FakeRunner(), bridge="br-int", folder=str(tmp_path))
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}

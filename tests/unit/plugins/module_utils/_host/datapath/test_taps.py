@@ -291,3 +291,22 @@ def test_a_device_that_is_down_has_no_carrier(tmp_path) -> None:
     device(tmp_path, "tap_1001_eth0", netdev_group=1000, tun_flags="0x1802", owner=UID, flags="0x1002")
     (tmp_path / "tap_1001_eth0/carrier").mkdir()
     assert not taps.observe(str(tmp_path)).taps["tap_1001_eth0"].busy
+
+
+@pytest.mark.parametrize(
+    ("tun_flags", "flags", "tap"),
+    [
+        ("0x2", "0x0", {"up": False, "persistent": False, "plugged": False, "arp": True}),
+        ("0x802", "0x0", {"up": False, "persistent": True, "plugged": False, "arp": True}),
+        ("0x2", "0x1", {"up": True, "persistent": False, "plugged": False, "arp": True}),
+        ("0x2", "0x80", {"up": False, "persistent": False, "plugged": False, "arp": False}),
+        ("0x2", "0x100", {"up": False, "persistent": False, "plugged": True, "arp": True}),
+    ],
+)
+def test_each_flag_of_a_device_means_one_thing(tmp_path, tun_flags, flags, tap) -> None:
+    device(tmp_path, "tap_1001_eth0", netdev_group=1000, tun_flags=tun_flags, owner=UID, flags=flags)
+    assert taps.observe(str(tmp_path)).taps == {"tap_1001_eth0": Tap("tap_1001_eth0", 1000, UID, **tap)}
+
+
+def test_the_group_of_removed_taps_is_one_that_nobody_else_chooses() -> None:
+    assert taps.REMOVAL_GROUP.to_bytes(4, "big") == b"clrd"

@@ -216,3 +216,27 @@ def test_what_is_no_file_is_damaged(tmp_path, content, make):
     # Its mode is nobody's concern: it is installed anew.
     assert list(found.openings) == []
     assert found.fault.startswith(f"base image {path} is damaged: it is not a file; run site")
+
+
+def test_a_plan_without_refused_files_does_not_fail(tmp_path, wanted):
+    runner = SubprocessRunner()
+    plain = base_images.plan([wanted], folder=str(tmp_path), verify=False, runner=runner)
+    assert (plain.failure, plain.changes, plain.result) == (None, [], {"missing": [], "damaged": []})
+    assert len(base_images.plan([], folder=str(tmp_path), verify=False, runner=runner).examined) == 0
+    assert len(base_images.plan([], folder=str(tmp_path), verify=True, runner=runner).examined) == 1
+
+
+def test_the_attributes_of_an_image_are_those_of_its_note(tmp_path, content):
+    wanted = brought(tmp_path, content)
+    change = base_images.examine(wanted, verify=False, runner=SubprocessRunner()).change
+    assert change is not None
+    assert change.after is not None
+    assert (change.before, change.after["format"], change.after["size_bytes"]) == (None, "qcow2", len(content))
+    found = base_images.examine(wanted, verify=False, runner=SubprocessRunner())
+    assert (found.has_arrived, found.note is not None and found.note.is_replacement) == (True, False)
+
+
+def test_a_note_says_no_format_and_no_size_by_default() -> None:
+    note = base_images.Note("ab" * 32, 1, 2)
+    assert (note.format, note.virtual_bytes, note.damage, note.is_replacement) == ("", 0, None, False)
+    assert (note.image.format, note.image.virtual_bytes) == ("", 0)

@@ -188,3 +188,11 @@ def test_a_qed_image_refers_to_another_file_if_the_first_bit_of_its_features_is_
     with pytest.raises((Refused, CommandFailed)) as caught:
         convert(image, runner)
     assert ("refers to other files" in caught.value.message) is is_refused
+
+
+def test_no_descriptor_of_a_draft_stays_open(tmp_path):
+    before = len(os.listdir("/proc/self/fd"))
+    with conversion._draft(str(tmp_path / "image")) as draft:
+        assert len(os.listdir("/proc/self/fd")) == before
+        assert (os.path.dirname(draft), os.path.exists(draft)) == (str(tmp_path), True)
+    assert list(tmp_path.iterdir()) == []

@@ -90,3 +90,19 @@ def test_other_content_is_not_a_disk(tmp_path, name, content):
     (tmp_path / "image").write_bytes(content)
 
     assert identified(tmp_path / "image") == name
+
+
+def test_only_the_first_version_of_qcow_is_called_so(tmp_path):
+    for number, name in ((0, "qcow2"), (1, "qcow"), (2, "qcow2"), (3, "qcow2")):
+        image = tmp_path / str(number)
+        image.write_bytes(b"QFI\xfb" + bytes((0, 0, 0, number)) + bytes(64))
+        assert identified(image) == name
+
+
+@pytest.mark.parametrize(("before", "name"), [(0, "vpc"), (1, "vpc"), (512, "vpc"), (513, "vpc")])
+def test_a_fixed_vhd_image_is_known_by_its_last_512_bytes(tmp_path, before, name):
+    image = tmp_path / "image"
+    image.write_bytes(b"x" * before + b"conectix".ljust(512, b"\0"))
+    assert identified(image) == name
+    image.write_bytes(b"x" * before + b"conectix".ljust(511, b"\0"))
+    assert identified(image) == (name if before == 0 else "unknown")

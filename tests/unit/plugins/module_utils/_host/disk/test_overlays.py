@@ -240,9 +240,9 @@ def test_a_removed_overlay_is_kept_in_the_trash(tmp_path):
     assert not folder.exists()
     assert Path(trash.find(str(tmp_path))[uuid(1)]).read_text() == "what a tenant wrote"
     apply_plan(tmp_path, runner=FakeRunner(), retention_h=24)
-    assert len(trash.entries(str(tmp_path))) == 1
     apply_plan(tmp_path, runner=FakeRunner())
-    assert trash.entries(str(tmp_path)) == []
+    (entry,) = trash.entries(str(tmp_path))
+    assert entry.retention_s == 24 * 3600
 
 
 def test_an_overlay_is_restored_from_the_trash(tmp_path):
@@ -269,7 +269,7 @@ def test_an_overlay_is_restored_from_the_trash(tmp_path):
 
 
 @pytest.mark.parametrize("hours", [0, 1, 48])
-def test_the_trash_keeps_disks_for_the_given_hours(tmp_path, monkeypatch, hours):
+def test_the_trash_keeps_disks_of_an_unknown_deletion_for_the_given_hours(tmp_path, monkeypatch, hours):
     kept: list[float] = []
     monkeypatch.setattr(trash, "empty", lambda _state_dir, *, retention_s: kept.append(retention_s))
     apply_plan(tmp_path, runner=FakeRunner(), retention_h=hours)
@@ -619,3 +619,108 @@ def test_a_disk_is_enlarged_after_it_was_restored_from_the_trash(tmp_path):
     runner = FakeRunner().on("qemu-img", "resize", "-q", "-f", "qcow2", larger["path"], str(2 * GIB), do=resize)
     todo = apply_plan(tmp_path, with_data(tmp_path, larger), runner=runner, retention_h=24)
     assert [change.action for change in todo.changes if change.kind == "overlay"] == ["restore", "update"]
+
+
+def test_only_folders_of_the_slices_of_an_order_are_looked_into(tmp_path: Path) -> None:
+    for vm_id, slice_id in ((1001, 1000), (2001, 2000)):
+        path = tmp_path / f"vms/{vm_id}"
+        path.mkdir(parents=True)
+        mark(path, slice_id=slice_id)
+        (path / "vm1_img.qcow2").write_text("")
+    have = overlays.observe(orders(state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    assert have.folders.keys() == {1001, 2001}
+    assert have.found == {1001: (f"{tmp_path}/vms/1001/vm1_img.qcow2",)}
+
+
+def test_a_folder_that_tells_no_slice_is_removed_as_that_of_none() -> None:
+    have = Disks(folders={1001: Folder("/vms/1001", None)}, found={1001: []})
+    assert overlays.plan(orders(), have, accounts=ACCOUNTS).remove == ((1001, 0),)
+
+
+@pytest.mark.parametrize(
+    ("is_open", "restarting", "told"), [(True, (), True), (True, (1001,), False), (False, (), False)]
+)
+def test_a_disk_is_enlarged_by_qemu_only_while_it_has_it_open(
+    is_open: bool, restarting: tuple[int, ...], told: bool
+) -> None:
+    order = orders(vm())
+    have = Disks(
+        folders={1001: folder(order[0].vms[0])},
+        overlays={OVERLAY: Image("qcow2", GIB // 2, BASE)},
+        in_use=frozenset({OVERLAY} if is_open else ()),
+    )
+    todo = overlays.plan(order, have, accounts=ACCOUNTS, restarting=restarting)
+    assert [(each.is_open, each.old_bytes) for each in todo.grow] == [(told, GIB // 2)]
+
+
+def test_a_disk_that_was_just_removed_from_the_trash_is_not_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trash, "find", lambda _state_dir: {uuid(1): "/none", uuid(2): "/none"})
+    wanted = vm(1001, state_dir=str(tmp_path), disks=[disk(1001, state_dir=str(tmp_path), uuid=uuid(1))])
+    have = overlays.observe(orders(wanted, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    assert (have.deleted, have.overlays) == ({}, {})
+
+
+def test_without_anything_to_discard_nothing_was_removed(tmp_path: Path) -> None:
+    where = {"state_dir": str(tmp_path), "accounts": ME, "runner": FakeRunner()}
+    assert overlays.apply(overlays.DiskPlan(), Disks(), **where) == []
+
+
+def test_disks_are_not_kept_in_the_trash_unless_it_is_asked_for() -> None:
+    assert overlays.DiskPlan().retention_h == 0
+
+
+def test_the_images_of_disks_and_of_the_cd_are_observed(tmp_path: Path) -> None:
+    base, cd = base_image(tmp_path), base_image(tmp_path, "cd.img")
+    order = orders(vm(1001, state_dir=str(tmp_path), cdrom=cd), state_dir=str(tmp_path))
+    have = overlays.observe(order, state_dir=str(tmp_path))
+    assert have.bases.keys() == {base, cd}
+    plain = overlays.observe(
+        orders(vm(1001, state_dir=str(tmp_path)), state_dir=str(tmp_path)), state_dir=str(tmp_path)
+    )
+    assert plain.bases.keys() == {base}
+
+
+def test_only_disks_that_change_are_asked_who_has_them_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[set[str]] = []
+    monkeypatch.setattr(overlays.processes, "open_paths", lambda paths: asked.append({*paths}) or frozenset())
+    base_image(tmp_path)
+    path = tmp_path / "vms/1001/vm1_img.qcow2"
+    qcow2(path, GIB, f"{tmp_path}/images/base.img")
+    for size in (GIB, 2 * GIB):
+        wanted = vm(1001, state_dir=str(tmp_path), disks=[disk(1001, state_dir=str(tmp_path), size_bytes=size)])
+        overlays.observe(orders(wanted, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    assert asked == [set(), {str(path)}]
+
+
+def test_a_disk_that_is_there_is_not_looked_for_in_the_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base_image(tmp_path)
+    path = tmp_path / "vms/1001/vm1_img.qcow2"
+    qcow2(path, GIB, f"{tmp_path}/images/base.img")
+    other = tmp_path / "trash-copy"
+    qcow2(other, 2 * GIB, f"{tmp_path}/images/base.img")
+    monkeypatch.setattr(trash, "find", lambda _state_dir: {uuid(1): str(other)})
+    wanted = vm(1001, state_dir=str(tmp_path), disks=[disk(1001, state_dir=str(tmp_path), uuid=uuid(1))])
+    have = overlays.observe(orders(wanted, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    assert (have.deleted, have.overlays[str(path)].virtual_bytes) == ({}, GIB)
+
+
+def test_disks_are_registered_when_they_are_created_and_forgotten_when_they_go(tmp_path: Path) -> None:
+    apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=created(tmp_path))
+    paths = {disk(1001, state_dir=str(tmp_path))["path"], data_disk(tmp_path)["path"]}
+    assert overlays.register.read(str(tmp_path)).keys() == paths
+    apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=[give_up(1, tmp_path)])
+    assert overlays.register.read(str(tmp_path)).keys() == {disk(1001, state_dir=str(tmp_path))["path"]}
+
+
+def test_only_qemu_may_read_the_disks_and_secrets_of_a_vm(tmp_path: Path) -> None:
+    (order,) = orders(vm(1001, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    found = [(Path(path).name, is_roots, mode) for path, _kind, is_roots, mode in overlays._places(order.vms[0])]
+    assert (found[0], found[1][1:]) == (("1001", True, 0o750), (True, 0o640))
+    assert [each for each in found if not each[1]] == [
+        ("vm1_img.qcow2", False, 0o600),
+        ("console.log", False, 0o640),
+        (overlays.VNC_SECRET, False, 0o400),
+        (overlays.UEFI_VARIABLES, False, 0o600),
+    ]

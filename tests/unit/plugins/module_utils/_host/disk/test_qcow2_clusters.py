@@ -184,3 +184,22 @@ def test_extended_entries_have_a_word_for_their_subclusters(tmp_path: Path) -> N
 @pytest.mark.parametrize(("size", "plausible"), [(256 * MIB, True), (256 * MIB + 1, False)])
 def test_a_table_of_extended_entries_describes_half_as_much(size: int, plausible: bool) -> None:
     assert qcow2_clusters.is_plausible(Header(3, None, 16, size, 0, 1, 0, 0, 1, 16)) is plausible
+
+
+@pytest.mark.parametrize(
+    ("bits", "offset", "sectors", "end"),
+    [(16, 65536, 0, 65537), (16, 65536, 1, 66049), (16, 65700, 1, 66049), (9, 512, 1, 1025), (16, 65536, 255, 196097)],
+)
+def test_compressed_data_ends_in_its_last_sector(bits, offset, sectors, end):
+    entry = 1 << 62 | sectors << (62 - (bits - 8)) | offset
+    assert qcow2_clusters._end_of_compressed(entry, Header(3, None, bits, MIB, 0, 1, 512, 0, 0)) == end
+
+
+def test_tables_of_refcounts_up_to_the_end_are_read_and_those_beyond_it_are_not(tmp_path):
+    block = struct.pack(">Q", 1 << 20) + bytes(504)
+    path = tmp_path / "image"
+    path.write_bytes(bytes(512) + block)
+    with path.open("rb") as file:
+        for clusters, end in ((1, (1 << 20) + 512), (2, (1 << 20) + 512), (3, 512 + 3 * 512)):
+            plain = Header(3, None, 9, 512, 0, 0, 512, 512, clusters)
+            assert qcow2_clusters.needed_bytes(file, plain) == end

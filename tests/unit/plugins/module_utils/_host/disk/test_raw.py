@@ -118,3 +118,33 @@ def test_a_superblock_is_read_from_its_own_place(tmp_path):
     disk = written(tmp_path / "disk", (0, b"\xff" * 1024), (1024, block), (2047, b"\0"))
     assert needed(disk) == 6 * 1024
     assert needed(written(tmp_path / "disk", (1025, block), (4095, b"\0"))) is None
+
+
+@pytest.mark.parametrize(("log_size", "size"), [(0, 1 << 20), (2, 4 << 20), (6, 64 << 20), (7, 64 << 20)])
+def test_the_blocks_of_an_ext_file_system_have_at_most_64_kib(tmp_path, log_size, size):
+    block = bytearray(1024)
+    struct.pack_into("<4xI16xI", block, 0, 1024, log_size)
+    block[56:58] = b"\x53\xef"
+    assert needed(written(tmp_path / "disk", (1024, bytes(block)))) == size
+    assert needed(written(tmp_path / "short", (1024, bytes(block[:1023])))) is None
+
+
+def test_the_size_of_a_cd_is_that_of_its_blocks(tmp_path):
+    disk = written(tmp_path / "cd", (32768, b"\1CD001\1" + bytes(73) + struct.pack("<I", 350)))
+    with disk.open("rb") as file:
+        assert (raw.is_iso(file), raw.iso_bytes(file)) == (True, 350 * 2048)
+    with written(tmp_path / "none", (0, b"x")).open("rb") as file:
+        assert (raw.is_iso(file), raw.iso_bytes(file)) == (False, 0)
+
+
+@pytest.mark.parametrize(("devices", "length", "size"), [(1, 144, 7 * MIB), (2, 144, 512), (1, 143, None)])
+def test_a_btrfs_file_system_of_several_devices_has_no_known_size(tmp_path, devices, length, size):
+    block = bytearray(144)
+    struct.pack_into("<112xQ16xQ", block, 0, 7 * MIB, devices)
+    block[64:72] = b"_BHRfS_M"
+    assert needed(written(tmp_path / "disk", (raw._BTRFS, bytes(block[:length])))) == size
+    assert needed(written(tmp_path / "other", (raw._BTRFS, bytes(144)))) is None
+
+
+def test_a_disk_without_partitions_ends_with_its_boot_sector(tmp_path):
+    assert needed(written(tmp_path / "disk", (510, b"\x55\xaa"))) == 512

@@ -55,3 +55,11 @@ def test_a_damaged_register_is_empty(tmp_path, text):
 def test_the_register_is_read_back(tmp_path):
     (tmp_path / "disks.json").write_text('{"/disk": {"uuid": null, "seen": "2026-01-31T12:00:00Z"}}')
     assert register.read(str(tmp_path)) == {"/disk": Known(None, "2026-01-31T12:00:00Z")}
+
+
+def test_the_register_is_closed_and_readable_by_people(tmp_path):
+    register.note(str(tmp_path), present=[ONE])
+    path = tmp_path / "disks.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text().startswith('{\n "')
+    assert register._STALE_S == 600

@@ -24,8 +24,8 @@ def uptime(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(times, "uptime_s", lambda: 10.0 * DAY_S)
 
 
-def put(state_dir: Path, number: int, *, ago_s: int = 0) -> str:
-    """Create a disk, delete it some time ago, and return its path before and in the trash."""
+def put(state_dir: Path, number: int, *, ago_s: int = 0, retention_s: float = DAY_S) -> str:
+    """Create a disk, delete it some time ago, and return its path in the trash."""
     folder = state_dir / f"vms/{number}"
     folder.mkdir(parents=True, exist_ok=True)
     mark(folder, disks={"a_img.qcow2": uuid(number)})
@@ -35,7 +35,7 @@ def put(state_dir: Path, number: int, *, ago_s: int = 0) -> str:
     with pytest.MonkeyPatch.context() as patched:
         now = times.uptime_s()
         patched.setattr(times, "uptime_s", lambda: now - ago_s)
-        trash.put([f"{folder}/a_img.qcow2"], found, state_dir=str(state_dir))
+        trash.put([f"{folder}/a_img.qcow2"], found, state_dir=str(state_dir), retention_s=retention_s)
     return trash.find(str(state_dir))[uuid(number)]
 
 
@@ -64,8 +64,27 @@ def test_expired_disks_are_deleted(tmp_path):
     new = put(tmp_path, 1002)
     assert [entry.path for entry in trash.empty(str(tmp_path), retention_s=DAY_S)] == [os.path.dirname(old)]
     assert list(trash.find(str(tmp_path)).values()) == [new]
-    trash.empty(str(tmp_path), retention_s=0)
-    assert trash.entries(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("later_retention_s", [0, DAY_S, 30 * DAY_S])
+def test_a_disk_is_kept_for_as_long_as_its_deletion_said(tmp_path, monkeypatch, later_retention_s):
+    """Whatever the timer and later runs on other slices are told."""
+
+    def emptied() -> list[str]:
+        return [name for entry in trash.empty(str(tmp_path), retention_s=later_retention_s) for name in entry.disks]
+
+    put(tmp_path, 1001, retention_s=2 * DAY_S)
+    put(tmp_path, 1002, retention_s=3600)
+    later(monkeypatch, 3599)
+    assert emptied() == []
+    later(monkeypatch, 1)
+    assert emptied() == [uuid(1002)]
+    [shown] = trash.listed(str(tmp_path), retention_s=later_retention_s)
+    assert (shown["uuid"], shown["left_s"]) == (uuid(1001), 2 * DAY_S - 3600)
+    later(monkeypatch, 2 * DAY_S - 3601)
+    assert emptied() == []
+    later(monkeypatch, 1)
+    assert emptied() == [uuid(1001)]
 
 
 def test_entries_of_the_trash_without_an_age_or_identity_are_kept_as_long_as_new_ones(tmp_path, monkeypatch):
@@ -138,7 +157,9 @@ def test_a_host_that_was_put_back_to_a_snapshot_counts_on(tmp_path, monkeypatch)
     assert kept(tmp_path) == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "not JSON", '{"boot": "b", "at_s": "x", "ages_s": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "not JSON", '{"boot": "b", "at_s": "x", "ages_s": {}, "retention_s": {}}']
+)
 def test_disks_whose_age_is_damaged_count_as_new(tmp_path, monkeypatch, text):
     put(tmp_path, 1001)
     later(monkeypatch, DAY_S)
@@ -226,7 +247,7 @@ def test_a_disk_that_is_gone_from_the_trash_is_not_found(tmp_path):
 
 
 def test_nothing_is_moved_without_overlays(tmp_path):
-    trash.put([], vm_folders.Folder(str(tmp_path / "vms/1001")), state_dir=str(tmp_path))
+    trash.put([], vm_folders.Folder(str(tmp_path / "vms/1001")), state_dir=str(tmp_path), retention_s=DAY_S)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -260,7 +281,7 @@ def deleted(state_dir: Path, number: int) -> tuple[Path, list[str]]:
     disk = folder / "a_img.qcow2"
     found = vm_folders.read_one(str(folder))
     assert found is not None
-    return disk, trash.put([str(disk)], found, state_dir=str(state_dir))
+    return disk, trash.put([str(disk)], found, state_dir=str(state_dir), retention_s=DAY_S)
 
 
 def test_a_full_file_system_makes_space_for_a_disk_with_the_oldest_in_the_trash(tmp_path, monkeypatch):
@@ -299,3 +320,78 @@ def test_any_other_failure_leaves_the_disk_where_it_is(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="Input/output error"):
         deleted(tmp_path, 1001)
     assert (tmp_path / "vms/1001/a_img.qcow2").exists()
+
+
+@pytest.mark.parametrize(
+    ("blocks", "free", "is_full"),
+    [
+        (2000, 99, True),
+        (2000, 100, False),
+        (1 << 20, 2559, True),
+        (1 << 20, 2560, False),
+        (19, 0, False),
+        (20, 0, True),
+    ],
+)
+def test_a_file_system_is_full_below_a_twentieth_and_below_10_gib(blocks: int, free: int, is_full: bool) -> None:
+    unit = 1 if blocks < 1 << 20 else 4 << 20
+    state = os.statvfs_result((unit, unit, blocks, 0, free, 0, 0, 0, 0, 255))
+    assert trash._is_full(state) is is_full
+
+
+def test_only_disks_with_a_uuid_are_found_in_the_trash(tmp_path):
+    folder = tmp_path / "trash/1-1001"
+    folder.mkdir(parents=True)
+    mark(folder, disks={"a_img.qcow2": None, "b_img.qcow2": uuid(2), "c_img.qcow2": uuid(3)})
+    for name in "ab":
+        (folder / f"{name}_img.qcow2").write_text("")
+    (entry,) = trash.entries(str(tmp_path))
+    assert (dict(entry.disks), entry.slice_id) == ({uuid(2): f"{folder}/b_img.qcow2"}, 1000)
+    (folder / "identity.json").unlink()
+    (entry,) = trash.entries(str(tmp_path))
+    assert (dict(entry.disks), entry.slice_id) == ({}, None)
+    assert trash.Ages() == trash.Ages("", 0, {})
+
+
+def test_disks_are_moved_to_the_trash_all_or_none(tmp_path, monkeypatch):
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark(folder, disks={"a_img.qcow2": uuid(1), "b.qcow2": uuid(2)})
+    paths = [folder / name for name in ("a_img.qcow2", "b.qcow2")]
+    for path in paths:
+        path.write_text(path.name)
+    rename, moved = os.rename, list[str]()
+
+    def fail(source: str, target: str) -> None:
+        if source == str(paths[1]):
+            raise OSError(errno.ENOSPC, "No space left on device", target)
+        moved.append(os.path.basename(source))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", fail)
+    found = vm_folders.read_one(str(folder))
+    assert found is not None
+    assert trash._is_moved([str(path) for path in paths], found, str(tmp_path)) is False
+    assert [path.read_text() for path in paths] == ["a_img.qcow2", "b.qcow2"]
+    assert moved[0] == "a_img.qcow2"
+    assert trash.entries(str(tmp_path)) == []
+    monkeypatch.undo()
+    monkeypatch.setattr(times, "uptime_s", lambda: 1.0)
+    assert trash._is_moved([str(path) for path in paths], found, str(tmp_path)) is True
+
+
+def test_disks_in_the_trash_are_listed_with_the_time_that_is_left(tmp_path):
+    path = put(tmp_path, 1001, ago_s=3600)
+    (entry,) = trash.listed(str(tmp_path), retention_s=2 * 3600)
+    assert entry == {"path": path, "uuid": uuid(1001), "slice_id": 1000, "left_s": 3600}
+    assert [each["left_s"] for each in trash.listed(str(tmp_path), retention_s=60)] == [0]
+
+
+def test_ages_are_rounded_to_milliseconds_and_begin_at_0(tmp_path, monkeypatch):
+    path = put(tmp_path, 1001)
+    name = os.path.basename(os.path.dirname(path))
+    assert json.loads(Path(trash.path_in(str(tmp_path))).read_text())["ages_s"] == {name: 0.0}
+    monkeypatch.setattr(times, "uptime_s", lambda: 10.0 * DAY_S + 0.12345)
+    put(tmp_path, 1002)
+    ages = json.loads(Path(trash.path_in(str(tmp_path))).read_text())["ages_s"]
+    assert sorted(ages.values()) == [0.0, 0.123]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.access import Access
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL, Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
     apply as netservices_apply,
@@ -573,3 +574,128 @@ def test_overrides_are_removed_before_anything_starts_and_units_that_ran_with_th
     netservices_apply.apply(replace(todo, slice_ids=()), Folders(str(tmp_path), LINKS), runner)
     assert [argv[1] for argv in runner.argvs] == ["daemon-reload", "try-restart", "start"]
     assert not path.exists()
+
+
+def test_who_may_use_a_file_is_part_of_its_change() -> None:
+    held = Access("file", 7, 8, 0o600)
+    change = netservices_apply.FileChange(1000, "reservation", "/s/x", "a\n", "a\n", held).change
+    assert change.before == {"lines": [], "type": "file", "owner": 7, "group": 8, "mode": "0600"}
+    assert change.after == {"lines": [], "type": "file", "owner": 0, "group": 8, "mode": "0644"}
+    assert netservices_apply.FileChange(1000, "reservation", "/s/x", "a\n", "b\n").change.before == {"lines": ["a"]}
+    new = netservices_apply.FileChange(1000, "reservation", "/s/x", None, "b\n", held).change
+    assert (new.before, new.after) == (None, {"lines": ["b"]})
+
+
+@pytest.mark.parametrize("there", [(), (NAMES,), (NETWORK,)])
+def test_units_that_are_only_enabled_or_only_active_are_stopped(there: tuple[str, ...]) -> None:
+    for have in (
+        State(active=frozenset({DHCP, *there}), clients={}),
+        State(active=frozenset({DHCP}), enabled=frozenset(there), clients={}),
+    ):
+        assert dict(plan(NOTHING, have).units) == dict.fromkeys(there, "stop")
+
+
+def test_senders_whose_file_does_not_change_are_told_by_themselves() -> None:
+    wanted = as_wanted(FULL)
+    todo = plan(FULL, replace(wanted, shares={**wanted.shares, "10.60.7.101": 1042}))
+    assert [(each.id, each.before, each.after) for each in todo.changes if each.kind == "sender"] == [
+        ("10.60.7.101", {"slice": 1042}, {"slice": 1000})
+    ]
+
+
+@pytest.mark.parametrize("folder", ["shares", "dhcp-hosts", "other"])
+@pytest.mark.parametrize("is_active", [True, False])
+def test_strangers_restart_what_reads_their_folder(folder: str, is_active: bool) -> None:
+    places = {"shares": FOLDERS.all_shares, "dhcp-hosts": FOLDERS.dhcp_hosts, "other": "/s/other"}
+    wanted = as_wanted(FULL)
+    have = replace(
+        wanted, strangers=(f"{places[folder]}/x",), active=wanted.active if is_active else wanted.active - {DHCP}
+    )
+    drift: list[Change] = []
+    units = netservices_apply._shared(have, FOLDERS, drift)
+    expected = {"shares": {NAT: "reload-or-restart"}, "dhcp-hosts": {DHCP: "restart"} if is_active else {}, "other": {}}
+    assert units == expected[folder]
+    assert [(each.kind, each.id, each.action) for each in drift] == [("file", f"{places[folder]}/x", "delete")]
+
+
+def test_only_units_of_services_are_enabled_and_told_if_they_run_already() -> None:
+    plain = order(reservations=(VM1,))
+    assert netservices_apply._to_enable(plain, State()) == ((NAMES, plain[0]),)
+    only_network = order(networks=(LAN,))
+    assert netservices_apply._to_enable(only_network, State()) == ((NETWORK, only_network[0]),)
+    assert netservices_apply._to_enable(FULL, State(enabled=frozenset({NAMES}))) == ((NETWORK, FULL[0]),)
+    enable = ((NAMES, FULL[0]), (NETWORK, FULL[0]))
+    assert [each.id for each in netservices_apply._enabled(enable, State(active=frozenset({NETWORK})))] == [NETWORK]
+
+
+def test_units_that_hang_on_the_gateway_are_those_with_reservations() -> None:
+    have = State(active=frozenset({DHCP}), clients={})
+    assert plan(order(networks=(LAN,)), have).hang_on_gateway == (DHCP,)
+    assert plan(order(reservations=(VM1,)), have).hang_on_gateway == (DHCP, NAMES)
+
+
+def test_a_unit_that_cannot_be_reset_and_a_namespace_that_is_gone_are_no_errors(tmp_path: Path) -> None:
+    folders = Folders(str(tmp_path), LINKS)
+    have = replace(as_wanted(FULL), texts=texts(FULL[0], folders))
+    runner = FakeRunner().tell("systemctl", "disable", MORE).tell("systemctl", "reset-failed", MORE, rc=1)
+    runner.tell("ip", "link", MORE, rc=1).tell("ip", "netns", MORE, rc=1)
+    for program in ("ovs-vsctl", "nsenter", "conntrack", "nft", "systemctl"):
+        runner.tell(program, MORE)
+    runner.tell("ip", "-batch", "-")
+    todo = netservices_apply.plan(NOTHING, have, folders, bridge="br-int")
+    pending = tmp_path / "pending"
+    assert netservices_apply.apply(todo, folders, runner) == {}
+    assert not pending.exists()
+
+
+def test_ports_are_unplugged_before_they_are_changed(tmp_path: Path) -> None:
+    folders = Folders(str(tmp_path), LINKS)
+    moved = replace(PORTS["net_101"], live_number=7)
+    have = replace(as_wanted(FULL, folders), switch=Switch({"br-int": "system"}, {**PORTS, "net_101": moved}))
+    todo = netservices_apply.plan(FULL, have, folders, bridge="br-int")
+    runner = FakeRunner().tell("ovs-vsctl", MORE)
+    netservices_apply.apply(replace(todo, units={}, enable=(), files=()), folders, runner)
+    commands = [argv[3:] for argv in runner.argvs if argv[0] == "ovs-vsctl"]
+    assert commands[0] == ["del-port", "br-int", "net_101"]
+    assert commands[1][:3] == ["add-port", "br-int", "net_101"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "slice_id"), [(5300, None, 1000), (None, 5300, 1000), (5342, 5300, 1000), (5342, None, None)]
+)
+def test_a_mapped_address_is_one_of_the_slice_of_its_value(
+    old: int | None, new: int | None, slice_id: int | None
+) -> None:
+    (change,) = netservices_apply._mapped("sender", "port", {"10.60.7.101": (old, new)}, {5300: 1000})
+    assert change.to_dict()["slice_id"] == slice_id
+    assert (change.before, change.after) == (
+        None if old is None else {"port": old},
+        None if new is None else {"port": new},
+    )
+
+
+@pytest.mark.parametrize("missing", ["networks", "folder", "unit"])
+def test_a_namespace_is_compared_only_while_its_unit_is_active(missing: str) -> None:
+    have = replace(as_wanted(FULL), namespaces={})
+    one = FULL[0]
+    assert [each.kind for each in netservices_apply._astray(one, have, FOLDERS)] == ["namespace"]
+    if missing == "networks":
+        one = replace(one, networks=())
+    elif missing == "folder":
+        have = replace(have, folders=frozenset())
+    else:
+        have = replace(have, active=have.active - {NETWORK})
+    assert list(netservices_apply._astray(one, have, FOLDERS)) == []
+
+
+def test_a_namespace_without_entries_is_no_error() -> None:
+    runner = FakeRunner().tell("ip", "-batch", "-").tell("conntrack", "--load-file", "-")
+    runner.tell("nsenter", MORE, rc=1)
+    netservices_apply._forget(["10.60.7.101"], runner)
+    assert len(runner.argvs) == 4
+
+
+def test_the_folder_of_a_removed_slice_may_be_gone(tmp_path: Path) -> None:
+    runner = FakeRunner().tell("ip", "link", MORE, rc=1).tell("ip", "netns", MORE, rc=1)
+    netservices_apply._remove(FULL[0], Folders(str(tmp_path), LINKS), runner)
+    assert len(runner.argvs) == 2

@@ -277,3 +277,11 @@ def passes(frame: bytes) -> bool:
 )
 def test_the_kernel_drops_all_frames_but_arp(frame: bytes, is_arp: bool) -> None:
     assert passes(frame) is is_arp
+
+
+def test_frames_have_the_numbers_of_the_kernels_headers() -> None:
+    """linux/if_ether.h, linux/if_packet.h and asm-generic/socket.h, which Python does not have."""
+    told = (duplicates._ETH_P_ALL, duplicates._SOL_PACKET, duplicates._PACKET_AUXDATA, duplicates._SO_ATTACH_FILTER)
+    assert told == (3, 263, 8, 26)
+    assert (b"\xff" * 6, bytes(6), bytes(4)) == (duplicates._BROADCAST, duplicates._UNKNOWN_MAC, duplicates._NO_ADDRESS)
+    assert (duplicates._MINIMUM, duplicates.PROBES, duplicates.INTERVAL_S) == (64, 3, 0.25)

@@ -210,3 +210,19 @@ def test_rules_that_the_kernel_refuses_are_an_error_before_anything_is_forwarded
     with pytest.raises(CommandFailed, match="syntax error"):
         namespace.make(str(folder), host.runner)
     assert len(host.told) == 1
+
+
+@pytest.mark.parametrize("there", ["nat", "nat_1000"])
+def test_a_veth_pair_without_one_of_its_ends_is_made_anew(folder: Path, there: str) -> None:
+    host = made(folder, str(Layout((LAN,), NAT)), forwards=1, live=[address(LAN)])
+    host.has("nat", "slice-1000", there == "nat")
+    if there == "nat":
+        host.has("nat_1000", None, False)
+    host.runner.tell("ip", "link", "delete", "dev", "nat_1000", rc=1)
+    host.takes(
+        "ip link add nat_1000 type veth peer name nat netns slice-1000",
+        "ip -batch -",
+        "sysctl -q -w net/ipv4/conf/nat_1000/forwarding=1",
+    )
+    namespace.make(str(folder), host.runner)
+    assert "ip link add nat_1000 type veth peer name nat netns slice-1000" in host.told

@@ -22,7 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.live import Device
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Namespace, State
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
 from ..fakes import MORE, FakeRunner, uuid
@@ -260,3 +260,31 @@ def test_a_file_that_others_may_write_or_dnsmasq_cannot_read_is_written_again(
         netservices_apply._write(each)
     assert (conf.is_symlink(), conf.stat().st_mode & 0o777) == (False, 0o644)
     assert changed() == []
+
+
+@pytest.mark.parametrize("there", ["folder", "namespace", "order"])
+def test_the_switch_is_asked_if_a_slice_has_or_gets_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    def asked(_runner: FakeRunner) -> None:
+        raise CommandFailed(cmd=["ovs-vsctl"], rc=1, stdout="", stderr="")
+
+    monkeypatch.setattr(netservices_state.ovsdb, "observe", asked)
+    wanted = order(reservations=(VM1,), networks=FULL[0].to_dict()["networks"] if there == "order" else ())
+    folders = Folders(str(tmp_path), LINKS)
+    if there == "folder":
+        Path(folders.network(1000)).mkdir(parents=True)
+    if there == "namespace":
+        (tmp_path / "netns").mkdir()
+        (tmp_path / "netns" / wanted[0].namespace).touch()
+    runner = FakeRunner().tell(*SHOW, DHCP, NAMES, NETWORK).tell(*GATEWAY_RULES, rc=1)
+    with pytest.raises(CommandFailed, match="ovs-vsctl"):
+        look(tmp_path, runner, wanted)
+
+
+def test_interrupted_runs_are_those_that_left_a_mark(tmp_path: Path) -> None:
+    folders = Folders(str(tmp_path), LINKS)
+    assert netservices_state._pending(FULL, folders) == frozenset()
+    Path(folders.pending(1000)).parent.mkdir(parents=True)
+    Path(folders.pending(1000)).touch()
+    assert netservices_state._pending(FULL, folders) == {1000}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any
 
@@ -351,3 +352,26 @@ def test_a_guest_is_asked_before_its_vm_is_stopped(tmp_path):
     (report,) = qemu_apply.apply(todo, order, made, warn=late.append, **options)
     assert report["state"] == "stopped"
     assert late == ["[]", "VM 1001 (vm1): its guest did not shut down within 1 s, so QEMU was stopped"]
+
+
+def test_missing_user_data_is_refused_before_anything_is_changed(tmp_path):
+    given = {"seed": [{"name": "meta-data", "content": "{}"}], "user_data_id": "0" * 32}
+    order = orders(vm(1001, 100, state_dir=str(tmp_path), **given), state_dir=str(tmp_path))
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    with pytest.raises(SlicesError, match=r"VM 1001 \(vm1\): .*user_data"):
+        apply_plan(tmp_path, order, Host(), FakeRunner(), FakeMonitor())
+    assert list((tmp_path / "vms/1001").iterdir()) == []
+
+
+def test_what_is_removed_is_stopped_before_what_is_restarted(tmp_path):
+    runner = FakeRunner().tell("systemctl", MORE)
+    (order,) = orders(vm(1002, 100))
+    todo = replaced(qemu_plan.VmPlan(), prune=Prune(stop=(unit(1001),)), restart=((order.vms[0], ("name",)),))
+    qemu_apply.clear(todo, tools(runner, FakeMonitor(), tmp_path))
+    assert runner.argvs == [
+        ["systemctl", "stop", "--", "cloudrepo-1000@1001.service"],
+        ["systemctl", "stop", "--", "cloudrepo-1000@1002.service"],
+    ]
+    runner = FakeRunner()
+    qemu_apply.clear(qemu_plan.VmPlan(), tools(runner, FakeMonitor(), tmp_path))
+    assert runner.argvs == []

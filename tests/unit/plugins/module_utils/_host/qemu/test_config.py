@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import iso9660
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import read_image
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import qmp
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import config, qmp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import (
     EXCLUSIVE_PORTS,
     SPARE_ROOT_PORTS,
@@ -523,3 +523,47 @@ def test_the_uuids_that_a_vm_was_started_with_are_stored(slice_uuid: str | None,
     assert {key: value for key, value in stored.items() if key.endswith("uuid")} == {
         key: value for key, value in known.items() if value is not None
     }
+
+
+@pytest.mark.parametrize(
+    ("number", "place"),
+    [
+        (0, (0, 0)),
+        (config.EXCLUSIVE_PORTS - 1, (config.EXCLUSIVE_PORTS - 1, 0)),
+        (config.EXCLUSIVE_PORTS, (config.EXCLUSIVE_PORTS, 0)),
+        (config.EXCLUSIVE_PORTS + 1, (config.EXCLUSIVE_PORTS, 1)),
+        (config.EXCLUSIVE_PORTS + 7, (config.EXCLUSIVE_PORTS, 7)),
+        (config.EXCLUSIVE_PORTS + 8, (config.EXCLUSIVE_PORTS + 1, 0)),
+    ],
+)
+def test_the_first_nics_have_a_root_port_each_and_the_others_share_them(number: int, place: tuple[int, int]) -> None:
+    assert config.nic_place(number) == place
+
+
+def test_what_a_vm_was_started_with_is_stored_for_people_too() -> None:
+    made = one(100)
+    text = config.render(made, SETTINGS)[config.STARTED]
+    assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+    assert text.startswith('{\n  "')
+
+
+def test_a_guest_is_set_up_again_for_other_user_data() -> None:
+    several = [one(100, **given) for given in ({}, {"user_data_id": "a" * 32}, {"user_data_id": "b" * 32})]
+    assert len({config.seed_version(each) for each in several}) == 3
+
+
+def test_nics_on_a_bridge_share_its_root_port() -> None:
+    plain, bridged = one(100, 101, nic_model="virtio-net-pci"), one(100, 101, nic_model="e1000")
+    assert [name for name, _options in config._ports(plain)] == [f'device "port-{number}"' for number in range(4)]
+    names = [name for name, _options in config._ports(bridged)]
+    assert names == [*(f'device "port-{number}"' for number in range(3)), 'device "bridge"']
+    first, second = (options for _name, options in config._ports(bridged)[:2])
+    assert ("io-reserve" in first, second["io-reserve"]) == (False, "0")
+    assert config._ports(bridged)[3][1]["bus"] == "port-0"
+    assert [config._place(bridged, number) for number in (0, 1)] == [
+        {"bus": "bridge", "addr": "0x1"},
+        {"bus": "bridge", "addr": "0x2"},
+    ]
+    assert config._place(plain, config.EXCLUSIVE_PORTS - 1) == {"bus": f"port-{config.EXCLUSIVE_PORTS - 1}"}
+    assert config._place(plain, config.EXCLUSIVE_PORTS)["addr"] == "0x0.0x0"
+    assert (config.EXCLUSIVE_PORTS, config.SPARE_ROOT_PORTS) == (30, 2)

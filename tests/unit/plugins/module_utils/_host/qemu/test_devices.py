@@ -200,3 +200,9 @@ def test_real_qemu_accepts_other_hardware(fields: dict[str, Any], tmp_path: Path
                 time.sleep(0.05)
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("does", [True, False])
+def test_the_usual_nic_says_whether_it_offloads_checksums(does: bool) -> None:
+    assert devices.offload(one(), checksum_offload=does) == {"csum": "on" if does else "off"}
+    assert devices.offload(one(nic_model="e1000"), checksum_offload=does) == {}

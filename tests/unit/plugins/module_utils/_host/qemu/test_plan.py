@@ -497,3 +497,38 @@ def test_how_a_guest_is_asked_changes_without_a_restart(
     assert [(write.name, write.text) for write in todo.writes] == ([] if new is None else [("power_down", new)])
     said = {"power_down": "current"}
     assert [(each.action, each.after) for each in todo.changes] == ([] if new is None else [("update", said)])
+
+
+def seeded(vm_id: int = 1001, **changes: Any) -> dict[str, Any]:
+    return vm(vm_id, 100, seed=[{"name": "meta-data", "content": "{}"}], **changes)
+
+
+def facts(todo: VmPlan) -> dict[Any, Any]:
+    return {change.id: change.after for change in todo.changes if change.kind == "unit"}
+
+
+def test_a_new_display_password_and_disk_are_told_for_vms_that_run_and_not_for_those_that_start():
+    have = running(orders(vm(1001, 100)))
+    changed = plan(orders(vm(1001, 100, vnc_password_id=OTHER_ID)), have)
+    assert facts(changed) == {UNIT: {"display_password": "new"}}
+    # One that starts is told by its state alone.
+    assert "display_password" not in facts(plan(orders(vm(1001, 100)), Host()))[UNIT]
+    stopped = plan(orders(vm(1001, 100, state="stopped", vnc_password_id=OTHER_ID)), Host())
+    assert [new.live for new in stopped.passwords] in ([False], [])
+    told = facts(stopped).get(UNIT, {})
+    assert ("display_password" in told) is bool(stopped.passwords)
+
+
+def test_the_disk_for_cloud_init_is_told_for_vms_that_do_not_start():
+    assert "seed.iso" not in facts(plan(orders(seeded()), Host()))[UNIT]
+    stopped = plan(orders(seeded(state="stopped")), Host())
+    assert ids(stopped.seeds) == [1001]
+    assert facts(stopped)[UNIT]["seed.iso"] == "current"
+    assert plan(orders(vm(1001, 100, state="stopped")), Host()).seeds == ()
+
+
+def test_the_disk_of_a_vm_that_waits_for_a_restart_stays_as_it_was_started_with():
+    have = running(orders(seeded()))
+    waiting = plan(orders(seeded(cores=2)), have)
+    assert ([each.vm_id for each, _why in waiting.restart_required], waiting.seeds) == ([1001], ())
+    assert ids(plan(orders(seeded(cores=2)), have, restart=True).seeds) == [1001]

@@ -162,3 +162,16 @@ def test_only_the_newest_events_are_kept(ends: tuple[socket.socket, socket.socke
     session.execute("x", {})
     assert session.next_event("A", {"number": 0}, 0.01) is None
     assert session.next_event("A", {}, 0.01) == {"number": 1}
+
+
+def test_the_longest_line_is_a_mebibyte_and_1000_events_are_kept(ends: tuple[socket.socket, socket.socket]) -> None:
+    assert (wire._MAX_LINE_BYTES, wire._MAX_EVENTS) == (1_048_576, 1000)
+    session = greeted(ends)
+    session._heard = b"x" * wire._MAX_LINE_BYTES
+    theirs = ends[1]
+    theirs.sendall(b"\n")
+    with pytest.raises(ValueError, match="Expecting value"):
+        session._read(time.monotonic() + 5)
+    session._heard = b"x" * (wire._MAX_LINE_BYTES + 1)
+    with pytest.raises(ValueError, match="a line is longer than 1048576 bytes"):
+        session._read(time.monotonic() + 5)

@@ -42,3 +42,21 @@ def test_an_action_without_commands_ends_in_the_same_way(capsys: pytest.CaptureF
     assert (process.told(lambda: done.append(1)), done) == (0, [1])
     assert process.told(fail) == 1
     assert capsys.readouterr() == ("", "slices-host: it is gone\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError(13, "Permission denied", "/etc/x"), "/etc/x: Permission denied"),
+        (OSError("timed out"), "timed out"),
+    ],
+)
+def test_an_error_of_the_system_is_a_line_with_its_file(
+    capsys: pytest.CaptureFixture[str], error: OSError, line: str
+) -> None:
+    def fail(_runner: Runner) -> None:
+        raise error
+
+    assert process.run(fail) == 1
+    assert capsys.readouterr() == ("", f"slices-host: {line}\n")
