@@ -247,6 +247,17 @@ options:
             type: str
             choices: [virtio-net-pci, e1000, e1000e, rtl8139, vmxnet3]
             default: virtio-net-pci
+          shutdown:
+            description:
+              - How its guest is asked to shut down before it is stopped or restarted. For V(none), it is not asked.
+            type: str
+            choices: [none, acpi]
+            default: none
+          shutdown_timeout_s:
+            description:
+              - Seconds that the guest has for it. Then the VM is stopped.
+            type: int
+            default: 60
           state:
             description:
               - Desired state of the VM. If V(stopped), it keeps its disk, taps and ports; if V(paused), its QEMU

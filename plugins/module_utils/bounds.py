@@ -213,6 +213,9 @@ NIC_MODELS = ("virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3")
 """The hardware that VMs can have; the usual one is the first of each."""
 CONVENTIONAL_NICS = ("e1000", "rtl8139")
 """NICs that are no PCI Express devices. They need I/O ports, of which root ports have none."""
+SHUTDOWNS = ("none", "acpi")
+"""How a guest is asked to shut down; the usual way is the first one."""
+DEFAULT_SHUTDOWN_S = 60
 MOST_ON_BRIDGE = 31
 BRIDGED_INTERFACES = Limit(
     0, MOST_ON_BRIDGE, "interfaces of a VM with e1000 or rtl8139", "the slots of a bridge for conventional PCI"
@@ -252,4 +255,5 @@ HISTORY_DAYS = Limit(1, 36_500, "days for which the history is kept", "more than
 HISTORY_LIMIT = Limit(1, HISTORY_ENTRIES.most, "entries of the history in a result", HISTORY_ENTRIES.why)
 CAPTURE_S = Limit(1, 86_400, "length of a capture, in seconds", "a day")
 WAIT_S = Limit(1, 86_400, "time to wait for guests, in seconds", "a day")
+SHUTDOWN_S = Limit(1, 600, "time for a guest to shut down, in seconds", "the time that a reboot of a worker may take")
 CAPTURE_MIB = Limit(1, 4096, "size of a capture, in MiB", "the disks of workers")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import bounds
-from .bounds import DISK_BUSES, FIRMWARES, NIC_MODELS
+from .bounds import DISK_BUSES, FIRMWARES, NIC_MODELS, SHUTDOWNS
 from .contract import Contract, integer, text
 
 CLOUD_INIT, NO_SET_UP = "cloud_init", "none"
@@ -107,6 +107,24 @@ class Kind(Contract):
             "For a VM without an address on VLAN 400, V(console) is used instead of V(ping), V(ssh) and V(http).",
             sample="console",
             choices=READY,
+        ),
+    )
+    shutdown: str = field(
+        default=SHUTDOWNS[0],
+        metadata=text(
+            "How the guest is asked to shut down before its VM is stopped or restarted. With V(acpi), it gets the "
+            "event of a power button. With V(none), the default, it is not asked.",
+            "A guest is not asked if its VM is deleted or paused.",
+            sample="acpi",
+            choices=SHUTDOWNS,
+        ),
+    )
+    shutdown_timeout_s: int = field(
+        default=bounds.DEFAULT_SHUTDOWN_S,
+        metadata=integer(
+            f"Seconds that the guest has for it, V({bounds.DEFAULT_SHUTDOWN_S}) by default. Then its VM is stopped.",
+            sample=120,
+            limit=bounds.SHUTDOWN_S,
         ),
     )
 

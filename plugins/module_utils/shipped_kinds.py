@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .bounds import SHUTDOWNS
 from .kinds import NO_SET_UP, Kind
 
 
@@ -26,52 +27,56 @@ class Shipped:
     is_tried: bool = False
 
 
+# systemd-logind, acpid or procd then shuts the guest down, unless it is configured in another way.
+_ACPI = SHUTDOWNS[1]
 _ALL = (
     Shipped(
-        Kind("lab-guest", set_up=NO_SET_UP, ready_when="console"),
+        Kind("lab-guest", set_up=NO_SET_UP, ready_when="console", shutdown=_ACPI),
         "the guest of the lab: Debian's cloud kernel and busybox in memory",
         "roles/lab/files/build-guest",
         is_tried=True,
     ),
     Shipped(
-        Kind("cirros", ready_when="console"),
+        Kind("cirros", ready_when="console", shutdown=_ACPI),
         "CirrOS",
-        "https://github.com/cirros-dev/cirros (its own reader of NoCloud; virtio; getty on ttyS0)",
+        "https://github.com/cirros-dev/cirros (its own reader of NoCloud; virtio; getty on ttyS0; acpid)",
     ),
     Shipped(
-        Kind("debian", ready_when="cloud_init"),
+        Kind("debian", ready_when="cloud_init", shutdown=_ACPI),
         "Debian's cloud images, genericcloud and nocloud",
-        "Debian's wiki, page Cloud (BIOS and UEFI; virtio; cloud-init; console=ttyS0)",
+        "Debian's wiki, page Cloud (BIOS and UEFI; virtio; cloud-init; console=ttyS0; systemd)",
     ),
     Shipped(
-        Kind("ubuntu", ready_when="cloud_init"),
+        Kind("ubuntu", ready_when="cloud_init", shutdown=_ACPI),
         "Ubuntu's cloud images",
-        "https://documentation.ubuntu.com/public-images (BIOS and UEFI; virtio; cloud-init; console=ttyS0)",
+        "https://documentation.ubuntu.com/public-images (BIOS and UEFI; virtio; cloud-init; console=ttyS0; systemd)",
     ),
     Shipped(
-        Kind("alpine", ready_when="console"),
+        Kind("alpine", ready_when="console", shutdown=_ACPI),
         "Alpine Linux's cloud images for NoCloud, with tiny-cloud or cloud-init",
-        "https://alpinelinux.org/cloud (variants for BIOS and for UEFI; this is the one for BIOS)",
+        "https://alpinelinux.org/cloud (variants for BIOS and for UEFI; this is the one for BIOS; acpid)",
     ),
     Shipped(
-        Kind("frr", ready_when="cloud_init"),
+        Kind("frr", ready_when="cloud_init", shutdown=_ACPI),
         "FRR on one of Debian's cloud images",
         "https://docs.frrouting.org (FRR uses the names of Linux); otherwise as debian",
     ),
     Shipped(
-        Kind("vyos", ready_when="console"),
+        Kind("vyos", ready_when="console", shutdown=_ACPI),
         "VyOS, an image with cloud-init",
-        "https://docs.vyos.io (chapters on cloud-init and on running on KVM: virtio, eth0 first, ttyS0)",
+        "https://docs.vyos.io (chapters on cloud-init and on running on KVM: virtio, eth0 first, ttyS0; systemd)",
     ),
     Shipped(
-        Kind("openwrt", set_up=NO_SET_UP, ready_when="console"),
+        Kind("openwrt", set_up=NO_SET_UP, ready_when="console", shutdown=_ACPI),
         "OpenWrt for x86-64, an image ext4-combined",
-        "https://openwrt.org/docs/guide-user/virtualization/qemu (BIOS; virtio; a shell on ttyS0; eth0 is the LAN)",
+        "https://openwrt.org/docs/guide-user/virtualization/qemu (BIOS; virtio; a shell on ttyS0; eth0 is the LAN); "
+        "OpenWrt's /etc/rc.button/power",
     ),
     Shipped(
-        Kind("cumulus-vx", interface_pattern="swp{n}", set_up=NO_SET_UP, ready_when="console"),
+        Kind("cumulus-vx", interface_pattern="swp{n}", set_up=NO_SET_UP, ready_when="console", shutdown=_ACPI),
         "Cumulus VX",
-        "https://docs.nvidia.com/networking-ethernet-software/cumulus-vx (KVM: virtio; eth0, then swp1 and so on)",
+        "https://docs.nvidia.com/networking-ethernet-software/cumulus-vx (KVM: virtio; eth0, then swp1 and so on); "
+        "a Debian with systemd",
     ),
     Shipped(
         Kind(

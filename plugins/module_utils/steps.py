@@ -32,6 +32,10 @@ def _nothing(_plan: Any) -> None:
     return None
 
 
+def _no_step() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Steps(Generic[P]):
     """The steps of a module that changes a host.
@@ -44,6 +48,7 @@ class Steps(Generic[P]):
         lock: locks the host against other runs, from C(plan) to the end of C(apply).
         finish: applies the part of a plan that takes long and does not need C(lock), and returns additional results.
         turn: locks the objects of the request against other runs, from before C(lock) to the end of C(finish).
+        ahead: does what takes long and has to be done before C(plan), with C(turn) and without C(lock).
     """
 
     plan: Callable[[], P]
@@ -53,10 +58,12 @@ class Steps(Generic[P]):
     lock: Callable[[], AbstractContextManager[Any]] = nullcontext
     finish: Callable[[P], Mapping[str, Any] | None] = _nothing
     turn: Callable[[], AbstractContextManager[Any]] = nullcontext
+    ahead: Callable[[], None] = _no_step
 
     def run(self) -> tuple[P, dict[str, Any]]:
         """Change the host, and return the plan with the additional results."""
         with self.turn():
+            self.ahead()
             with self.lock():
                 todo = self.plan()
                 applied = self.apply(todo) or {}

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import ClassVar
 
 from . import bounds, identity
-from .bounds import DISK_BUSES, FIRMWARES, NIC_MODELS
+from .bounds import DISK_BUSES, FIRMWARES, NIC_MODELS, SHUTDOWNS
 from .contract import (
     Contract,
     enclosing,
@@ -447,6 +447,20 @@ class VM(Contract):
             f"A VM has at most {bounds.MOST_ON_BRIDGE} with V(e1000) and V(rtl8139).",
             sample=None,
             choices=NIC_MODELS,
+        ),
+    )
+    shutdown: str = field(
+        default=SHUTDOWNS[0],
+        metadata=text(
+            "How its guest is asked to shut down before it is stopped or restarted. For V(none), it is not asked.",
+            sample="acpi",
+            choices=SHUTDOWNS,
+        ),
+    )
+    shutdown_timeout_s: int = field(
+        default=bounds.DEFAULT_SHUTDOWN_S,
+        metadata=integer(
+            "Seconds that the guest has for it. Then the VM is stopped.", sample=120, limit=bounds.SHUTDOWN_S
         ),
     )
     state: str = field(

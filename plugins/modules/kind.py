@@ -92,6 +92,19 @@ options:
       - For a VM without an address on VLAN 400, V(console) is used instead of V(ping), V(ssh) and V(http).
     type: str
     choices: [auto, none, console, cloud_init, ping, ssh, http]
+  shutdown:
+    &shutdown
+    description:
+      - How the guest is asked to shut down before its VM is stopped or restarted. With V(acpi), it gets the event of a
+        power button. With V(none), the default, it is not asked.
+      - A guest is not asked if its VM is deleted or paused.
+    type: str
+    choices: [none, acpi]
+  shutdown_timeout_s:
+    &shutdown_timeout_s
+    description:
+      - Seconds that the guest has for it, V(60) by default. Then its VM is stopped.
+    type: int
   kinds:
     description:
       - A list of kinds, instead of O(name).
@@ -112,6 +125,8 @@ options:
       management_interface: *management_interface
       set_up: *set_up
       ready_when: *ready_when
+      shutdown: *shutdown
+      shutdown_timeout_s: *shutdown_timeout_s
 """
 
 EXAMPLES = r"""
@@ -127,6 +142,8 @@ EXAMPLES = r"""
     management_interface: fxp0
     set_up: none
     ready_when: console
+    shutdown: acpi
+    shutdown_timeout_s: 120
 
 - name: Register two kinds
   cloudrepo.slices.kind:

@@ -73,6 +73,8 @@ kinds:
       management_interface: eth0
       set_up: none
       ready_when: console
+      shutdown: acpi
+      shutdown_timeout_s: 60
       most_data_interfaces: 128
       is_registered: false
       guest: Cumulus VX

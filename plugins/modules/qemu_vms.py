@@ -15,8 +15,8 @@ description:
     unit's settings are installed by the role P(cloudrepo.slices.worker#role).
   - An interface without a VLAN has no carrier in the guest. If an interface is connected to a VLAN or disconnected from
     it, the carrier of a running VM changes accordingly.
-  - VMs of a listed slice that are not in the work order are stopped and their units disabled. Their guests are not shut
-    down gracefully.
+  - VMs of a listed slice that are not in the work order are stopped and their units disabled. Their guests are not
+    asked to shut down, unlike those of listed VMs that are stopped or restarted.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -164,15 +164,16 @@ def main() -> None:
     reconcile(module, steps, GRAMMARS)
 
 
-def _secrets(params: dict[str, Any]) -> dict[str, dict[int, str]]:
-    return {"passwords": read_passwords(params["vnc_passwords"]), "user_data": read_user_data(params["user_data"])}
+def _options(params: dict[str, Any]) -> dict[str, Any]:
+    secrets = {"passwords": read_passwords(params["vnc_passwords"]), "user_data": read_user_data(params["user_data"])}
+    return {**secrets, "start_timeout_s": params["start_timeout_s"]}
 
 
 def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
     """Return how VMs are started, or those that are not listed are stopped."""
     claims.require(params, missing_ok=missing_ok)
     orders = read_slices(params["slices"], state_dir=params["state_dir"])
-    secrets = _secrets(params)
+    options = _options(params)
     settings = read_settings(params, find_accounts(params["user"], orders, missing_ok=missing_ok))
     tools = qemu_apply.Tools(SubprocessRunner(), SocketMonitor())
     have = observed(
@@ -193,9 +194,9 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
     constraints = qemu_plan.Constraints(barred=barred, held=missing.held)
 
     def apply(todo: qemu_plan.VmPlan) -> dict[str, Any]:
-        timeout_s = params["start_timeout_s"]
-        done = qemu_apply.apply(todo, orders, tools, settings=settings, start_timeout_s=timeout_s, **secrets)
-        return {"vms": done}
+        late: list[str] = []
+        done = qemu_apply.apply(todo, orders, tools, settings=settings, warn=late.append, **options)
+        return {"vms": done, **({"warnings": late} if late else {})}
 
     return Steps(
         plan=lambda: qemu_plan.plan(

@@ -137,6 +137,8 @@ work_orders:
             cdrom: /var/lib/cloudrepo/images/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.img
             boot: cdrom,disk
             user_data_id: "0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4"
+            shutdown: acpi
+            shutdown_timeout_s: 120
             state: running
           slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
           revision: 1795371735123

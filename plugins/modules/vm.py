@@ -197,7 +197,7 @@ options:
     description:
       - The desired power state, which C(cloudrepo.slices.deploy) applies. The default for a new VM is V(running).
       - A VM that is V(stopped) keeps its disk, addresses and VLANs, and counts against quota and capacity. Its guest
-        is not shut down gracefully.
+        is asked to shut down if its kind says how (M(cloudrepo.slices.kind)).
       - A VM that is V(paused) also keeps its memory. If its host restarts it after a crash or a reboot, it runs until
         the next deploy.
     type: str

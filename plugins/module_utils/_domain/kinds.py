@@ -180,12 +180,18 @@ def set_kind(vm: VM, kind: Kind | None) -> None:
         set_extra(interface.extra, GUEST_NAME, own if own != interface.name else None)
 
 
-def hardware(vm: VM) -> dict[str, str]:
+def hardware(vm: VM) -> dict[str, Any]:
     """Return the hardware of a VM as fields of work orders."""
     kind = of(vm)
     if kind is None:
         return {"firmware": FIRMWARES[0], "disk_bus": DISK_BUSES[0], "nic_model": NIC_MODELS[0]}
     return {"firmware": kind.firmware, "disk_bus": kind.disk_bus, "nic_model": kind.nic_model}
+
+
+def shutdown(vm: VM) -> dict[str, Any]:
+    """Return how the guest of a VM is asked to shut down, as fields of work orders."""
+    kind = of(vm)
+    return {} if kind is None else {"shutdown": kind.shutdown, "shutdown_timeout_s": kind.shutdown_timeout_s}
 
 
 def shown(interface: Interface) -> str:

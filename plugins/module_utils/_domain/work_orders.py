@@ -253,6 +253,7 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -
         boot=",".join(vm.extra.get(cd.BOOT, BOOT_DEVICES[:1])),
         user_data_id=user_data.id_of(vm),
         **kinds.hardware(vm),
+        **kinds.shutdown(vm),
         state=vm.power,
         interfaces=tuple(
             work_order.Interface(

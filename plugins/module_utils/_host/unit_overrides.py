@@ -38,11 +38,11 @@ _BESIDE = (".d", ".wants", ".requires", ".upholds")
 _WANTS = _BESIDE[1:]
 _VM = re.compile(r"cloudrepo-([0-9]+)@([0-9]*)\.service")
 _CGROUP = re.compile(r"cloudrepo-([0-9]+)\.slice")
-_SERVICES = "dhcp|fence|fence-watch|flows|gateway|keep-nat|keep-taps|logs|lost@|names@|nat|network@|taps"
+_SERVICES = "dhcp|fence|fence-watch|flows|gateway|keep-nat|keep-taps|logs|lost@|names@|nat|network@|power-down|taps"
 _OF_HOST = re.compile(
     rf"slices-(?:{_SERVICES})(?:(?<=@).*)?\.service|slices-(?:fence-watch|logs)\.timer|slices-lost\.socket"
     # Drop-ins for all units with this prefix, and the parent of the cgroups of slices.
-    r"|slices-(?:fence-|keep-)?\.service|slices-(?:fence-)?\.timer|slices-\.socket|cloudrepo-\.service|cloudrepo-?\.slice"
+    r"|slices-(?:fence-|keep-|power-)?\.service|slices-(?:fence-)?\.timer|slices-\.socket|cloudrepo-\.service|cloudrepo-?\.slice"
 )
 
 

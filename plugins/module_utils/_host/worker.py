@@ -210,8 +210,15 @@ def look(
     )
 
 
-def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restart: bool) -> Plan:
-    """Return the changes that make the slices on the host match the order.
+def plan(
+    orders: Iterable[SliceOrder],
+    have: Host,
+    *,
+    settings: Settings,
+    restart: bool,
+    off: Mapping[int, tuple[str, ...]] = MappingProxyType({}),
+) -> Plan:
+    """Return the changes that make the slices on the host match the order; see C(qemu_plan.Constraints) for C(off).
 
     Raises:
         SlicesError: the order does not fit the host.
@@ -223,6 +230,7 @@ def plan(orders: Iterable[SliceOrder], have: Host, *, settings: Settings, restar
         held=have.lost.held,
         outdated=have.outdated,
         overridden=unit_overrides.changed_vms(have.overrides, [(vm.slice_id, vm.vm_id) for vm in all_vms(orders)]),
+        off=off,
     )
     vms = qemu_plan.plan(orders, have.vms, settings=settings.vms, restart=restart, constraints=constraints)
     freed = [vm.vm_id for vm, _reasons in vms.restart]

@@ -19,6 +19,7 @@ from .datapath import reconcile as datapath
 from .disk import growth, trash
 from .ownership import Refusals, Seen
 from .qemu import apply as qemu_apply
+from .qemu import power_down
 from .qemu.apply import Tools
 from .stopwatch import Stopwatch
 from .systemd import Unit
@@ -103,6 +104,8 @@ class Job:
             install them.
         watch: measures the stages.
         removed: disks that C(prepare) removed, because there was no space for keeping them in the trash.
+        off: the VMs that C(power_down) has stopped, with the reasons if they are restarted.
+        late: warnings about guests that did not shut down in time.
     """
 
     orders: tuple[SliceOrder, ...]
@@ -116,6 +119,8 @@ class Job:
     missing_ok: bool = False
     watch: Stopwatch = field(default_factory=Stopwatch)
     removed: list[str] = field(default_factory=list)
+    off: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)
 
     @property
     def steps(self) -> Steps[Todo]:
@@ -128,6 +133,7 @@ class Job:
             lock=self.lock,
             finish=self.finish,
             turn=self.turn,
+            ahead=self.power_down,
         )
 
     def turn(self) -> AbstractContextManager[None]:
@@ -138,6 +144,28 @@ class Job:
     def lock(self) -> AbstractContextManager[None]:
         """Lock the host against all other work orders."""
         return datapath.locked(self.settings.wires)
+
+    def power_down(self) -> None:
+        """Ask the guests of VMs that are stopped or restarted to shut down, wait for all of them, and stop their QEMUs.
+
+        Guests take their time, so the host is locked only for finding them. The plan treats these VMs as running.
+        Whatever fails here fails in the plan again, which reports it.
+        """
+        try:
+            if not self._may_ask():
+                return
+            with self.watch.stage("observe"), self.lock():
+                todo = self._settle().plan.vms
+        except one_by_one.FAILURES:
+            return
+        if not todo.asked:
+            return
+        with self.watch.stage("qemu"):
+            self.late.extend(power_down.ask(map(power_down.guest, todo.asked), self.tools.monitor))
+            names = [systemd.unit_name(vm.slice_id, vm.vm_id) for vm in todo.asked]
+            self.tools.runner.run(["systemctl", "stop", "--", *names], check=False)
+        reasons = dict(todo.restart)
+        self.off.update({vm.vm_id: reasons.get(vm, ()) for vm in todo.asked})
 
     def plan(self) -> Todo:
         """Observe the host, and plan for the slices that it does not refuse.
@@ -196,12 +224,18 @@ class Job:
             **self._warnings,
         }
 
+    def _may_ask(self) -> bool:
+        """Return whether a VM runs that may have to be stopped or restarted, and whose guest is asked before that."""
+        vms = [vm for vm in all_vms(self.orders) if power_down.is_asked(vm) and (self.restart or not vm.running)]
+        units = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in vms], self.tools.runner)
+        return any(unit.live for unit in units.values())
+
     @property
     def _warnings(self) -> dict[str, list[str]]:
-        if not self.removed:
-            return {}
         paths = ", ".join(self.removed)
-        return {"warnings": [f"the file system of the trash is full, so these were removed at once: {paths}"]}
+        full = f"the file system of the trash is full, so these were removed at once: {paths}"
+        said = [*self.late, *([full] if self.removed else [])]
+        return {"warnings": said} if said else {}
 
     def _note(self, todo: Todo) -> bool:
         """Register the order as applied. It may have to wait until the order has made space by removing disks."""
@@ -234,7 +268,8 @@ class Job:
 
     def _plan(self, orders: tuple[SliceOrder, ...], refused: Refusals) -> Todo:
         seen = worker.look(orders, self.tools, settings=self.settings, missing_ok=self.missing_ok, refused=refused)
-        return Todo(seen, worker.plan(seen.orders, seen.have, settings=self.settings, restart=self.restart))
+        todo = worker.plan(seen.orders, seen.have, settings=self.settings, restart=self.restart, off=self.off)
+        return Todo(seen, todo)
 
     def _prepare(self, todo: Todo) -> None:
         self.removed.extend(

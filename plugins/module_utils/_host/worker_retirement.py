@@ -28,7 +28,7 @@ from .systemd import UNIT_DIR
 _LIBRARY = os.path.dirname(PROGRAM)
 _UNIT_FILES = (
     *("slices-flows.service", "slices-taps.service", "slices-keep-taps.service"),
-    *("slices-logs.service", "slices-logs.timer"),
+    *("slices-logs.service", "slices-logs.timer", "slices-power-down.service"),
     *("slices-fence.service", "slices-fence-watch.service", "slices-fence-watch.timer"),
 )
 PARTS = Parts(
@@ -36,7 +36,7 @@ PARTS = Parts(
     units=(
         # The first one would load the packet rules again.
         *("slices-keep-taps.service", "slices-fence-watch.timer", "slices-logs.timer"),
-        *("slices-fence.service", "slices-taps.service", "slices-flows.service"),
+        *("slices-fence.service", "slices-power-down.service", "slices-taps.service", "slices-flows.service"),
     ),
     files=(
         *(f"{UNIT_DIR}/{name}" for name in _UNIT_FILES),

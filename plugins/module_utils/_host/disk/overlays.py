@@ -23,7 +23,7 @@ from ..access import FILE, FOLDER, Access
 from ..accounts import Account, Accounts
 from ..files import File
 from ..ownership import Conflict, shown
-from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, SEED, SEED_NOTE, STARTED, TAPS, VNC_SECRET
+from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, POWER_DOWN, SEED, SEED_NOTE, STARTED, TAPS, VNC_SECRET
 from ..qemu.devices import UEFI_VARIABLES
 from ..qemu.vnc import NOTED
 from ..runner import Runner
@@ -36,7 +36,7 @@ from .qcow2 import Image, read_overlay
 from .register import Known
 
 # Files that QEMU may read but not write.
-_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED, SEED, SEED_NOTE)
+_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED, SEED, SEED_NOTE, POWER_DOWN)
 
 
 @dataclass(frozen=True)

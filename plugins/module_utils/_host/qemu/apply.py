@@ -20,7 +20,7 @@ from ..files import File
 from ..runner import Runner
 from ..systemd import Unit
 from ..work_order import all_vms
-from . import firmware, pause, qmp, seed, vnc
+from . import firmware, pause, power_down, qmp, seed, vnc
 from .config import CONSOLE, LINKS_DOWN, Settings, nic_id
 from .plan import Prune, VmPlan, Write
 from .qmp import Monitor
@@ -88,12 +88,14 @@ def apply(
     start_timeout_s: float,
     passwords: Mapping[int, str],
     user_data: Mapping[int, str] = NONE,
+    warn: Callable[[str], object] = lambda _warning: None,
 ) -> list[dict[str, Any]]:
     """Apply a plan. A VM that fails does not affect the others.
 
     Args:
         passwords: the passwords of displays, by VM id; those to set are required.
         user_data: the user data of guests, by VM id; that of disks to write is required.
+        warn: gets a sentence for each guest that was asked to shut down, and did not in time.
 
     Returns:
         A C(VmReport) for each VM of C(orders), as a dict.
@@ -102,9 +104,10 @@ def apply(
         Refused: a password or user data is missing; nothing was changed.
         SlicesError: a VM has failed; C(vms) contains the reports.
     """
-    orders = tuple(orders)
     vnc.need(todo.passwords, passwords)
     seed.need(todo.seeds, user_data)
+    for warning in power_down.ask(map(power_down.guest, todo.asked), tools.monitor):
+        warn(warning)
     clear(todo, tools)
     return run(
         todo,

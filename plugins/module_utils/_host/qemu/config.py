@@ -31,6 +31,7 @@ CONSOLE = "console.log"
 VNC_SECRET = "vnc.secret"
 SEED = "seed.iso"
 SEED_NOTE = "seed.id"
+POWER_DOWN = "power_down"
 # These are not in QEMU's configuration. Those of another VM are a conflict (ownership), missing ones are written.
 _UUIDS = ("slice_uuid", "vm_uuid")
 _LOOPBACK = "127.0.0.1"

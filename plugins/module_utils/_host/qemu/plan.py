@@ -16,10 +16,11 @@ from ..ownership import Conflict
 from ..runner import Runner
 from ..systemd import Unit, Units
 from ..work_order import all_vms, slice_ids
-from . import pause, seed, states, vnc
+from . import pause, power_down, seed, states, vnc
 from .config import (
     CONFIG,
     LINKS_DOWN,
+    POWER_DOWN,
     SEED,
     STARTED,
     TAPS,
@@ -37,7 +38,7 @@ from .pause import Pause
 from .qmp import Monitor
 from .vnc import NewPassword
 
-_FILES = (CONFIG, TAPS, LINKS_DOWN, STARTED)
+_FILES = (CONFIG, TAPS, LINKS_DOWN, STARTED, POWER_DOWN)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class Constraints:
         held: ids of VMs that are not stopped, because QEMU has a deleted disk open.
         outdated: why VMs have to be restarted, by VM id.
         overridden: ids of VMs whose units somebody has changed.
+        off: VMs that have just been stopped after their guests were asked to shut down, by id, with the reasons if
+            they are restarted.
     """
 
     unheld: Collection[str] = ()
@@ -80,19 +83,22 @@ class Constraints:
     held: Collection[int] = ()
     outdated: Mapping[int, str] = field(default_factory=dict)
     overridden: Collection[int] = ()
+    off: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Fates:
-    """What happens to VMs that shall run.
+    """What happens to VMs, those that shall run if nothing else is said.
 
     Attributes:
+        halt: those that shall not run, and do.
         start: those that do not run.
         restart: running VMs that are restarted, with the reasons.
         fixed: running VMs that need a restart, with the reasons, but must not be restarted.
         staying: running VMs that are not restarted and accept commands.
     """
 
+    halt: tuple[VM, ...]
     start: tuple[VM, ...]
     restart: tuple[tuple[VM, tuple[str, ...]], ...]
     fixed: tuple[tuple[VM, tuple[str, ...]], ...]
@@ -158,6 +164,7 @@ class VmPlan:
     Attributes:
         templates: the text of templates, by slice id.
         halt: VMs to stop.
+        asked: those of the VMs to stop or to restart whose guests are asked to shut down before.
         restart_required: VMs that keep running although they need a restart, each with the reasons.
         faults: the errors of VMs before any change, by VM id.
         seeds: VMs whose disk for cloud-init is written.
@@ -178,6 +185,7 @@ class VmPlan:
     passwords: tuple[NewPassword, ...] = ()
     pauses: tuple[Pause, ...] = ()
     seeds: tuple[VM, ...] = ()
+    asked: tuple[VM, ...] = ()
 
     @property
     def fresh(self) -> tuple[VM, ...]:
@@ -341,9 +349,8 @@ def plan(
 ) -> VmPlan:
     """Return the changes that make the VMs on the host match the order.
 
-    A running VM that needs a restart but must not be restarted keeps its files. All files are written together, and
-    only for a start. So after a crash systemd restarts the VM with the same configuration and taps, and C(vm.json)
-    remains correct. Only the owner of its taps is updated, because the unit's user for the next start may have changed.
+    A running VM that needs a restart but must not be restarted keeps its files, so that it starts with the same
+    configuration after a crash. Only its carriers, the owner of its taps and how its guest is asked are updated.
 
     Raises:
         Refused: there are C(conflicts), a VM does not fit the machine type, or the order has no password id for its
@@ -353,14 +360,14 @@ def plan(
     vms = all_vms(orders)
     ownership.refuse(conflicts(orders, have, settings=settings))
     fates = _sort(vms, have, settings, constraints, restart=restart)
-    held, starting = constraints.held, {vm for vm in vms if vm.running and vm.vm_id not in constraints.barred}
+    starting = {vm for vm in vms if vm.running and vm.vm_id not in constraints.barred}
     return VmPlan(
         prune=plan_prune(orders, have),
         templates=dict(_templates(orders, have, settings)),
         writes=tuple(_all_writes(vms, fates, have, settings)),
         enable=tuple(vm for vm in vms if vm in starting and not _is_enabled(vm, have)),
         disable=tuple(vm for vm in vms if vm not in starting and _is_enabled(vm, have)),
-        halt=tuple(vm for vm in vms if not vm.running and _is_busy(vm, have) and vm.vm_id not in held),
+        halt=fates.halt,
         start=fates.start,
         restart=fates.restart,
         failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
@@ -370,6 +377,7 @@ def plan(
         pauses=pause.plan(fates.staying, [*fates.start, *(vm for vm, _reasons in fates.restart)], have.paused),
         faults=_faults(fates, have, constraints),
         seeds=seed.plan((vm for vm in vms if vm not in dict(fates.fixed)), have.seeds),
+        asked=tuple(vm for vm in (*fates.halt, *dict(fates.restart)) if _can_ask(vm, have)),
     )
 
 
@@ -379,9 +387,12 @@ def _sort(vms: Iterable[VM], have: Host, settings: Settings, constraints: Constr
     live = [vm for vm in vms if vm.running and _is_live(vm, have)]
     reasons = {vm: why for vm in live if (why := _reasons(vm, have, settings, constraints))}
     fixed = {vm: why for vm, why in reasons.items() if not restart or vm.vm_id in constraints.barred}
+    others = [vm for vm in vms if vm.running and vm not in live and vm.vm_id not in constraints.barred]
+    off = {vm: constraints.off[vm.vm_id] for vm in others if vm.vm_id in constraints.off}
     return _Fates(
-        start=tuple(vm for vm in vms if vm.running and not _is_live(vm, have) and vm.vm_id not in constraints.barred),
-        restart=tuple((vm, why) for vm, why in reasons.items() if vm not in fixed),
+        halt=tuple(vm for vm in vms if _is_halted(vm, have, constraints)),
+        start=tuple(vm for vm in others if vm not in off),
+        restart=tuple((vm, why) for vm, why in {**reasons, **off}.items() if vm not in fixed),
         fixed=tuple(fixed.items()),
         staying=tuple(vm for vm in live if vm not in reasons or (vm in fixed and vm.vm_id not in have.hung)),
     )
@@ -401,8 +412,13 @@ def _is_live(vm: VM, have: Host) -> bool:
     return unit is not None and unit.slice_id == vm.slice_id and unit.live
 
 
-def _is_busy(vm: VM, have: Host) -> bool:
-    return _active(vm, have) not in ("inactive", "failed")
+def _is_halted(vm: VM, have: Host, constraints: Constraints) -> bool:
+    is_busy = _active(vm, have) not in ("inactive", "failed")
+    return not vm.running and vm.vm_id not in constraints.held and (is_busy or vm.vm_id in constraints.off)
+
+
+def _can_ask(vm: VM, have: Host) -> bool:
+    return power_down.is_asked(vm) and _is_live(vm, have) and vm.vm_id not in have.hung
 
 
 def _started(vm: VM, have: Host, settings: Settings) -> dict[str, Any] | None:
@@ -448,7 +464,8 @@ def _all_writes(vms: Iterable[VM], fates: _Fates, have: Host, settings: Settings
     fixed = dict(fates.fixed)
     for vm in vms:
         if vm not in fixed:
-            yield from _writes(vm, render(vm, settings), have, settings)
+            texts = {**render(vm, settings), **_power_down(vm, have, settings)}
+            yield from _writes(vm, texts, have, settings)
     for vm in fixed:
         # QEMU does not accept commands if it hangs, so the files with its state must not change either.
         if vm in fates.staying:
@@ -457,7 +474,14 @@ def _all_writes(vms: Iterable[VM], fates: _Fates, have: Host, settings: Settings
 
 def _kept_texts(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
     """Return the files to update for a VM that keeps its other files until it is restarted."""
-    return {LINKS_DOWN: links_down_text(_links_down(vm, have, settings)), **_owned_taps(vm, have, settings)}
+    down = links_down_text(_links_down(vm, have, settings))
+    return {LINKS_DOWN: down, **_owned_taps(vm, have, settings), **_power_down(vm, have, settings)}
+
+
+def _power_down(vm: VM, have: Host, settings: Settings) -> dict[str, str]:
+    """Return the file for a shutdown of the host, which most VMs never had."""
+    text, old = power_down.text(vm), have.texts.get(f"{settings.folder(vm.vm_id)}/{POWER_DOWN}")
+    return {} if old is None and not text else {POWER_DOWN: text}
 
 
 def _links_down(vm: VM, have: Host, settings: Settings) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "check-machine": "STATE_DIR",
     "drop-carrier": "FILE SOCKET PID",
     "empty-trash": "STATE_DIR HOURS",
+    "power-down": "STATE_DIR",
     "restore-flows": "FOLDER BRIDGE",
     "restore-taps": "STATE_DIR",
     "trim-logs": "STATE_DIR BYTES",

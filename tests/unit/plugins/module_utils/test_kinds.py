@@ -88,6 +88,9 @@ def test_a_kind_is_read_as_it_was_written() -> None:
             "got 'swp'",
         ),
         ({"max_data_interfaces": 200}, "kind one: max_data_interfaces must be 0-128, got 200"),
+        ({"shutdown": "agent"}, "kind one: shutdown must be one of none, acpi, got 'agent'"),
+        ({"shutdown_timeout_s": 601}, "kind one: shutdown_timeout_s must be 1-600, got 601"),
+        ({"shutdown_timeout_s": 0}, "kind one: shutdown_timeout_s must be 1-600, got 0"),
     ],
 )
 def test_a_field_has_its_rule(fields: dict[str, Any], message: str) -> None:
@@ -110,6 +113,8 @@ def test_a_kind_is_that_of_a_guest_with_virtio_and_cloud_init_unless_it_says_mor
         "management_interface": "eth0",
         "set_up": "cloud_init",
         "ready_when": "auto",
+        "shutdown": "none",
+        "shutdown_timeout_s": 60,
     }
     assert plain.to_dict() == {"name": "linux"}
 

@@ -29,6 +29,7 @@ def test_the_guide_lists_all_of_them() -> None:
     text = (ROOT / "docs" / "guides" / "kinds.md").read_text(encoding="utf-8")
     for name, each in SHIPPED.items():
         (row,) = (line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
+        assert f"| `{each.kind.shutdown}` |" in row
         names = (each.kind.own_name("eth0"), each.kind.own_name("eth1"))
         assert all(f"`{word}`" in row for word in names)
         assert row.endswith(f"| {'yes' if each.is_tried else 'untried'} |")

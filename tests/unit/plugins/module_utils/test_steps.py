@@ -49,13 +49,14 @@ class Recorder:
             finish=lambda _todo: self.step("finish", {"vms": 2}),
             lock=lambda: self.held("lock"),
             turn=lambda: self.held("turn"),
+            ahead=lambda: self.step("ahead", None),
         )
 
 
 def test_the_results_of_all_steps_are_returned_and_later_ones_take_precedence() -> None:
     recorder = Recorder()
     assert recorder.steps.run() == (Plan(), {"applied": 1, "vms": 2})
-    assert recorder.heard == ["turn", "lock", "plan", "apply", "end of lock", "finish", "end of turn"]
+    assert recorder.heard == ["turn", "ahead", "lock", "plan", "apply", "end of lock", "finish", "end of turn"]
 
 
 def test_steps_need_no_results() -> None:
@@ -65,9 +66,10 @@ def test_steps_need_no_results() -> None:
 @pytest.mark.parametrize(
     ("failing", "heard"),
     [
-        ("plan", ["turn", "lock", "plan", "end of lock", "end of turn"]),
-        ("apply", ["turn", "lock", "plan", "apply", "end of lock", "end of turn"]),
-        ("finish", ["turn", "lock", "plan", "apply", "end of lock", "finish", "end of turn"]),
+        ("ahead", ["turn", "ahead", "end of turn"]),
+        ("plan", ["turn", "ahead", "lock", "plan", "end of lock", "end of turn"]),
+        ("apply", ["turn", "ahead", "lock", "plan", "apply", "end of lock", "end of turn"]),
+        ("finish", ["turn", "ahead", "lock", "plan", "apply", "end of lock", "finish", "end of turn"]),
     ],
 )
 def test_a_failing_step_ends_the_others_and_releases_the_locks(failing: str, heard: list[str]) -> None:

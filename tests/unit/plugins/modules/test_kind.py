@@ -50,6 +50,8 @@ def test_a_tenant_registers_no_kinds_and_sees_all(door: Door) -> None:
         "management_interface": "eth0",
         "set_up": "cloud_init",
         "ready_when": "auto",
+        "shutdown": "none",
+        "shutdown_timeout_s": 60,
         "most_data_interfaces": 30,
         "is_registered": True,
         "guest": None,
@@ -66,8 +68,8 @@ def test_some_kinds_are_shown_by_name(door: Door) -> None:
     assert refusal.code == "unknown_acting_user"
 
 
-def test_a_work_order_has_the_hardware_of_the_kind(door: Door) -> None:
-    door("kind", name="switch", **SWITCH)
+def test_a_work_order_has_the_hardware_of_the_kind_and_how_to_shut_it_down(door: Door) -> None:
+    door("kind", name="switch", shutdown="acpi", shutdown_timeout_s=90, **SWITCH)
     vms = [{"name": "s1", "flavor": "cirros", "kind": "switch"}, {"name": "s2", "flavor": "cirros"}]
     result = door("slice", name="web", vms=vms, links=[{"endpoints": ["s1:swp1", "s2"]}], work_orders=True)
     ordered = {
@@ -77,6 +79,7 @@ def test_a_work_order_has_the_hardware_of_the_kind(door: Door) -> None:
         for vm in one["vms"]
     }
     hardware = {"firmware": "uefi", "disk_bus": "sata", "nic_model": "e1000"}
+    hardware.update(shutdown="acpi", shutdown_timeout_s=90)
     assert {key: ordered["s1"][key] for key in hardware} == hardware
     assert not hardware.keys() & ordered["s2"].keys()
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ansible_collections.cloudrepo.slices.plugins.modules import qemu_vms
 
 from ..module_utils._host import modules
-from ..module_utils._host.fakes import MORE, FakeRunner, vm
+from ..module_utils._host.fakes import ME, MORE, FakeRunner, vm
 
 SHOWN = "Id=cloudrepo-9999@1001.service\nActiveState=active\nMainPID=7\n"
 
@@ -57,3 +57,19 @@ def test_passwords_are_in_no_result(monkeypatch, tmp_path):
 
 def test_displays_require_an_address(monkeypatch):
     assert "vnc_address" in modules.run(monkeypatch, qemu_vms, FakeRunner(), slices=[])["msg"]
+
+
+def test_a_guest_that_is_late_is_a_warning(monkeypatch, tmp_path):
+    def apply(*_plan, warn, **_options):
+        warn("VM 1001 (vm1): late")
+        return []
+
+    monkeypatch.setattr(qemu_vms.qemu_apply, "apply", apply)
+    monkeypatch.setattr(qemu_vms, "find_accounts", lambda *_arguments, **_options: ME)
+    args = {
+        "slices": [{"slice_id": 1000, "vms": [vm(1001, 100, state_dir=str(tmp_path), state="stopped")]}],
+        "state_dir": str(tmp_path),
+        "vnc_address": "10.0.10.1",
+    }
+    result = modules.run(monkeypatch, qemu_vms, FakeRunner().tell("systemctl", "show", MORE, stdout=""), **args)
+    assert ["late" in str(warning) for warning in result["warnings"]] == [True]

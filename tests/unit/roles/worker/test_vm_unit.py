@@ -13,6 +13,7 @@ from ansible.plugins.filter.core import FilterModule
 from jinja2 import Environment
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import template_text
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import SHUTDOWN_S
 
 TEMPLATE = Path(__file__).parents[4] / "roles/worker/templates/vm.conf.j2"
 
@@ -48,3 +49,12 @@ def test_a_private_file_system_includes_the_folder_of_the_vm(tmp_path: Path) -> 
     lines = unit(tmp_path, worker_state_dir="/srv/vms", worker_private_mounts=True).read_text().splitlines()
     assert {"ProtectSystem=strict", "ReadWritePaths=-/srv/vms/vms/%i"} <= set(lines)
     assert not any(line.startswith(("Private", "ProtectSystem")) for line in unit(tmp_path).read_text().splitlines())
+
+
+def test_a_host_that_shuts_down_waits_for_guests_longer_than_any_of_them_may_take(tmp_path: Path) -> None:
+    folder = TEMPLATE.parent
+    lines = (folder / "slices-power-down.service.j2").read_text(encoding="utf-8").splitlines()
+    (limit,) = (int(line.partition("=")[2]) for line in lines if line.startswith("TimeoutStopSec="))
+    assert limit >= SHUTDOWN_S.most + 30
+    # It is stopped before them.
+    assert "Before=slices-power-down.service" in unit(tmp_path).read_text().splitlines()

@@ -237,6 +237,7 @@ def test_another_part_of_a_topology_leaves_the_kind_as_it_was() -> None:
     assert edited(made, slice_, name="s1", kind="debian").vms[0].extra["kind"] == {
         "name": "debian",
         "ready_when": "cloud_init",
+        "shutdown": "acpi",
     }
 
 
@@ -257,6 +258,7 @@ def test_a_link_is_found_by_the_names_of_the_guest() -> None:
         ({"nic_model": "e1000e"}, True),
         ({"interface_pattern": "xe-0/0/{n}"}, False),
         ({"ready_when": "console"}, False),
+        ({"shutdown": "acpi", "shutdown_timeout_s": 90}, False),
     ],
 )
 def test_another_hardware_needs_a_restart(change: dict[str, Any], restart: bool) -> None:

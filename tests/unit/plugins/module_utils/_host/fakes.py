@@ -121,6 +121,7 @@ QMP_COMMANDS: dict[str, dict[str, type]] = {
     "set_link": {"name": str, "up": bool},
     "set_password": {"protocol": str, "password": str},
     "stop": {},
+    "system_powerdown": {},
 }
 
 
@@ -136,6 +137,7 @@ class FakeSession:
     pid = 4821
 
     def __init__(self, path: str, monitor: FakeMonitor) -> None:
+        self.pid = monitor.pids.get(path, FakeSession.pid)
         self._path = path
         self._monitor = monitor
         self._events = list(monitor.events.get(path, ()))
@@ -161,13 +163,16 @@ class FakeSession:
 class FakeMonitor:
     """The monitors of VMs. C(answering) contains the number of failing attempts by path; without it, all respond.
 
-    Commands must have a prepared answer, and the arguments that QMP defines for them.
+    Commands must have a prepared answer, and the arguments that QMP defines for them. C(effects) are called with the
+    path of the VM that executes a command.
     """
 
     def __init__(self, answering: dict[str, int] | None = None) -> None:
         self.commands: list[tuple[str, str, dict[str, Any]]] = []
         self.events: dict[str, list[Event]] = {}
         self.statuses: dict[str, str] = {}
+        self.pids: dict[str, int] = {}
+        self.effects: dict[str, Callable[[str], None]] = {}
         self._tries = answering
         self._answers: dict[str, Any] = {}
         FakeRunner.made.append(self)
@@ -208,6 +213,8 @@ class FakeMonitor:
         if {name: type(value) for name, value in arguments.items()} != types:
             raise UnexpectedCommand(f"{command} takes {types}, not {arguments}")
         self.commands.append((path, command, arguments))
+        if command in self.effects:
+            self.effects[command](path)
         answer = self._answers[command]
         if isinstance(answer, CommandRefused):
             raise answer

@@ -39,6 +39,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import
     empty_trash,
     guard_dhcp,
     list_lost,
+    power_down,
     process,
     restore_flows,
     restore_taps,
@@ -84,6 +85,11 @@ def plan_vms(state: Path) -> None:
     have = qemu_plan.observe(order(state), settings=how, runner=runner, monitor=FakeMonitor(), unit_dir=str(state))
     ownership.refuse(qemu_plan.conflicts(order(state), have, settings=how))
     qemu_plan.plan(order(state), have, settings=how, restart=True)
+
+
+def shut_down(state: Path) -> None:
+    stopping = FakeRunner().tell("systemctl", "is-system-running", stdout="stopping\n", rc=1)
+    power_down.shut_down(str(state), stopping, FakeMonitor())
 
 
 def trash_of(state: Path) -> str:
@@ -143,6 +149,7 @@ FILES = [
     Kept("vms/1001/vm.json", STARTED, (plan_vms,)),
     Kept("vms/1001/vnc.id", "8b1a9953c4611296\n", (plan_vms,)),
     Kept("vms/1001/links_down", "nic-eth0\n", (plan_vms,)),
+    Kept("vms/1001/power_down", "90\n", (plan_vms, shut_down)),
     Kept("vms/1001/console.log", "login:\n", (lambda state: trim_logs.trim(str(state), 1, anything()),)),
     Kept(
         "vms/1001/taps",

@@ -25,6 +25,7 @@ OURS = (
     "slices-lost.socket",
     "slices-logs.timer",
     "slices-names@.service",
+    "slices-power-down.service",
     "multi-user.target.wants/cloudrepo-1000@1001.service",
     "multi-user.target.wants/slices-names@1000.service",
     "ovs-vswitchd.service.wants/slices-flows.service",

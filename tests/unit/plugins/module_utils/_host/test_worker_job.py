@@ -7,6 +7,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -557,3 +559,97 @@ def test_an_order_is_noted_once_before_anything_changes(tmp_path: Path, monkeypa
     assert Job((), one.tools, one.settings).start_timeout_s == 0
     one.steps.run()
     assert noted == [1]
+
+
+STOP_1001 = ("systemctl", "stop", "--", "cloudrepo-1000@1001.service")
+RUNS = "Id=cloudrepo-1000@1001.service\nActiveState=active\nMainPID=4821\n"
+IS_OFF = "Id=cloudrepo-1000@1001.service\nActiveState=inactive\nMainPID=0\n"
+QMP = "/run/cloudrepo/1001/qmp.sock"
+
+
+def asked_order(tmp_path: Path, **changes: Any) -> tuple[SliceOrder, ...]:
+    wanted = vm(1001, 100, state_dir=str(tmp_path), shutdown="acpi", shutdown_timeout_s=1, **changes)
+    return orders(wanted, state_dir=str(tmp_path))
+
+
+def applied_before(tmp_path: Path) -> None:
+    """Apply an order for a VM whose guest is asked to shut down."""
+    run_job(tmp_path, ready(tmp_path).tell(*STOP).tell(*START), orders=asked_order(tmp_path))
+    assert (tmp_path / "vms/1001/power_down").read_text() == "1\n"
+
+
+def before_and_after() -> FakeRunner:
+    """The host with the VM, which is off once it was asked, or stopped."""
+    runner = started().tell(*SHOW, "cloudrepo-1000@1001.service", stdout=RUNS)
+    patterns = ("cloudrepo-1000@*.service", "cloudrepo-1000.slice")
+    return runner.tell(*SHOW, *patterns, stdout=IS_OFF).tell(*STOP_1001)
+
+
+@pytest.mark.parametrize(("obeys", "warnings"), [(True, 0), (False, 1)])
+@pytest.mark.parametrize(
+    ("changes", "options", "action"),
+    [({"state": "stopped"}, {}, "stop"), ({"cores": 2}, {"restart": True}, "restart")],
+)
+def test_a_guest_shuts_down_before_its_vm_is_stopped_or_restarted(
+    tmp_path: Path, changes: dict[str, Any], options: dict[str, bool], action: str, obeys: bool, warnings: int
+) -> None:
+    applied_before(tmp_path)
+    runner = before_and_after()
+    if action == "restart":
+        runner.tell(*START)
+    else:
+        runner.tell(*SHOW, "cloudrepo-1000@1001.service", stdout=IS_OFF)
+    made = job(tmp_path, runner, orders=asked_order(tmp_path, **changes), **options)
+    monitor = FakeMonitor().tell("system_powerdown")
+    locks: list[tuple[bool, bool]] = []
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+
+        def press(_path: str) -> None:
+            assert STOP_1001 not in [tuple(argv) for argv in runner.argvs]
+            locks.append((turn_is_held(tmp_path), is_held(tmp_path / "flows")))
+            if obeys:
+                process.kill()
+
+        monitor.pids[QMP], monitor.effects["system_powerdown"] = process.pid, press
+        todo, result = replace(made, tools=replace(made.tools, monitor=monitor)).steps.run()
+        process.kill()
+    # Others may use the host in the meantime, and only orders for the same slice wait.
+    assert locks == [(True, False)]
+    # It is a change of a running VM, although it is off when the plan is made.
+    (change,) = (change for change in todo.changes if change.kind == "unit")
+    assert (change.action, (change.before or {})["state"]) == (action, "running")
+    assert change.reason.startswith("cores 1 → 2" if action == "restart" else "")
+    late = "VM 1001 (vm1): its guest did not shut down within 1 s, so QEMU was stopped"
+    assert result.get("warnings", []) == [late] * warnings
+    assert [each["state"] for each in result["vms"]] == ["running" if action == "restart" else "stopped"]
+
+
+def test_a_guest_of_a_vm_that_is_deleted_is_not_asked(tmp_path: Path) -> None:
+    applied_before(tmp_path)
+    runner = looked_at(RUNS).tell(*STOP_1001)
+    runner.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--bundle", MORE)
+    runner.tell("systemctl", "daemon-reload")
+    (empty,) = orders(slice_id=1000, state_dir=str(tmp_path))
+    _todo, result = run_job(tmp_path, runner, orders=(empty,))
+    assert "warnings" not in result
+
+
+def test_a_refused_order_asks_no_guest(tmp_path: Path) -> None:
+    """The fake monitor has no answer to the question."""
+    applied_before(tmp_path)
+    (tmp_path / "revisions/worker").write_text('{"1000": 2000}')
+    old = [replace(one, revision=1_999) for one in asked_order(tmp_path, state="stopped")]
+    runner = FakeRunner().tell(*SHOW, "cloudrepo-1000@1001.service", stdout=RUNS)
+    with pytest.raises(Refused, match="1999"):
+        run_job(tmp_path, runner, 1_999, orders=old)
+
+
+def test_nothing_is_asked_about_vms_that_are_off_or_keep_running(tmp_path: Path) -> None:
+    applied_before(tmp_path)
+    _todo, result = run_job(tmp_path, started(), orders=asked_order(tmp_path))
+    assert [each["state"] for each in result["vms"]] == ["running"]
+    off = looked_at(IS_OFF).tell("ovs-vsctl", MORE).tell("ip", "-batch", "-")
+    off.tell("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60", "--bundle", MORE)
+    off.tell(*SHOW, "cloudrepo-1000@1001.service", stdout=IS_OFF)
+    _todo, result = run_job(tmp_path, off, orders=asked_order(tmp_path, state="stopped"))
+    assert [each["state"] for each in result["vms"]] == ["stopped"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from dataclasses import replace as replaced
 from pathlib import Path
@@ -331,6 +332,26 @@ def test_a_new_vm_is_started_and_paused_when_its_monitor_answers(tmp_path):
 
     assert [(each["state"], each["pid"]) for each in vms] == [("paused", "4821")]
     assert monitor.commands == [(QMP, "stop", {})]
+
+
+def test_a_guest_is_asked_before_its_vm_is_stopped(tmp_path):
+    asked = {"shutdown": "acpi", "shutdown_timeout_s": 1}
+    have = moved(running(orders(vm(1001, 100, **asked))), tmp_path)
+    order = orders(vm(1001, 100, state_dir=str(tmp_path), state="stopped", **asked), state_dir=str(tmp_path))
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    (tmp_path / systemd.VM_WANTS).mkdir()
+    stop = ("systemctl", "stop", "--", UNIT)
+    runner = FakeRunner().tell(*stop).tell(*SHOW, UNIT, stdout=shown(1001, "inactive"))
+    monitor, late = FakeMonitor().tell("system_powerdown"), []
+    monitor.pids[QMP] = os.getpid()
+    monitor.effects["system_powerdown"] = lambda _path: late.append(str(runner.argvs))
+    moved_settings = settings(state_dir=str(tmp_path), accounts=ME)
+    todo = qemu_plan.plan(order, have, settings=moved_settings, restart=False)
+    made = tools(runner, monitor, tmp_path)
+    options = {"settings": moved_settings, "start_timeout_s": 5, "passwords": PASSWORDS}
+    (report,) = qemu_apply.apply(todo, order, made, warn=late.append, **options)
+    assert report["state"] == "stopped"
+    assert late == ["[]", "VM 1001 (vm1): its guest did not shut down within 1 s, so QEMU was stopped"]
 
 
 def test_missing_user_data_is_refused_before_anything_is_changed(tmp_path):

@@ -409,6 +409,96 @@ def test_the_pause_of_a_running_vm_is_its_change_and_that_of_a_restarted_one_is_
     assert {each.after["state"] for each in fresh.changes if each.kind == "unit"} == {"paused"}
 
 
+ASKED = {"shutdown": "acpi", "shutdown_timeout_s": 90}
+
+
+def running_and_asked(*units: Unit, text: str | None = "90\n") -> Host:
+    """A host with a VM whose guest is asked to shut down; C(text) is its file for that."""
+    have = running(orders(vm(1001, 100, **ASKED)), *units)
+    return replace(have, texts={**have.texts, f"{SETTINGS.folder(1001)}/power_down": text})
+
+
+def test_the_guest_of_a_vm_that_is_stopped_or_restarted_is_asked() -> None:
+    have = running_and_asked()
+    assert ids(plan(orders(vm(1001, 100, state="stopped", **ASKED)), have).asked) == [1001]
+    assert ids(plan(orders(vm(1001, 100, cores=2, **ASKED)), have, restart=True).asked) == [1001]
+
+
+@pytest.mark.parametrize(
+    ("changes", "restart", "others"),
+    [
+        ({**ASKED}, True, {}),
+        ({**ASKED, "cores": 2}, False, {}),
+        ({"state": "stopped"}, False, {}),
+        ({"cores": 2}, True, {}),
+        ({**ASKED, "state": "stopped"}, False, {"held": {1001}}),
+        ({**ASKED, "cores": 2}, True, {"barred": {1001: "its disk is lost"}}),
+    ],
+)
+def test_the_guest_of_another_vm_is_not_asked(changes: dict[str, Any], restart: bool, others: dict[str, Any]) -> None:
+    assert plan(orders(vm(1001, 100, **changes)), running_and_asked(), restart=restart, **others).asked == ()
+
+
+@pytest.mark.parametrize("active", ["activating", "inactive", "failed"])
+def test_a_vm_that_does_not_run_cannot_be_asked(active: str) -> None:
+    have = running_and_asked(unit(1001, active, None))
+    assert plan(orders(vm(1001, 100, state="stopped", **ASKED)), have).asked == ()
+
+
+def test_a_vm_that_does_not_answer_is_not_asked() -> None:
+    have = replace(running_and_asked(), hung={1001: "1001 hangs"})
+    todo = plan(orders(vm(1001, 100, state="stopped", **ASKED)), have)
+    assert (ids(todo.halt), todo.asked) == ([1001], ())
+
+
+def test_a_deleted_vm_is_not_asked() -> None:
+    todo = plan(orders(vm(1002, 101, **ASKED)), running_and_asked())
+    assert ([each.vm_id for each in todo.prune.stop], todo.asked) == ([1001], ())
+
+
+@pytest.mark.parametrize("active", ["inactive", "failed", "active"])
+def test_a_vm_that_is_off_because_it_was_asked_counts_as_running(active: str) -> None:
+    off = unit(1001, active, 4821 if active == "active" else None)
+    halted = plan(orders(vm(1001, 100, state="stopped", **ASKED)), running_and_asked(off), off={1001: ()})
+    assert ids(halted.halt) == [1001]
+    (change,) = halted.changes
+    assert (change.action, (change.before or {})["state"]) == ("stop", "running")
+    order = orders(vm(1001, 100, cores=2, **ASKED))
+    again = plan(order, running_and_asked(off), restart=True, off={1001: ("cores 1 → 2",)})
+    assert ([(each.vm_id, why) for each, why in again.restart], again.start) == ([(1001, ("cores 1 → 2",))], ())
+    assert [(each.action, each.reason) for each in again.changes] == [("restart", "cores 1 → 2")]
+
+
+def test_a_vm_that_may_not_start_any_more_stays_off() -> None:
+    order = orders(vm(1001, 100, cores=2, **ASKED))
+    have = running_and_asked(unit(1001, "inactive", None))
+    todo = plan(order, have, restart=True, off={1001: ("cores 1 → 2",)}, barred={1001: "its disk is lost"})
+    assert (todo.restart, todo.start, todo.faults) == ((), (), {1001: "its disk is lost"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "old", "new"),
+    [
+        ({**ASKED}, "90\n", None),
+        ({**ASKED}, None, "90\n"),
+        ({**ASKED, "shutdown_timeout_s": 30}, "90\n", "30\n"),
+        ({}, "90\n", ""),
+        ({}, "", None),
+        ({}, None, None),
+    ],
+)
+@pytest.mark.parametrize("cores", [1, 2])
+def test_how_a_guest_is_asked_changes_without_a_restart(
+    changes: dict[str, Any], old: str | None, new: str | None, cores: int
+) -> None:
+    """Also of a VM that waits for a restart. Most VMs have no file."""
+    todo = plan(orders(vm(1001, 100, cores=cores, **changes)), running_and_asked(text=old))
+    assert (todo.restart, ids(each for each, _why in todo.restart_required)) == ((), [1001] * (cores - 1))
+    assert [(write.name, write.text) for write in todo.writes] == ([] if new is None else [("power_down", new)])
+    said = {"power_down": "current"}
+    assert [(each.action, each.after) for each in todo.changes] == ([] if new is None else [("update", said)])
+
+
 def seeded(vm_id: int = 1001, **changes: Any) -> dict[str, Any]:
     return vm(vm_id, 100, seed=[{"name": "meta-data", "content": "{}"}], **changes)
 
