@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .kinds import NO_SET_UP, Kind
+from .kinds import NO_CONSOLE, NO_SET_UP, Kind
 
 
 @dataclass(frozen=True)
@@ -34,32 +34,46 @@ _ALL = (
         is_tried=True,
     ),
     Shipped(
-        Kind("cirros", ready_when="console"),
+        Kind(
+            "cirros",
+            ready_when="console",
+            console="login",
+            console_user="cirros",
+            console_password="gocubsgo",  # its login banner shows it
+            console_shell="sudo -i",
+        ),
         "CirrOS",
         "https://github.com/cirros-dev/cirros (its own reader of NoCloud; virtio; getty on ttyS0)",
     ),
     Shipped(
-        Kind("debian", ready_when="cloud_init"),
+        Kind("debian", ready_when="cloud_init", console=NO_CONSOLE),
         "Debian's cloud images, genericcloud and nocloud",
         "Debian's wiki, page Cloud (BIOS and UEFI; virtio; cloud-init; console=ttyS0)",
     ),
     Shipped(
-        Kind("ubuntu", ready_when="cloud_init"),
+        Kind("ubuntu", ready_when="cloud_init", console=NO_CONSOLE),
         "Ubuntu's cloud images",
         "https://documentation.ubuntu.com/public-images (BIOS and UEFI; virtio; cloud-init; console=ttyS0)",
     ),
     Shipped(
-        Kind("alpine", ready_when="console"),
+        Kind("alpine", ready_when="console", console=NO_CONSOLE),
         "Alpine Linux's cloud images for NoCloud, with tiny-cloud or cloud-init",
         "https://alpinelinux.org/cloud (variants for BIOS and for UEFI; this is the one for BIOS)",
     ),
     Shipped(
-        Kind("frr", ready_when="cloud_init"),
+        Kind("frr", ready_when="cloud_init", console=NO_CONSOLE),
         "FRR on one of Debian's cloud images",
         "https://docs.frrouting.org (FRR uses the names of Linux); otherwise as debian",
     ),
     Shipped(
-        Kind("vyos", ready_when="console"),
+        Kind(
+            "vyos",
+            ready_when="console",
+            console="login",
+            console_user="vyos",
+            console_password="vyos",  # its documentation has it
+            console_shell="sudo -i",
+        ),
         "VyOS, an image with cloud-init",
         "https://docs.vyos.io (chapters on cloud-init and on running on KVM: virtio, eth0 first, ttyS0)",
     ),
@@ -69,7 +83,13 @@ _ALL = (
         "https://openwrt.org/docs/guide-user/virtualization/qemu (BIOS; virtio; a shell on ttyS0; eth0 is the LAN)",
     ),
     Shipped(
-        Kind("cumulus-vx", interface_pattern="swp{n}", set_up=NO_SET_UP, ready_when="console"),
+        Kind(
+            "cumulus-vx",
+            interface_pattern="swp{n}",
+            set_up=NO_SET_UP,
+            ready_when="console",
+            console=NO_CONSOLE,  # its first login has to change the password
+        ),
         "Cumulus VX",
         "https://docs.nvidia.com/networking-ethernet-software/cumulus-vx (KVM: virtio; eth0, then swp1 and so on)",
     ),
@@ -80,6 +100,10 @@ _ALL = (
             management_interface="mgmt0",
             set_up=NO_SET_UP,
             ready_when="console",
+            console="login",
+            console_user="admin",
+            console_password="NokiaSrl1!",  # its documentation has it
+            console_shell="bash",
         ),
         "Nokia SR Linux in a VM, for those who have such an image; Nokia publishes containers",
         "https://documentation.nokia.com/srlinux (mgmt0, then ethernet-1/1 and so on)",

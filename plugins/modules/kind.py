@@ -92,6 +92,30 @@ options:
       - For a VM without an address on VLAN 400, V(console) is used instead of V(ping), V(ssh) and V(http).
     type: str
     choices: [auto, none, console, cloud_init, ping, ssh, http]
+  console:
+    &console
+    description:
+      - What it has on its serial console when it is ready, V(shell) of root without a login, which is the default,
+        V(login), or V(none) of which a password is known.
+      - With V(none), O(cloudrepo.slices.slice#module:vms[].startup) is refused.
+    type: str
+    choices: [shell, login, none]
+  console_user:
+    &console_user
+    description:
+      - The user that logs in, V(root) by default.
+    type: str
+  console_password:
+    &console_password
+    description:
+      - Its password, if it has one. It is stored and shown as it is, so use only passwords that everybody knows, such
+        as that of a published image.
+    type: str
+  console_shell:
+    &console_shell
+    description:
+      - The command that gives this user a root shell after the login, if it needs one.
+    type: str
   kinds:
     description:
       - A list of kinds, instead of O(name).
@@ -112,6 +136,10 @@ options:
       management_interface: *management_interface
       set_up: *set_up
       ready_when: *ready_when
+      console: *console
+      console_user: *console_user
+      console_password: *console_password
+      console_shell: *console_shell
 """
 
 EXAMPLES = r"""
@@ -127,6 +155,12 @@ EXAMPLES = r"""
     management_interface: fxp0
     set_up: none
     ready_when: console
+
+- name: Register a guest in which root logs in on the serial console
+  cloudrepo.slices.kind:
+    name: debian-root
+    ready_when: console
+    console: login
 
 - name: Register two kinds
   cloudrepo.slices.kind:

@@ -73,6 +73,10 @@ kinds:
       management_interface: eth0
       set_up: none
       ready_when: console
+      console: none
+      console_user: root
+      console_password: null
+      console_shell: null
       most_data_interfaces: 128
       is_registered: false
       guest: Cumulus VX

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import times, vm_folders
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import startup_notes, trash
 
 from ..fakes import mark, uuid
 
@@ -299,3 +299,13 @@ def test_any_other_failure_leaves_the_disk_where_it_is(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="Input/output error"):
         deleted(tmp_path, 1001)
     assert (tmp_path / "vms/1001/a_img.qcow2").exists()
+
+
+def test_the_note_of_a_start_up_goes_with_its_disk_to_the_trash_and_back(tmp_path):
+    disk = f"{tmp_path}/vms/1001/a_img.qcow2"
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    startup_notes.write(disk, "0" * 32)
+    path = put(tmp_path, 1001)
+    assert startup_notes.read(disk) is None
+    trash.take(path, disk)
+    assert startup_notes.read(disk) == "0" * 32
