@@ -37,7 +37,6 @@ options:
         description:
           - The UUID of the VM in the database. The VM is refused if this host has another one with its id.
         type: str
-        required: true
       name:
         description:
           - Its name for messages, such as V(web/vm1).
@@ -114,7 +113,6 @@ EXAMPLES = r"""
   cloudrepo.slices.guest_startup:
     vms:
       - vm_id: 1001
-        vm_uuid: "{{ found.vms[0].uuid }}"
         name: web/vm1
         disk: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
         startup_id: 0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4
@@ -184,7 +182,7 @@ READY = ("console", "cloud_init")
 _OF_SLICES = ("slice_id", "worker_ip")
 VM_ARGUMENTS: dict[str, Any] = {
     "vm_id": {"type": "int", "required": True},
-    "vm_uuid": {"type": "str", "required": True},
+    "vm_uuid": {"type": "str"},
     "name": {"type": "str", "required": True},
     "slice_id": {"type": "int"},
     "worker_ip": {"type": "str"},

@@ -19,15 +19,16 @@ def with_texts(args: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a module in which start-ups are text: those of a VM, of a slice, and of C(slices)."""
     found = _with_vms(_with_text(args))
     if isinstance(args.get("slices"), list):
-        found["slices"] = [_with_vms(each) for each in args["slices"]]
+        # What is no slice is left as it is, for the module to refuse it.
+        found["slices"] = [_with_vms(each) if isinstance(each, Mapping) else each for each in args["slices"]]
     return found
 
 
-def _with_vms(slice_: Any) -> Any:
-    """Return a slice with texts. What is no slice is returned as it is, for the module to refuse it."""
-    if not isinstance(slice_, Mapping) or not isinstance(slice_.get("vms"), list):
-        return slice_
-    return {**slice_, "vms": [_with_text(vm) if isinstance(vm, Mapping) else vm for vm in slice_["vms"]]}
+def _with_vms(slice_: Mapping[str, Any]) -> dict[str, Any]:
+    vms = slice_.get("vms")
+    if not isinstance(vms, list):
+        return dict(slice_)
+    return {**slice_, "vms": [_with_text(vm) if isinstance(vm, Mapping) else vm for vm in vms]}
 
 
 def _with_text(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Guest:
     """
 
     vm_id: int
-    vm_uuid: str
+    vm_uuid: str | None
     name: str
     disk: str
     startup_id: str

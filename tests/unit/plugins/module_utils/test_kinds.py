@@ -110,5 +110,9 @@ def test_a_kind_is_that_of_a_guest_with_virtio_and_cloud_init_unless_it_says_mor
         "management_interface": "eth0",
         "set_up": "cloud_init",
         "ready_when": "auto",
+        "console": "shell",
+        "console_user": "root",
+        "console_password": None,
+        "console_shell": None,
     }
     assert plain.to_dict() == {"name": "linux"}

@@ -59,9 +59,7 @@ def test_check_mode_lists_what_would_run_without_the_texts(monkeypatch: pytest.M
     assert startup_notes.read(guest(tmp_path)["disk"]) is None
 
 
-def test_a_start_up_without_its_text_is_listed_and_does_not_run(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_start_up_without_its_text_is_listed_and_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     texts = {"1002": '{"commands": ["true"]}'}
     done = run(monkeypatch, tmp_path, guest(tmp_path), guest(tmp_path, 1002), startups=texts)
     assert (done["missing_startups"], [change["id"] for change in done["changes"]]) == ([1001], [1002])
@@ -72,8 +70,8 @@ def test_one_that_fails_is_told_and_does_not_affect_another(monkeypatch: pytest.
     texts = {"1001": '{"commands": ["echo no; exit 3"]}', "1002": '{"commands": ["true"]}'}
     done = run(monkeypatch, tmp_path, guest(tmp_path), guest(tmp_path, 1002, slice_id=1003), startups=texts)
     message = (
-        "VM web/vm1001 (1001): command 1 of the start-up (echo no; exit 3) failed with return code 3: no; correct it, and "
-        "deploy again"
+        "VM web/vm1001 (1001): command 1 of the start-up (echo no; exit 3) failed with return code 3: no; correct it, "
+        "and deploy again"
     )
     assert (done["failed"], done["changed"], done["msg"]) == (True, True, message)
     assert done["failed_startups"] == [{"vm_id": 1001, "slice_id": 1000, "failure": message}]

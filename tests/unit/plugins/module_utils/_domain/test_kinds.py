@@ -237,6 +237,7 @@ def test_another_part_of_a_topology_leaves_the_kind_as_it_was() -> None:
     assert edited(made, slice_, name="s1", kind="debian").vms[0].extra["kind"] == {
         "name": "debian",
         "ready_when": "cloud_init",
+        "console": "none",
     }
 
 
