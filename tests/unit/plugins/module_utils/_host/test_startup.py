@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import startup
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import probes, startup
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import startup_notes
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.startup import Guest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, SlicesError
@@ -157,6 +157,24 @@ def test_a_guest_that_does_not_run_is_waited_for_until_its_time_is_over(guest: G
     (refusal,) = startup.run_all([short], {9_999_999: "{}"}, state_dir=str(tmp_path)).values()
     assert refusal is not None
     assert "within 1 s: it does not run on this host" in refusal.message
+
+
+@pytest.mark.parametrize(("ready_when", "asked"), [("console", ["console"]), ("cloud_init", ["cloud_init", "console"])])
+def test_a_guest_is_asked_until_it_is_ready(
+    guest: Guest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready_when: str, asked: list[str]
+) -> None:
+    checks: list[str] = []
+
+    def probe(check: probes.Check, *, state_dir: str) -> str | None:
+        assert (check.vm_id, check.vm_uuid, state_dir) == (1001, UUID, str(tmp_path))
+        checks.append(check.check)
+        return "not yet" if checks.count(check.check) < 3 else None
+
+    monkeypatch.setattr(probes, "probe", probe)
+    monkeypatch.setattr(startup, "PAUSE_S", 0)
+    given = replace(guest, ready_when=ready_when)
+    assert list(startup.run_all([given], {1001: "{}"}, state_dir=str(tmp_path), open_console=opened).values()) == [None]
+    assert checks == [each for each in asked for _time in range(3)]
 
 
 def test_another_vm_with_the_same_id_is_left_alone(guest: Guest, tmp_path: Path) -> None:
