@@ -83,3 +83,24 @@ def test_unsupported_elements_are_reported_with_their_line() -> None:
 def test_a_file_without_nodes_is_an_empty_topology() -> None:
     assert containerlab.read("name: a\n").nodes == {}
     assert containerlab.read("name: a\ntopology: {}\n").nodes == {}
+
+
+def test_commands_of_nodes_have_their_lines() -> None:
+    text = """topology:
+  nodes:
+    a:
+      exec:
+        - ip link set eth1 up
+        - echo ${WHAT:=there}
+    b:
+      exec: true
+    br:
+      kind: bridge
+      exec: [true]
+"""
+    graph = containerlab.read(text)
+    assert {key: node.commands for key, node in graph.nodes.items()} == {
+        "a": ((5, "ip link set eth1 up"), (6, "echo there")),
+        "b": (),
+    }
+    assert graph.remarks == [Remark(8, "exec of node b: true"), Remark(11, "exec of node br")]

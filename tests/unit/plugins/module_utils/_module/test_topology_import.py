@@ -100,6 +100,20 @@ def test_a_kind_may_be_given_for_a_device_and_taken_from_it() -> None:
     assert found.remarks == []
 
 
+def test_commands_become_start_ups_of_guests_that_have_a_console() -> None:
+    commands = ((7, "ip link set eth1 up"), (8, "x" * 4097), (9, "true"))
+    nodes = {"a": Node("a", 1, "linux", commands=commands), "b": Node("b", 2, "frr", commands=commands[:1])}
+    nodes["c"] = Node("c", 3, "vyos", commands=((10, "true"),) * 257)
+    found = Graph(None, nodes)
+    made = topology(found, Options(None, "cirros"))
+    assert [vm.get("startup") for vm in made["vms"]] == [{"commands": ["ip link set eth1 up", "true"]}, None, None]
+    assert [remark for remark in found.remarks if remark.what.startswith("exec")] == [
+        Remark(7, "exec of node b: ip link set eth1 up"),
+        Remark(8, f"exec of node a: {'x' * 80}"),
+        Remark(10, "exec of node c: true", 257),
+    ]
+
+
 def test_there_are_enough_pools_for_the_links_even_with_vlan_400() -> None:
     nodes = {str(number): Node(f"n{number}", 1) for number in range(40)}
     segments = [Segment((("0", None), (str(number), None)), 2) for number in range(1, 40)]
