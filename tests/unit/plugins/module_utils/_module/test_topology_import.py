@@ -14,6 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.validate 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, netlab
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Graph, Node, Remark, Segment
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.startup_texts import with_texts
 
 from .._domain.builders import cluster, put
 
@@ -144,7 +145,7 @@ def test_every_label_results_in_a_valid_vm(title: str) -> None:
 
 
 def invalid(found: Graph) -> list[Any]:
-    wanted = read_slice(topology(found, Options(None, "cirros")), default_owner="admin")
+    wanted = read_slice(with_texts(topology(found, Options(None, "cirros"))), default_owner="admin")
     return problems(with_kinds(cluster(), wanted, None))
 
 
