@@ -27,8 +27,16 @@ def startups_on_host(
     """
     reported = (host.get("apply_work_order_result") or {}).get("vms") or ()
     running = {vm["vm_id"] for vm in reported if vm["state"] == RUNNING}
-    mine = [vm for vm in plan.get("startups") or () if vm["worker_ip"] == worker_address(host)]
-    return [vm for vm in mine if check_mode or vm["vm_id"] in running]
+    return [vm for vm in _mine(plan, host) if check_mode or vm["vm_id"] in running]
+
+
+def _mine(plan: Mapping[str, Any], host: Mapping[str, Any]) -> list[dict[str, Any]]:
+    address = worker_address(host)
+    return [
+        {name: value for name, value in vm.items() if name != "worker_ip"}
+        for vm in plan.get("startups") or ()
+        if vm["worker_ip"] == address
+    ]
 
 
 def startup_failures(
@@ -48,7 +56,7 @@ def startup_failures(
 
 def _of_worker(plan: Mapping[str, Any], name: str, host: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     result = host.get(RESULT) or {}
-    vms = startups_on_host(plan, host) if RESULT in host else []
+    vms = _mine(plan, host) if RESULT in host else []
     why = host.get(FAILURE) or ("the host did not respond" if result.get("unreachable") else None)
     if why is not None:
         for slice_id in dict.fromkeys(vm["slice_id"] for vm in vms):

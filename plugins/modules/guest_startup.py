@@ -23,7 +23,7 @@ extends_documentation_fragment:
 options:
   vms:
     description:
-      - The VMs with start-ups on this worker, from RV(cloudrepo.slices.slice_plan#module:startups).
+      - The VMs with start-ups on this worker. The filter P(cloudrepo.slices.startups_on_host#filter) returns them.
     type: list
     elements: dict
     required: true
@@ -46,10 +46,6 @@ options:
         description:
           - The id of its slice, for results.
         type: int
-      worker_ip:
-        description:
-          - The address of its worker. It is not used.
-        type: str
       disk:
         description:
           - The path of its first disk.
@@ -179,13 +175,11 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
 )
 
 READY = ("console", "cloud_init")
-_OF_SLICES = ("slice_id", "worker_ip")
 VM_ARGUMENTS: dict[str, Any] = {
     "vm_id": {"type": "int", "required": True},
     "vm_uuid": {"type": "str"},
     "name": {"type": "str", "required": True},
     "slice_id": {"type": "int"},
-    "worker_ip": {"type": "str"},
     "disk": {"type": "str", "required": True},
     "startup_id": {"type": "str", "required": True},
     "files": {"type": "int", "default": 0},
@@ -226,7 +220,7 @@ def act(params: Mapping[str, Any], *, check_mode: bool) -> Outcome:
         invalid=lambda vm: Refusal("invalid_startup", vm),
     )
     slices = {vm["vm_id"]: vm["slice_id"] for vm in params["vms"]}
-    guests = [Guest(**{name: value for name, value in vm.items() if name not in _OF_SLICES}) for vm in params["vms"]]
+    guests = [Guest(**{name: value for name, value in vm.items() if name != "slice_id"}) for vm in params["vms"]]
     wrong = startups.faults(guests, params["state_dir"])
     if wrong:
         raise Refused(wrong)

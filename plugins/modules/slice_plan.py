@@ -200,8 +200,8 @@ work_orders:
       complete: false
 startups:
   description:
-    - The VMs that should run and have a start-up, with how root gets a shell on their serial consoles. This is the
-      option O(cloudrepo.slices.guest_startup#module:vms).
+    - The VMs that should run and have a start-up, with how root gets a shell on their serial consoles. The filter
+      P(cloudrepo.slices.startups_on_host#filter) makes the option O(cloudrepo.slices.guest_startup#module:vms) of them.
   returned: success
   type: list
   elements: dict

@@ -90,9 +90,8 @@ def id_of(vm: VM) -> str | None:
 
 
 def guests(slices: Iterable[Slice]) -> list[dict[str, Any]]:
-    """Return the VMs that should run and have a start-up, as M(cloudrepo.slices.guest_startup) takes them.
-
-    Each also has its C(slice_id) and C(worker_ip).
+    """Return the VMs that should run and have a start-up: what M(cloudrepo.slices.guest_startup) takes and
+    C(worker_ip).
     """
     return [
         {"slice_id": slice_.slice_id, "worker_ip": vm.worker_ip, **_guest(f"{slice_label(slice_)}/{vm.name}", vm)}

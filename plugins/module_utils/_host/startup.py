@@ -39,7 +39,7 @@ Wait = Callable[["Guest", float], "str | None"]
 
 @dataclass(frozen=True)
 class Guest:
-    """A VM with a start-up, as M(cloudrepo.slices.slice_plan) returns it in C(startups).
+    """A VM with a start-up.
 
     Attributes:
         disk: the path of its first disk.

@@ -9,10 +9,11 @@ from ansible_collections.cloudrepo.slices.plugins.filter.startups import startup
 
 from .test_outcomes import GROUPS, hosts, planned
 
-FIRST = {"slice_id": 1000, "vm_id": 1001, "name": "web/vm1", "worker_ip": "10.0.10.1"}
-SECOND = {"slice_id": 1000, "vm_id": 1002, "name": "web/vm2", "worker_ip": "10.0.10.2"}
-THIRD = {"slice_id": 1003, "vm_id": 1004, "name": "lab/a", "worker_ip": "10.0.10.1"}
-PLAN = {"startups": [FIRST, SECOND, THIRD]}
+FIRST = {"slice_id": 1000, "vm_id": 1001, "name": "web/vm1"}
+SECOND = {"slice_id": 1000, "vm_id": 1002, "name": "web/vm2"}
+THIRD = {"slice_id": 1003, "vm_id": 1004, "name": "lab/a"}
+PLACES = (FIRST, "10.0.10.1"), (SECOND, "10.0.10.2"), (THIRD, "10.0.10.1")
+PLAN = {"startups": [{**vm, "worker_ip": worker} for vm, worker in PLACES]}
 
 
 def running(*vm_ids: int, state: str = "running") -> dict[str, Any]:

@@ -30,7 +30,7 @@ def shells(monkeypatch: pytest.MonkeyPatch) -> None:
 def guest(folder: Path, vm_id: int = 1001, **fields: Any) -> dict[str, Any]:
     place = folder / f"vms/{vm_id}"
     place.mkdir(parents=True, exist_ok=True)
-    known = {"vm_id": vm_id, "vm_uuid": "", "name": f"web/vm{vm_id}", "slice_id": 1000, "worker_ip": "10.0.10.1"}
+    known = {"vm_id": vm_id, "vm_uuid": "", "name": f"web/vm{vm_id}", "slice_id": 1000}
     return {**known, "disk": f"{place}/a_img.qcow2", "startup_id": ID, "files": 1, "commands": 2, **fields}
 
 
