@@ -45,6 +45,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables imp
 
 LOCK_TIMEOUT_S = 30.0
 USER_DATA_HEADS = ("#cloud-config", "#!")
+SECRET_OPTIONS = frozenset({"user_data", "startup", "content", "commands"})
 LOCAL = ("local", "ansible.builtin.local")
 OLDEST_CORE = (2, 19)
 """C(requires_ansible) of meta/runtime.yml, which Ansible itself only warns about."""
@@ -105,8 +106,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             "because": decision.because,
             "folder": folder,
             **asdict(found),
-            # The topologies are a result, for the next task. User data may contain secrets, so nothing shows it.
-            **({"_ansible_no_log": True} if _has_user_data(found.slices) else {}),
+            # The topologies are a result, for the next task. User data and start-ups may contain secrets, so nothing
+            # shows them.
+            **({"_ansible_no_log": True} if _has_secrets(found.slices) else {}),
         }
 
     def _addresses(self, task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
@@ -192,13 +194,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             yield from selection.problems(given, _selects(playbook), raw_text.load)
 
 
-def _has_user_data(value: Any) -> bool:
-    """Return whether a topology, or a part of it, has user data, even under the name of an unknown option."""
+def _has_secrets(value: Any) -> bool:
+    """Return whether a topology, or a part of it, may have secrets, even under the name of an unknown option."""
     if isinstance(value, str):
         return value.startswith(USER_DATA_HEADS)
     if isinstance(value, Mapping):
-        return "user_data" in value or any(map(_has_user_data, value.values()))
-    return isinstance(value, (list, tuple)) and any(map(_has_user_data, value))
+        return not SECRET_OPTIONS.isdisjoint(value) or any(map(_has_secrets, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_has_secrets, value))
 
 
 def _repeated_keys() -> Iterator[Refusal]:

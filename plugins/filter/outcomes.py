@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.reports import host_reports
+from ansible_collections.cloudrepo.slices.plugins.filter.startups import RESULT, startup_failures
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import data_disks, render_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import DELETE
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import first_lines
@@ -122,10 +123,12 @@ def _outcomes(
 ) -> Iterator[_Outcome]:
     reports = host_reports(hostvars, groups, plan["work_orders"]["workers"], plan["lost_workers"])
     owners = _owners(plan["work_orders"])
+    unstarted = startup_failures(plan, hostvars, groups)
     changed = {*plan["changed_slices"], *_changed_on_hosts(hostvars, groups)}
     left = {slice_["slice_id"]: slice_ for slice_ in recorded or ()}
     for slice_id in plan["slice_ids"]:
         refused, failed = _reasons(slice_id, plan, reports, owners)
+        failed += [each["failure"] for each in unstarted if each["slice_id"] == slice_id]
         failed = failed or [*_errors(left.get(slice_id, {}))]
         is_deleted = slice_id in plan["deleting"]
         word = "refused" if refused else "failed" if failed else "unchanged"
@@ -193,7 +196,7 @@ def _is_concerned(slice_id: int, target: str, orders: Mapping[str, Any]) -> bool
 def _changed_on_hosts(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> Iterator[int | None]:
     """Yield the slice of each object that hosts changed, None for an object that does not belong to one slice."""
     for name in dict.fromkeys([*groups.get("workers", ()), *groups.get("network_node", ())]):
-        for key in ("apply_work_order_result", "network_node_result"):
+        for key in ("apply_work_order_result", "network_node_result", RESULT):
             for change in (hostvars[name].get(key) or {}).get("changes") or ():
                 yield change["slice_id"]
 

@@ -170,6 +170,31 @@ COMMAND = Form(
     r"[^\x00]{1,4096}", "1-4,096 characters", "command of a check", "what is typed on a serial console in a moment"
 )
 
+GUEST_PATH = Form(
+    r"(?=[\s\S]{2,1024}\Z)(?:/(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f]+)+",
+    "an absolute path of at most 1,024 characters, without control characters",
+    "path of a file of a start-up",
+    "one argument of a command in the guest",
+)
+GUEST_MODE = Form(r"0[0-7]{3}", "four octal digits in quotes, such as '0644'", "mode of a file of a start-up", "chmod")
+GUEST_TEXT = Form(r"[^\x00]*", "text without null characters", "content of a file of a start-up", "shells")
+STARTUP_COMMAND = Form(
+    r"[^\x00]{1,4096}", "1-4,096 characters", "command of a start-up", "what is typed on a serial console in a moment"
+)
+STARTUP_ID = Form(r"[0-9a-f]{32}", "32 hexadecimal digits", "id of a start-up", "the first half of an HMAC-SHA256")
+STARTUP_FILES = Limit(0, 64, "files of a start-up", "the time to type them on a serial console")
+STARTUP_COMMANDS = Limit(0, 256, "commands of a start-up", STARTUP_FILES.why)
+STARTUP_LENGTH = Limit(0, 262_144, "files and commands of a start-up together, in characters", STARTUP_FILES.why)
+STARTUP_S = Limit(1, 86_400, "time limit of a start-up, in seconds", "a day")
+CONSOLES = ("shell", "login", "none")
+"""What a guest has on its serial console; the usual one is the first."""
+CONSOLE_LINE = Form(
+    r"[\x20-\x7e]{1,200}",
+    "1-200 printable ASCII characters",
+    "what is typed to log in on a serial console",
+    "one line of a terminal",
+)
+
 BOOT_DEVICES = ("disk", "cdrom", "network")
 _DEVICE = "|".join(BOOT_DEVICES)
 BOOT_ORDER = Form(

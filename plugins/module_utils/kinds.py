@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import bounds
-from .bounds import DISK_BUSES, FIRMWARES, NIC_MODELS, SHUTDOWNS
+from .bounds import CONSOLES, DISK_BUSES, FIRMWARES, NIC_MODELS, SHUTDOWNS
 from .contract import Contract, integer, text
 
 CLOUD_INIT, NO_SET_UP = "cloud_init", "none"
+NO_CONSOLE = CONSOLES[-1]
 READY = ("auto", "none", "console", "cloud_init", "ping", "ssh", "http")
 """The checks that need no further option."""
 _STANDARD = re.compile(r"eth([0-9]|[1-9][0-9]{1,2})")
@@ -125,6 +126,38 @@ class Kind(Contract):
             f"Seconds that the guest has for it, V({bounds.DEFAULT_SHUTDOWN_S}) by default. Then its VM is stopped.",
             sample=120,
             limit=bounds.SHUTDOWN_S,
+        ),
+    )
+    console: str = field(
+        default=CONSOLES[0],
+        metadata=text(
+            "What it has on its serial console when it is ready, V(shell) of root without a login, which is the"
+            " default, V(login), or V(none) of which a password is known.",
+            "With V(none), O(cloudrepo.slices.slice#module:vms[].startup) is refused.",
+            sample="login",
+            choices=CONSOLES,
+        ),
+    )
+    console_user: str = field(
+        default="root",
+        metadata=text("The user that logs in, V(root) by default.", sample="vyos", form=bounds.CONSOLE_LINE),
+    )
+    console_password: str | None = field(
+        default=None,
+        metadata=text(
+            "Its password, if it has one. It is stored and shown as it is, so use only passwords that everybody knows, "
+            "such as that of a published image.",
+            sample="vyos",
+            form=bounds.CONSOLE_LINE,
+            no_log=False,
+        ),
+    )
+    console_shell: str | None = field(
+        default=None,
+        metadata=text(
+            "The command that gives this user a root shell after the login, if it needs one.",
+            sample="sudo -i",
+            form=bounds.CONSOLE_LINE,
         ),
     )
 

@@ -27,6 +27,7 @@ _OBSERVED = fields({"state": text}, {"since": text, "revision": integer, "moment
 _PLACEMENT = fields({}, {"worker": text, "policy": text})
 _ADDRESSES = list_of(fields({"name": text, "addresses": list_of(text)}))
 _CLOUD_INIT = fields({}, {"hostname": text, "user_data_id": text, "ssh_keys": list_of(text), "interfaces": _ADDRESSES})
+_STARTUP = fields({"startup_id": text, "files": integer, "commands": integer, "timeout_s": integer})
 _READY_WHEN = fields({"check": text}, {"port": integer, "path": text, "command": text})
 _IP_CONFIG = fields({"ip": text})
 _TRASHED = list_of(
@@ -387,6 +388,7 @@ class VM(Identified):
         record.check("image", text)
         record.check("loopback", fields({}, _ADDRESSED))
         record.check("ready_when", _READY_WHEN)
+        record.check("startup", _STARTUP)
         record.check("trashed_disks", _TRASHED)
         record.check("kind", fields({"name": text}, _KIND_FIELDS))
         record.check("cdrom", _CDROM)

@@ -55,6 +55,12 @@ _ANY = {
     "user_data_not_yaml": Rule(
         "user data that begins with #cloud-config must be a YAML mapping", "line {line} of the user data: {rule}"
     ),
+    "startup_malformed": Rule("{part} must be {form}", "{rule}"),
+    "startup_needs_console": Rule(
+        "a start-up needs a shell or a login on the serial console of the guest",
+        "{rule}, and kind {name} has none",
+        "register a kind with console, or use user data of cloud_init",
+    ),
     "invalid_ssh_key": Rule("an ssh key must be {form}", "key {number}: {rule}"),
     "invalid_guest_address": Rule(
         "an address needs a prefix length, such as 10.0.0.1/24", "{object} cannot have address {got!r}: {why}"
@@ -783,6 +789,32 @@ _HOST = {
         "user data that is written to a disk for cloud-init must be in user_data",
         "the disk for cloud-init has to be written, but user_data does not include this VM; {rule}",
         "deploy the slice; if the database does not have the user data any more, set it again",
+    ),
+    "invalid_startup": Rule("a start-up must be valid", "{rule}"),
+    "startup_missing": Rule(
+        "a start-up that runs must be in startups",
+        "the start-up has to run, but the database does not have its files and commands; {rule}",
+        "set startup of this VM again",
+    ),
+    "startup_not_begun": Rule(
+        "a start-up begins when the guest has a prompt on its serial console",
+        "the start-up did not begin within {timeout_s} s: {why}",
+        "look at the console of the guest, and deploy again",
+    ),
+    "startup_file_failed": Rule(
+        "a file of a start-up must be written completely",
+        "file {path} could not be written (return code {rc}): {output}",
+        "correct it, and deploy again",
+    ),
+    "startup_command_failed": Rule(
+        "each command of a start-up must end with return code 0",
+        "command {number} of the start-up ({command}) failed with return code {rc}: {output}",
+        "correct it, and deploy again",
+    ),
+    "startup_cut_off": Rule(
+        "a start-up ends within {timeout_s} s",
+        "{step} of the start-up did not end: {why}; {rule}; its output: {output}",
+        "correct it, or set a longer timeout_s, and deploy again",
     ),
     "vm_not_on_host": Rule(
         "a capture needs a VM that was started on the host", "{object} was never started on this host"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .bounds import SHUTDOWNS
-from .kinds import NO_SET_UP, Kind
+from .kinds import NO_CONSOLE, NO_SET_UP, Kind
 
 
 @dataclass(frozen=True)
@@ -37,32 +37,48 @@ _ALL = (
         is_tried=True,
     ),
     Shipped(
-        Kind("cirros", ready_when="console", shutdown=_ACPI),
+        Kind(
+            "cirros",
+            ready_when="console",
+            console="login",
+            console_user="cirros",
+            console_password="gocubsgo",  # its login banner shows it
+            console_shell="sudo -i",
+            shutdown=_ACPI,
+        ),
         "CirrOS",
         "https://github.com/cirros-dev/cirros (its own reader of NoCloud; virtio; getty on ttyS0; acpid)",
     ),
     Shipped(
-        Kind("debian", ready_when="cloud_init", shutdown=_ACPI),
+        Kind("debian", ready_when="cloud_init", console=NO_CONSOLE, shutdown=_ACPI),
         "Debian's cloud images, genericcloud and nocloud",
         "Debian's wiki, page Cloud (BIOS and UEFI; virtio; cloud-init; console=ttyS0; systemd)",
     ),
     Shipped(
-        Kind("ubuntu", ready_when="cloud_init", shutdown=_ACPI),
+        Kind("ubuntu", ready_when="cloud_init", console=NO_CONSOLE, shutdown=_ACPI),
         "Ubuntu's cloud images",
         "https://documentation.ubuntu.com/public-images (BIOS and UEFI; virtio; cloud-init; console=ttyS0; systemd)",
     ),
     Shipped(
-        Kind("alpine", ready_when="console", shutdown=_ACPI),
+        Kind("alpine", ready_when="console", console=NO_CONSOLE, shutdown=_ACPI),
         "Alpine Linux's cloud images for NoCloud, with tiny-cloud or cloud-init",
         "https://alpinelinux.org/cloud (variants for BIOS and for UEFI; this is the one for BIOS; acpid)",
     ),
     Shipped(
-        Kind("frr", ready_when="cloud_init", shutdown=_ACPI),
+        Kind("frr", ready_when="cloud_init", console=NO_CONSOLE, shutdown=_ACPI),
         "FRR on one of Debian's cloud images",
         "https://docs.frrouting.org (FRR uses the names of Linux); otherwise as debian",
     ),
     Shipped(
-        Kind("vyos", ready_when="console", shutdown=_ACPI),
+        Kind(
+            "vyos",
+            ready_when="console",
+            console="login",
+            console_user="vyos",
+            console_password="vyos",  # its documentation has it
+            console_shell="sudo -i",
+            shutdown=_ACPI,
+        ),
         "VyOS, an image with cloud-init",
         "https://docs.vyos.io (chapters on cloud-init and on running on KVM: virtio, eth0 first, ttyS0; systemd)",
     ),
@@ -73,7 +89,14 @@ _ALL = (
         "OpenWrt's /etc/rc.button/power",
     ),
     Shipped(
-        Kind("cumulus-vx", interface_pattern="swp{n}", set_up=NO_SET_UP, ready_when="console", shutdown=_ACPI),
+        Kind(
+            "cumulus-vx",
+            interface_pattern="swp{n}",
+            set_up=NO_SET_UP,
+            ready_when="console",
+            console=NO_CONSOLE,  # its first login has to change the password
+            shutdown=_ACPI,
+        ),
         "Cumulus VX",
         "https://docs.nvidia.com/networking-ethernet-software/cumulus-vx (KVM: virtio; eth0, then swp1 and so on); "
         "a Debian with systemd",
@@ -85,6 +108,10 @@ _ALL = (
             management_interface="mgmt0",
             set_up=NO_SET_UP,
             ready_when="console",
+            console="login",
+            console_user="admin",
+            console_password="NokiaSrl1!",  # its documentation has it
+            console_shell="bash",
         ),
         "Nokia SR Linux in a VM, for those who have such an image; Nokia publishes containers",
         "https://documentation.nokia.com/srlinux (mgmt0, then ethernet-1/1 and so on)",

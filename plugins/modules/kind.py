@@ -105,6 +105,30 @@ options:
     description:
       - Seconds that the guest has for it, V(60) by default. Then its VM is stopped.
     type: int
+  console:
+    &console
+    description:
+      - What it has on its serial console when it is ready, V(shell) of root without a login, which is the default,
+        V(login), or V(none) of which a password is known.
+      - With V(none), O(cloudrepo.slices.slice#module:vms[].startup) is refused.
+    type: str
+    choices: [shell, login, none]
+  console_user:
+    &console_user
+    description:
+      - The user that logs in, V(root) by default.
+    type: str
+  console_password:
+    &console_password
+    description:
+      - Its password, if it has one. It is stored and shown as it is, so use only passwords that everybody knows, such
+        as that of a published image.
+    type: str
+  console_shell:
+    &console_shell
+    description:
+      - The command that gives this user a root shell after the login, if it needs one.
+    type: str
   kinds:
     description:
       - A list of kinds, instead of O(name).
@@ -127,6 +151,10 @@ options:
       ready_when: *ready_when
       shutdown: *shutdown
       shutdown_timeout_s: *shutdown_timeout_s
+      console: *console
+      console_user: *console_user
+      console_password: *console_password
+      console_shell: *console_shell
 """
 
 EXAMPLES = r"""
@@ -144,6 +172,12 @@ EXAMPLES = r"""
     ready_when: console
     shutdown: acpi
     shutdown_timeout_s: 120
+
+- name: Register a guest in which root logs in on the serial console
+  cloudrepo.slices.kind:
+    name: debian-root
+    ready_when: console
+    console: login
 
 - name: Register two kinds
   cloudrepo.slices.kind:

@@ -75,6 +75,10 @@ kinds:
       ready_when: console
       shutdown: acpi
       shutdown_timeout_s: 60
+      console: none
+      console_user: root
+      console_password: null
+      console_shell: null
       most_data_interfaces: 128
       is_registered: false
       guest: Cumulus VX

@@ -358,6 +358,20 @@ options:
             description:
               - The command of V(command). It is stored and shown as it is, so it must not contain secrets.
             type: str
+      startup:
+        description:
+          - Files that are written in the guest, and commands that are run after that, over its serial console, for
+            guests without cloud-init. C(cloudrepo.slices.deploy) waits for the guest and does this. The kind of the VM
+            says how root gets a shell there; without a kind, there is one on the console.
+          - "A dictionary with C(files), a list of dictionaries with C(path), C(content) and C(mode) (C('0644') by
+            default); C(commands), a list of texts; and C(timeout_s), the time limit in seconds for all of it, including
+            the boot of the guest (600 by default)."
+          - It runs once for each disk, and again when files or commands are changed. The first command with a return
+            code other than 0 ends it, and the next deploy begins it anew, so commands have to bear being repeated.
+          - It may contain secrets. They are stored in the database. Results, diffs, the history and work orders only
+            contain its id, C(startup_id). A command that fails is shown, with the end of its output, so keep secrets in
+            files.
+        type: json
       data_disks:
         description:
           - Further disks, empty at first, which are kept with the VM. Without this option, an existing VM keeps its
@@ -693,6 +707,22 @@ EXAMPLES = r"""
       links: {ipv4: 10.1.0.0/16, prefix: 31}
       loopbacks: {ipv4: 10.0.0.0/24, ipv6: "2001:db8::/64"}
 
+- name: Create a VM whose guest gets a file and an address on its link at its start-up
+  cloudrepo.slices.slice:
+    name: started
+    vms:
+      - name: vm1
+        flavor: cirros
+        startup:
+          files:
+            - {path: /etc/motd, content: "welcome\n", mode: "0644"}
+          commands:
+            - ip address replace 10.1.0.1/24 dev eth1
+            - ip link set eth1 up
+      - {name: vm2, flavor: cirros}
+    links:
+      - endpoints: ["vm1:eth1", "vm2:eth1"]
+
 - name: Delete a slice
   cloudrepo.slices.slice:
     name: web
@@ -890,6 +920,25 @@ work_orders:
       lost_machines:
       - mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
       complete: false
+startups:
+  description:
+    - The VMs that should run and have a start-up, with how root gets a shell on their serial consoles. The filter
+      P(cloudrepo.slices.startups_on_host#filter) makes the option O(cloudrepo.slices.guest_startup#module:vms) of them.
+  returned: when O(work_orders=true)
+  type: list
+  elements: dict
+  sample:
+    - slice_id: 1000
+      worker_ip: 10.0.10.1
+      vm_id: 1001
+      vm_uuid: 0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02
+      name: web/vm1
+      disk: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+      startup_id: 0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4
+      files: 1
+      commands: 2
+      timeout_s: 600
+      ready_when: console
 lost_workers:
   description: Addresses of the lost workers, which get no work orders.
   returned: when O(work_orders=true)
@@ -1045,6 +1094,7 @@ VM = {
     "loopback": topology.LOOPBACK_ARGUMENT,
     "image": {"type": NAME},
     "ready_when": topology.READY_WHEN_ARGUMENT,
+    "startup": topology.STARTUP_ARGUMENT,
     "data_disks": topology.DATA_DISKS_ARGUMENT,
     "kind": {"type": NAME},
     "cdrom": {"type": NAME},

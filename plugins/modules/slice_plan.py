@@ -200,6 +200,25 @@ work_orders:
       lost_machines:
       - mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
       complete: false
+startups:
+  description:
+    - The VMs that should run and have a start-up, with how root gets a shell on their serial consoles. The filter
+      P(cloudrepo.slices.startups_on_host#filter) makes the option O(cloudrepo.slices.guest_startup#module:vms) of them.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - slice_id: 1000
+      worker_ip: 10.0.10.1
+      vm_id: 1001
+      vm_uuid: 0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02
+      name: web/vm1
+      disk: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
+      startup_id: 0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4
+      files: 1
+      commands: 2
+      timeout_s: 600
+      ready_when: console
 lost_workers:
   description: Addresses of the lost workers, which get no work orders.
   returned: success

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: user_data_info
-short_description: Get the user data of guests
+short_description: Get the user data and start-ups of guests
 version_added: 1.0.0
 description:
-  - Returns the user data of each VM of the selected slices that has some, for an admin or the slice's owner. Use
-    C(no_log), because user data may contain secrets.
-  - User data is set with O(cloudrepo.slices.slice#module:vms[].cloud_init.user_data). Slices, work orders and the
-    history only contain its id.
+  - Returns the user data and the start-up of each VM of the selected slices that has one of them, for an admin or the
+    slice's owner. Use C(no_log), because both may contain secrets.
+  - They are set with O(cloudrepo.slices.slice#module:vms[].cloud_init.user_data) and
+    O(cloudrepo.slices.slice#module:vms[].startup). Slices, work orders and the history only contain their ids.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -31,7 +31,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 guests:
-  description: The VMs with user data, except VMs that are being deleted.
+  description: The VMs with user data or a start-up, except VMs that are being deleted.
   returned: success
   type: list
   elements: dict
@@ -49,9 +49,13 @@ guests:
       type: str
       sample: vm1
     user_data:
-      description: The user data. Null if the database lacks it, because it was rebuilt.
+      description: The user data. Null if the VM has none, or if the database lacks it, because it was rebuilt.
       type: str
       sample: "#cloud-config\npackages: [frr]\n"
+    startup:
+      description: The files and commands of the start-up as JSON. Null if the VM has none, or if the database lacks it.
+      type: str
+      sample: '{"commands": ["ip link set eth1 up"], "files": []}'
 """
 
 from typing import Any

@@ -152,6 +152,20 @@ options:
         description:
           - The command of V(command). It is stored and shown as it is, so it must not contain secrets.
         type: str
+  startup:
+    description:
+      - Files that are written in the guest, and commands that are run after that, over its serial console, for guests
+        without cloud-init. C(cloudrepo.slices.deploy) waits for the guest and does this. The kind of the VM says how
+        root gets a shell there; without a kind, there is one on the console.
+      - "A dictionary with C(files), a list of dictionaries with C(path), C(content) and C(mode) (C('0644') by default);
+        C(commands), a list of texts; and C(timeout_s), the time limit in seconds for all of it, including the boot of
+        the guest (600 by default). An empty one removes the start-up."
+      - It runs once for each disk, and again when files or commands are changed. The first command with a return code
+        other than 0 ends it, and the next deploy begins it anew, so commands have to bear being repeated.
+      - It may contain secrets. They are stored in the database. Results, diffs, the history and work orders only
+        contain its id, C(startup_id). A command that fails is shown, with the end of its output, so keep secrets in
+        files.
+    type: json
   data_disks:
     description:
       - Further disks, empty at first, which are kept with the VM. Without this option, an existing VM keeps its data
@@ -289,6 +303,13 @@ EXAMPLES = r"""
     cdrom: installer
     boot: [cdrom, disk]
 
+- name: Bring an interface of the VM up at the start-up of its guest
+  cloudrepo.slices.vm:
+    slice: web
+    name: router
+    startup:
+      commands: [ip link set eth1 up]
+
 - name: Remove a VM by its id
   cloudrepo.slices.vm:
     slice: web
@@ -386,6 +407,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "loopback": topology.LOOPBACK_ARGUMENT,
     "image": {"type": NAME},
     "ready_when": topology.READY_WHEN_ARGUMENT,
+    "startup": topology.STARTUP_ARGUMENT,
     "data_disks": topology.DATA_DISKS_ARGUMENT,
     "kind": {"type": NAME},
     "cdrom": {"type": NAME},

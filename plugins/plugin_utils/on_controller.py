@@ -22,6 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Sli
 from ansible_collections.cloudrepo.slices.plugins.module_utils.plain_module import PlainModule
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.malformed_slices import set_aside, with_refused
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import caller, decide, refuse_middle
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.startup_texts import with_texts
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, validated
 
 _MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
@@ -46,7 +47,7 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         except SlicesError as error:
             return {"failed": True, "changed": False, "msg": error.message, **error.fields}
         origin = asdict(caller(self._task, decision))
-        args = {**self._task.args, "acting_user": decision.user, "caller": origin}
+        args = {**with_texts(self._task.args), "acting_user": decision.user, "caller": origin}
         name = self._task.action.rpartition(".")[2]
         code = import_module(f"{_MODULES}.{name}")
         if not hasattr(code, "arguments"):

@@ -19,6 +19,7 @@ from .addressing import CIDRS, End
 from .cloud_init import CloudInit
 from .host_requirements import SEGMENT_FIELDS
 from .readiness import ReadyWhen
+from .startup import WantedStartup
 from .topology_spec import (
     Endpoint,
     Reservation,
@@ -55,7 +56,8 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     """Add or change a VM.
 
     C(data) is C({name, vm_id, new_name, flavor, internet, data_interfaces, worker, interfaces, vnc_password_version,
-    power, cloud_init, ready_when, loopback, image, kind, data_disks, cdrom, boot}). C(interfaces) replace all limits
+    power, cloud_init, ready_when, loopback, image, kind, data_disks, cdrom, boot,
+    startup}). C(interfaces) replace all limits
     and faults of the VM's interfaces, C(data_disks) all its data disks.
     """
     place = _vm_place(want, data)
@@ -75,6 +77,8 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
         new = replace(new, loopback=read_loopback(data["loopback"]))
     if data.get("ready_when") is not None:
         new = replace(new, ready_when=ReadyWhen.read(data["ready_when"]))
+    if data.get("startup") is not None:
+        new = replace(new, startup=WantedStartup.read(data["startup"]))
     new = replace(new, data_disks=data_disks.read(data.get("data_disks")))
     if data.get("cdrom") is not None:
         new = replace(new, cdrom=data["cdrom"] or None)

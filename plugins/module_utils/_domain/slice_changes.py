@@ -13,7 +13,7 @@ from ..changes import DELETE, UPDATE, Change, SliceRef, between
 from ..cluster import REVISION, Cluster, slice_label, slice_ref
 from ..lifecycle import DELETING, RUNNING
 from ..models import VM, Interface, Link, Network, Slice
-from . import addressing, cd, data_disks, displays, expiry, identities, kinds
+from . import addressing, cd, data_disks, displays, expiry, identities, kinds, startup
 from .allocation import pool_text
 from .host_requirements import stored
 
@@ -25,7 +25,7 @@ States = Mapping[Key, tuple[str, Attributes, SliceRef]]
 Shown = Mapping[tuple[int, str], str]
 _AS_STORED: Shown = MappingProxyType({})
 
-_OPTIONAL = ("image", kinds.FIELD, addressing.LOOPBACK, "cloud_init", "ready_when", cd.BOOT)
+_OPTIONAL = ("image", kinds.FIELD, addressing.LOOPBACK, "cloud_init", "ready_when", startup.FIELD, cd.BOOT)
 """Fields of a VM that are attributes only if they are set."""
 STATE = frozenset({"status", "observed", "pid", "releasing", "vlan_pool_used", "uuid", "given_up_disks", "new_disks"})
 """The attributes that are not part of a topology: hosts report them, or they follow from handing a slice out."""

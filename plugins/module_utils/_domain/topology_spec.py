@@ -21,6 +21,8 @@ from .host_requirements import Limits
 from .host_requirements import stored as stored_limits
 from .readiness import FIELD as READY_WHEN
 from .readiness import ReadyWhen
+from .startup import FIELD as STARTUP
+from .startup import WantedStartup
 
 T = TypeVar("T")
 
@@ -112,6 +114,7 @@ class WantedVM:
         of_kind: the kind that it gets, or that it has (C(kinds)).
         cdrom: the flavor whose image is in its CD drive, C(None) for no drive.
         boot: from what it boots, empty for the default.
+        startup: its files and commands, C(None) for none.
     """
 
     name: str
@@ -133,6 +136,7 @@ class WantedVM:
     of_kind: Kind | None = None
     cdrom: str | None = None
     boot: tuple[str, ...] = ()
+    startup: WantedStartup | None = None
 
 
 @dataclass(frozen=True)
@@ -239,6 +243,7 @@ def read_vm(data: Mapping[str, Any]) -> WantedVM:
         kind=data.get("kind"),
         cdrom=data.get("cdrom") or None,
         boot=tuple(data.get("boot") or ()),
+        startup=WantedStartup.read(data.get("startup")),
     )
 
 
@@ -373,6 +378,7 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         of_kind=Kind.stored(vm.extra["kind"]) if "kind" in vm.extra else None,
         cdrom=vm.extra.get("cdrom", {}).get("name"),
         boot=tuple(vm.extra.get("boot", ())),
+        startup=WantedStartup.read(vm.extra.get(STARTUP)),
         interfaces=tuple(limits for each in vm.interfaces if (limits := stored_limits(each)).fields),
     )
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""User data of guests, which may contain secrets.
+"""User data and start-ups of guests, which may contain secrets.
 
 The texts are stored outside of slices, by an id that is derived from the text and a key. Slices only contain the ids,
 and therefore no secret that could appear in a result, a diff, the history or a work order.
@@ -19,8 +19,9 @@ from .. import bounds
 from ..cluster import DELETED_SLICES, USER_DATA, Cluster
 from ..errors import Refusal
 from ..models import VM, Slice
-from .cloud_init import FIELD, ID, CloudInit
-from .topology_spec import WantedSlice
+from . import startup
+from .cloud_init import FIELD, ID
+from .topology_spec import WantedSlice, WantedVM
 
 YamlFault = Callable[[str], Optional[int]]
 """Returns the line in which a text is not a YAML mapping, C(None) if it is one."""
@@ -51,25 +52,30 @@ class Vault:
 
     def sealed(self, want: WantedSlice) -> WantedSlice:
         """Return the topology with ids instead of texts."""
-        if not any(vm.cloud_init is not None and vm.cloud_init.user_data is not None for vm in want.vms):
-            return want
-        return replace(want, vms=tuple(replace(vm, cloud_init=self._sealed(vm.cloud_init, want)) for vm in want.vms))
+        return replace(want, vms=tuple(self._sealed_vm(vm, want.owner) for vm in want.vms))
 
-    def _sealed(self, said: CloudInit | None, want: WantedSlice) -> CloudInit | None:
-        if said is None or said.user_data is None:
-            return said
-        # Includes the owner, so that an id does not tell another tenant who has the same user data.
-        message = f"{want.owner}\n{said.user_data}"
+    def _sealed_vm(self, vm: WantedVM, owner: str) -> WantedVM:
+        set_up, started = vm.cloud_init, None if vm.startup is None else vm.startup.opened()
+        if set_up is not None and set_up.user_data is not None:
+            set_up = replace(set_up, user_data=None, user_data_id=self._id(set_up.user_data, owner))
+        if started is not None and started.given is not None:
+            started = replace(started, given=None, startup_id=self._id(started.given, owner))
+        return replace(vm, cloud_init=set_up, startup=started)
+
+    def _id(self, text: str, owner: str) -> str:
+        """Return the id of a text, which is kept under it."""
+        # Includes the owner, so that an id does not tell another tenant who has the same text.
+        message = f"{owner}\n{text}"
         made = hmac.new(self._key.encode(), message.encode(), hashlib.sha256).hexdigest()[:32]
-        self._new[made] = said.user_data
-        return replace(said, user_data=None, user_data_id=made)
+        self._new[made] = text
+        return made
 
     def store(self, slice_: Slice) -> None:
         """Store the texts that the slice refers to, and drop those that nothing refers to any more."""
         if not (self._have or self._new):
             return
         known = {**self._have.get("texts", {}), **self._new}
-        own = sorted({made for vm in slice_.vms if (made := id_of(vm)) is not None})
+        own = sorted({made for vm in slice_.vms for made in (id_of(vm), startup.id_of(vm)) if made is not None})
         used = {**self._have.get("slices", {}), str(slice_.slice_id): own}
         there = {*map(str, self._cluster.slices), *_deleted(self._cluster)}
         used = {slice_id: ids for slice_id, ids in used.items() if ids and slice_id in there}
@@ -94,11 +100,17 @@ def id_of(vm: VM) -> str | None:
 
 
 def tell(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:
-    """Return the user data of the slices' VMs that have some, with C(None) for a text that the database lacks."""
+    """Return the texts of the slices' VMs that have some, with C(None) for one that the database lacks."""
     texts = cluster.extra.get(USER_DATA, {}).get("texts", {})
     return [
-        {"slice_id": slice_.slice_id, "vm_id": vm.vm_id, "name": vm.name, "user_data": texts.get(made)}
+        {
+            "slice_id": slice_.slice_id,
+            "vm_id": vm.vm_id,
+            "name": vm.name,
+            "user_data": texts.get(id_of(vm)),
+            "startup": texts.get(startup.id_of(vm)),
+        }
         for slice_ in slices
         for vm in slice_.live_vms
-        if (made := id_of(vm)) is not None
+        if id_of(vm) is not None or startup.id_of(vm) is not None
     ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from .. import bounds
 from ..errors import Refusal
-from . import cd, cloud_init, data_disks, expiry, host_requirements, kinds, networks, readiness
+from . import cd, cloud_init, data_disks, expiry, host_requirements, kinds, networks, readiness, startup
 from .topology_spec import Endpoint, WantedLink, WantedSlice, WantedVM, interface_number
 
 
@@ -107,6 +107,7 @@ def _guest_problems(want: WantedSlice) -> Iterator[Refusal]:
         yield from kinds.problems(where, vm)
         yield from cloud_init.problems(where, vm.cloud_init)
         yield from readiness.problems(where, vm.ready_when, internet=vm.internet)
+        yield from startup.problems(where, vm.startup, vm.of_kind)
 
 
 def _segment_problems(want: WantedSlice) -> Iterator[Refusal]:

@@ -16,7 +16,7 @@ from ..cluster import Cluster
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
-from . import cd, cloud_init, data_disks, displays, host_requirements, kinds, readiness
+from . import cd, cloud_init, data_disks, displays, host_requirements, kinds, readiness, startup
 from .allocation import Allocator, mac_address
 from .match import Matches, in_stored_order
 from .placement import POLICIES, Placement
@@ -112,6 +112,7 @@ class VmBuilder:
     def _set_guest(vm: VM, want: WantedVM) -> None:
         set_extra(vm.extra, cloud_init.FIELD, None if want.cloud_init is None else want.cloud_init.to_dict())
         set_extra(vm.extra, readiness.FIELD, None if want.ready_when is None else want.ready_when.to_dict())
+        set_extra(vm.extra, startup.FIELD, None if want.startup is None else want.startup.to_dict())
 
     def _set_size(self, vm: VM, want: WantedVM) -> None:
         if want.worker not in (None, vm.worker_ip) and vm.worker_ip:

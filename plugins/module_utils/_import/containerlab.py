@@ -49,9 +49,9 @@ def _add_nodes(graph: Graph, topology: Value) -> dict[str, int]:
         if kind in _BRIDGES:
             bridges[key] = line
         else:
-            graph.nodes[key] = Node(key, line, kind, image=_image(topology, value, kind))
+            graph.nodes[key] = Node(key, line, kind, image=_image(topology, value, kind), commands=_commands(value))
         for name, line_, each in value.items():
-            if name not in ("kind", "group"):
+            if name not in ("kind", "group") and not (name == "exec" and each.is_list and key in graph.nodes):
                 _remark(graph, line_, f"{name} of node {key}", each)
     return bridges
 
@@ -67,6 +67,16 @@ def _image(topology: Value, node: Value, kind: str | None) -> str | None:
     places = (topology.get("groups", group, "image"), topology.get("kinds", kind or "", "image"))
     found = node.get("image") or next(filter(None, places), None) or topology.get("defaults", "image")
     return _plain(text_of(found)) or None
+
+
+def _commands(node: Value) -> tuple[tuple[int, str], ...]:
+    """Return the commands of a node, each with its line."""
+    listed = node.get("exec")
+    return (
+        ()
+        if listed is None or not listed.is_list
+        else tuple((each.line, _plain(each.text)) for each in listed.values())
+    )
 
 
 def _add_links(graph: Graph, topology: Value, bridges: dict[str, int]) -> None:

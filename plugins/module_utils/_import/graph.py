@@ -27,6 +27,7 @@ class Node:
         kind: the device or kind of the node in the other tool.
         loopback: its addresses C(ipv4) and C(ipv6) on the loopback interface.
         image: its image in the other tool.
+        commands: those that it runs when it has started, each with its line.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Node:
     kind: str | None = None
     loopback: Mapping[str, str] = field(default_factory=dict)
     image: str | None = None
+    commands: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True)

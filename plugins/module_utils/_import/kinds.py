@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from ..kinds import Kind
+from ..kinds import NO_CONSOLE, Kind
 from ..shipped_kinds import SHIPPED
 
 _BY_DEVICE = {
@@ -30,6 +30,11 @@ def shipped(device: str | None, image: str | None) -> str | None:
         return _BY_DEVICE.get(device or "")
     match = _REPOSITORY.fullmatch(image or "")
     return match[1] if match is not None and match[1] in _BY_IMAGE else None
+
+
+def has_console(kind: str | None) -> bool:
+    """Return whether a kind may have a start-up. Only its registration says that of one that is not shipped."""
+    return kind not in SHIPPED or SHIPPED[kind].kind.console != NO_CONSOLE
 
 
 def interface(kind: str | None, name: str) -> str | None:

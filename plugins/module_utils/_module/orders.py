@@ -21,6 +21,7 @@ from .._domain import (
     render_graph,
     render_text,
     slice_changes,
+    startup,
     teardown,
     undelete,
     user_data,
@@ -189,12 +190,13 @@ def _make_orders(
     """Return the work orders of slices, which have been handed out, with the current revision of the cluster.
 
     Returns:
-        C({work_orders, recorded, lost_workers, slice_ids, slice_names, deleting, tables}).
+        C({work_orders, startups, recorded, lost_workers, slice_ids, slice_names, deleting, tables}).
     """
     # What hosts have of deleted slices is no business of tenants.
     complete = len(slices) == len(cluster.slices) and access.acts_for(cluster, params["acting_user"], ADMIN)
     return {
         "work_orders": work_orders.work_orders(cluster, slices, params["state_dir"], recreate, complete=complete),
+        "startups": startup.guests(slices),
         "recorded": status_rules.recorded(slices),
         "lost_workers": lost_workers.addresses(cluster),
         "slice_ids": [slice_.slice_id for slice_ in slices],
@@ -241,7 +243,7 @@ def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 
 
 def guests_user_data(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
-    """Return the user data of the guests of the selected slices."""
+    """Return the user data and start-ups of the guests of the selected slices."""
     return Outcome(result={"guests": user_data.tell(cluster, choose(cluster, params))})
 
 

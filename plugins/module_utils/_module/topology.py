@@ -88,6 +88,7 @@ DATA_DISKS_ARGUMENT: dict[str, Any] = {
         "restore": {"type": "str"},
     },
 }
+STARTUP_ARGUMENT: dict[str, Any] = {"type": "json", "no_log": True}
 READY_WHEN_ARGUMENT: dict[str, Any] = {
     "type": "dict",
     "options": {

@@ -12,7 +12,7 @@ from typing import Any
 from .._domain import titles
 from .._import import kinds
 from .._import.graph import End, Graph, Node, Segment
-from ..bounds import VLAN_POOLS
+from ..bounds import STARTUP_COMMAND, STARTUP_COMMANDS, VLAN_POOLS
 from ..vlans import POOL_SIZE
 
 _FALLBACK_TITLE = "imported"
@@ -73,6 +73,7 @@ def _vm(
     if node.kind is not None and kind is None and node.kind not in options.flavors:
         graph.remark(node.line, f"kind {node.kind} of node {node.title}")
     flavor = options.flavors.get(node.image or "") or options.flavors.get(node.kind or "", options.flavor)
+    commands = _commands(graph, node, kind)
     return {
         **_named(name, _title(node.title)),
         "flavor": flavor,
@@ -80,7 +81,20 @@ def _vm(
         **({} if data_interfaces is None else {"data_interfaces": data_interfaces}),
         **({"loopback": dict(node.loopback)} if node.loopback else {}),
         **({"internet": True} if options.internet else {}),
+        **({"startup": {"commands": commands}} if commands else {}),
     }
+
+
+def _commands(graph: Graph, node: Node, kind: str | None) -> list[str]:
+    """Return the commands that the guest can run at its start-up. The others are added to the graph's remarks."""
+    is_possible = kinds.has_console(kind) and STARTUP_COMMANDS.allows(len(node.commands))
+    found = []
+    for line, text in node.commands:
+        if is_possible and STARTUP_COMMAND.allows(text):
+            found.append(text)
+        else:
+            graph.remark(line, f"exec of node {node.title}: {text[:80]}")
+    return found
 
 
 def _known(graph: Graph, segment: Segment, own: Mapping[str, str | None]) -> tuple[End, ...]:

@@ -29,7 +29,7 @@ from ..qemu.vnc import NOTED
 from ..runner import Runner
 from ..vm_folders import MARK, Folder
 from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
-from . import base_images, bases, growth, register, trash
+from . import base_images, bases, growth, register, startup_notes, trash
 from .base_images import Note
 from .growth import Growth
 from .qcow2 import Image, read_overlay
@@ -371,6 +371,8 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         base = first.backing_file
         content = _new_disk(first, [] if base is None else ["-b", base, "-F", have.bases[base].format], runner)
         owners = [(disk.path, accounts.of(vm.slice_id)) for vm, disk in alike]
+        for path, _account in owners:
+            startup_notes.forget(path)
         files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
     growth.closed(todo.grow, runner)
     trash.empty(state_dir, retention_s=todo.retention_h * 3600)

@@ -23,6 +23,7 @@ from typing import Any, Callable
 
 from .. import files, times, vm_folders
 from ..vm_folders import MARK, Folder
+from . import startup_notes
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 # A file system is nearly full if less than a twentieth and less than this is free.
@@ -128,10 +129,12 @@ def _move(paths: Sequence[str], folder: Folder, state_dir: str, retention_s: flo
         # The owner file is written first, so that the owner is known if the move is interrupted.
         files.write_text(f"{target}/{MARK}", folder.text, mode=0o600)
         for path in paths:
+            startup_notes.move(path, f"{target}/{os.path.basename(path)}")
             os.rename(path, f"{target}/{os.path.basename(path)}")
     except OSError:
         for path in paths:
             with suppress(FileNotFoundError):
+                startup_notes.move(f"{target}/{os.path.basename(path)}", path)
                 os.rename(f"{target}/{os.path.basename(path)}", path)
         vm_folders.remove(target)
         raise
@@ -242,6 +245,7 @@ def find(state_dir: str) -> dict[str, str]:
 def take(path: str, target: str) -> None:
     """Restore an overlay to C(target). The folder in the trash is removed with its last overlay."""
     folder = os.path.dirname(path)
+    startup_notes.move(path, target)
     os.rename(path, target)
     files.flush(os.path.dirname(target))
     if not vm_folders.overlays(folder):

@@ -32,6 +32,8 @@ _INTERRUPT_EVERY_S = 1.0
 # The number of reads until the command is interrupted again.
 _PIECES = 100
 _SEND_S = 10.0
+# A guest may write without end.
+_HEARD = 1 << 16
 _PROBE_EVERY_S = (1.0, 1.0, 2.0, 2.0, 5.0)
 
 
@@ -98,7 +100,13 @@ def open_console(path: str, *, timeout_s: float) -> Iterator[Console]:
 
 
 def run(
-    console: Console, command: str, *, timeout_s: float, nonce: str = "", now: Callable[[], float] = time.monotonic
+    console: Console,
+    command: str,
+    *,
+    timeout_s: float,
+    longest: int | None = None,
+    nonce: str = "",
+    now: Callable[[], float] = time.monotonic,
 ) -> Answer:
     """Run C(command) in the shell at C(console).
 
@@ -106,6 +114,7 @@ def run(
         console: the console of a root shell; the guest may still be booting.
         command: the command, which runs in a subshell without input.
         timeout_s: seconds for the whole call.
+        longest: the number of characters of output, after which only its end is kept.
         nonce: makes the markers unique; random by default.
         now: the clock.
 
@@ -117,7 +126,7 @@ def run(
     _wake(console, nonce, deadline, now)
     for line in _script(command, nonce):
         console.send(f"{line}\n")
-    return _read(console, nonce, deadline, now)
+    return _read(console, nonce, deadline, now, longest)
 
 
 def _wake(console: Console, nonce: str, deadline: float, now: Callable[[], float]) -> None:
@@ -129,7 +138,7 @@ def _wake(console: Console, nonce: str, deadline: float, now: Callable[[], float
         console.send(f"\n{_say(f'READY{tries}-', nonce)}\n")
         until = min(now() + _PROBE_EVERY_S[min(tries, len(_PROBE_EVERY_S)) - 1], deadline)
         while now() < until:
-            seen += console.receive(until - now())
+            seen = (seen + console.receive(until - now()))[-_HEARD:]
             if re.search(rf"READY[0-9]+-{nonce}", seen):
                 return
     raise SlicesError("no shell responded on the serial console in time", console=seen[-2000:])
@@ -153,13 +162,17 @@ def _script(command: str, nonce: str) -> Iterable[str]:
     )
 
 
-def _read(console: Console, nonce: str, deadline: float, now: Callable[[], float]) -> Answer:
+def _read(
+    console: Console, nonce: str, deadline: float, now: Callable[[], float], longest: int | None = None
+) -> Answer:
     end = re.compile(rf"END-{nonce}:([0-9]+):")
     seen = ""
     patience_s = 2.0
     ask_at = now() + patience_s
     while now() < deadline:
         seen += console.receive(min(deadline, ask_at) - now())
+        if longest is not None and len(seen) > 2 * longest:
+            seen = f"BEGIN-{nonce}\n[…]{seen[-longest:]}"
         match = end.search(seen)
         if match:
             return Answer(rc=int(match[1]), stdout=_between(seen, nonce, match.start()))

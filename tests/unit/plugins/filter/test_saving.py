@@ -19,6 +19,13 @@ def test_the_files_of_each_guest_are_listed_once() -> None:
     assert paths(f"#cloud-config\n{TWO}\n") == {"r1": ["/etc/frr/daemons", "/etc/frr/frr.conf"]}
 
 
+def test_the_files_of_start_ups_are_listed_as_well() -> None:
+    started = '{"files": [{"path": "/etc/../a", "content": ""}, {"path": "/etc/frr/daemons", "content": ""}]}'
+    guest = {"name": "r1", "user_data": f"#cloud-config\n{TWO}\n", "startup": started}
+    assert files_to_save([guest]) == {"r1": ["/a", "/etc/frr/daemons", "/etc/frr/frr.conf"]}
+    assert files_to_save([{**guest, "user_data": None}]) == {"r1": ["/a", "/etc/frr/daemons"]}
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -115,6 +115,10 @@ def test_a_kind_is_that_of_a_guest_with_virtio_and_cloud_init_unless_it_says_mor
         "ready_when": "auto",
         "shutdown": "none",
         "shutdown_timeout_s": 60,
+        "console": "shell",
+        "console_user": "root",
+        "console_password": None,
+        "console_shell": None,
     }
     assert plain.to_dict() == {"name": "linux"}
 

@@ -76,6 +76,19 @@ RIGHT: dict[str, Any] = {
     "vm_ids": [1001],
     "vm_uuid": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77",
     "vm_uuids": {"1001": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77"},
+    "vms": [
+        {
+            "vm_id": 1001,
+            "vm_uuid": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77",
+            "name": "web/vm1",
+            "disk": "/var/lib/cloudrepo/vms/1001/vm1_img.qcow2",
+            "startup_id": "0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4",
+            "user": "cirros",
+            "password": "gocubsgo",
+            "shell": "sudo -i",
+        }
+    ],
+    "startups": {"1001": '{"commands": ["true"]}'},
     "checks": [
         {
             "vm_id": 1001,
@@ -94,6 +107,12 @@ FREE = {
     "checks.command": "as C(command)",
     "checks.name": "in messages",
     "checks.path": "in the request to a guest, where a space or a control character is refused (test_wait_for_vms.py)",
+    "vms.name": "in messages",
+    **dict.fromkeys(
+        ("vms.user", "vms.password", "vms.shell"),
+        "one line that is typed on the console of a guest; a control character is refused (test_guest_startup.py)",
+    ),
+    "startups": "what a guest's shell evaluates; it is typed as octal escapes (test_serial.py)",
     "vm_ids": "integers, which Ansible itself checks",
     "vnc_passwords": "alone in a file that is read whole, and in JSON",
     "user_data": "alone in a file of an ISO image",

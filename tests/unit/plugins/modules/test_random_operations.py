@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays, user_data
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays, startup, user_data
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
@@ -83,6 +83,7 @@ VM = st.fixed_dictionaries(
         "worker": st.sampled_from(WORKERS),
         "power": st.sampled_from(POWERS),
         "image": FLAVORS,
+        "startup": st.sampled_from(["{}", '{"commands": ["true"]}', '{"files": [{"path": "/a", "content": "1"}]}']),
         "cloud_init": st.sampled_from([{}, {"user_data": "#!/bin/sh\ntrue\n"}, {"user_data": "#cloud-config\na: 1\n"}]),
         "loopback": st.sampled_from([{"ipv4": "10.3.0.2"}, {"ipv6": "2001:db8:3::1"}]),
         "data_disks": DATA_DISKS,
@@ -498,7 +499,10 @@ class Operations(RuleBasedStateMachine):
             assert breaches(cluster) == []
             texts = cluster.extra["user_data"]["texts"]
             for slice_ in cluster.slices.values():
-                assert {user_data.id_of(vm) for vm in slice_.vms} <= {None, *texts}
+                assert {made for vm in slice_.vms for made in (user_data.id_of(vm), startup.id_of(vm))} <= {
+                    None,
+                    *texts,
+                }
                 held = [link.vlan_id for link in slice_.links]
                 held += [network.vlan_id for network in slice_.networks]
                 held += [each["vlan_id"] for each in slice_.extra.get("reserved_vlans", ())]

@@ -45,7 +45,7 @@ def test_the_user_data_of_the_selected_slices(door: Door) -> None:
     found = door("user_data_info", names=["web"])
     assert (found["changed"], found["guests"]) == (
         False,
-        [{"slice_id": 1000, "vm_id": 1001, "name": "vm1", "user_data": TEXT}],
+        [{"slice_id": 1000, "vm_id": 1001, "name": "vm1", "user_data": TEXT, "startup": None}],
     )
 
 

@@ -238,6 +238,7 @@ def test_another_part_of_a_topology_leaves_the_kind_as_it_was() -> None:
         "name": "debian",
         "ready_when": "cloud_init",
         "shutdown": "acpi",
+        "console": "none",
     }
 
 

@@ -97,3 +97,24 @@ def test_settings_of_kinds_and_groups_that_are_not_used_are_reported() -> None:
         (5, "defaults.image: a"),
         (8, "kinds.linux.image: b"),
     ]
+
+
+def test_commands_of_nodes_have_their_lines() -> None:
+    text = """topology:
+  nodes:
+    a:
+      exec:
+        - ip link set eth1 up
+        - echo ${WHAT:=there}
+    b:
+      exec: true
+    br:
+      kind: bridge
+      exec: [true]
+"""
+    graph = containerlab.read(text)
+    assert {key: node.commands for key, node in graph.nodes.items()} == {
+        "a": ((5, "ip link set eth1 up"), (6, "echo there")),
+        "b": (),
+    }
+    assert graph.remarks == [Remark(8, "exec of node b: true"), Remark(11, "exec of node br")]

@@ -14,6 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.validate 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, netlab
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Graph, Node, Remark, Segment
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.startup_texts import with_texts
 
 from .._domain.builders import cluster, put
 
@@ -100,6 +101,20 @@ def test_a_kind_may_be_given_for_a_device_and_taken_from_it() -> None:
     assert found.remarks == []
 
 
+def test_commands_become_start_ups_of_guests_that_have_a_console() -> None:
+    commands = ((7, "ip link set eth1 up"), (8, "x" * 4097), (9, "true"))
+    nodes = {"a": Node("a", 1, "linux", commands=commands), "b": Node("b", 2, "frr", commands=commands[:1])}
+    nodes["c"] = Node("c", 3, "vyos", commands=((10, "true"),) * 257)
+    found = Graph(None, nodes)
+    made = topology(found, Options(None, "cirros"))
+    assert [vm.get("startup") for vm in made["vms"]] == [{"commands": ["ip link set eth1 up", "true"]}, None, None]
+    assert [remark for remark in found.remarks if remark.what.startswith("exec")] == [
+        Remark(7, "exec of node b: ip link set eth1 up"),
+        Remark(8, f"exec of node a: {'x' * 80}"),
+        Remark(10, "exec of node c: true", 257),
+    ]
+
+
 def test_there_are_enough_pools_for_the_links_even_with_vlan_400() -> None:
     nodes = {str(number): Node(f"n{number}", 1) for number in range(40)}
     segments = [Segment((("0", None), (str(number), None)), 2) for number in range(1, 40)]
@@ -130,7 +145,7 @@ def test_every_label_results_in_a_valid_vm(title: str) -> None:
 
 
 def invalid(found: Graph) -> list[Any]:
-    wanted = read_slice(topology(found, Options(None, "cirros")), default_owner="admin")
+    wanted = read_slice(with_texts(topology(found, Options(None, "cirros"))), default_owner="admin")
     return problems(with_kinds(cluster(), wanted, None))
 
 

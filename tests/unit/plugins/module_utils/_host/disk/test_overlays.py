@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays, trash
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays, startup_notes, trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.base_images import Note
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import Disks, Orphan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image, read_image
@@ -157,10 +157,12 @@ def apply_plan(
     return todo
 
 
-def test_equal_overlays_are_created_once_and_copied(tmp_path):
-    def create(argv: Sequence[str]) -> None:
-        qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])
+def create(argv: Sequence[str]) -> None:
+    """Create an overlay like qemu-img."""
+    qcow2(Path(argv[-2]), int(argv[-1]), argv[argv.index("-b") + 1])
 
+
+def test_equal_overlays_are_created_once_and_copied(tmp_path):
     base_image(tmp_path)
     runner = FakeRunner().on("qemu-img", "create", MORE, do=create)
     vms = [vm(number, state_dir=str(tmp_path)) for number in (1001, 1002)]
@@ -197,6 +199,21 @@ def test_a_folder_belongs_to_the_group_of_its_slice(tmp_path, monkeypatch):
     with pytest.raises(SlicesError):
         apply_plan(tmp_path, vm(state_dir=str(tmp_path)), runner=FakeRunner().tell("qemu-img", "create", MORE, rc=1))
     assert owners == [(f"{tmp_path}/vms/1001", -1, os.getgid(), 0o750)], "never open to others"
+
+
+def test_a_disk_that_is_created_again_has_had_no_start_up(tmp_path):
+    base_image(tmp_path)
+    wanted = vm(1001, state_dir=str(tmp_path))
+    path = tmp_path / "vms/1001/vm1_img.qcow2"
+    runner = FakeRunner().on("qemu-img", "create", MORE, do=create)
+    apply_plan(tmp_path, wanted, runner=runner)
+    startup_notes.write(str(path), "0" * 32)
+    apply_plan(tmp_path, wanted, runner=runner)
+    assert startup_notes.read(str(path)) == "0" * 32
+    path.unlink()
+    apply_plan(tmp_path, wanted, runner=runner)
+    assert path.exists()
+    assert startup_notes.read(str(path)) is None
 
 
 def test_a_failed_creation_leaves_no_temporary_file(tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import times, vm_folders
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import startup_notes, trash
 
 from ..fakes import mark, uuid
 
@@ -394,3 +394,13 @@ def test_ages_are_rounded_to_milliseconds_and_begin_at_0(tmp_path, monkeypatch):
     put(tmp_path, 1002)
     ages = json.loads(Path(trash.path_in(str(tmp_path))).read_text())["ages_s"]
     assert sorted(ages.values()) == [0.0, 0.123]
+
+
+def test_the_note_of_a_start_up_goes_with_its_disk_to_the_trash_and_back(tmp_path):
+    disk = f"{tmp_path}/vms/1001/a_img.qcow2"
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    startup_notes.write(disk, "0" * 32)
+    path = put(tmp_path, 1001)
+    assert startup_notes.read(disk) is None
+    trash.take(path, disk)
+    assert startup_notes.read(disk) == "0" * 32

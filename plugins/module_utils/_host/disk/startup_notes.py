@@ -1,0 +1,38 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Notes of the start-ups that guests have had, each beside the disk of its VM.
+
+What a start-up has done is on the disk. So its note is removed when the disk is created, and goes with it to the trash
+and back.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from .. import files
+
+_SUFFIX = ".startup"
+
+
+def read(disk: str) -> str | None:
+    """Return the id of the last start-up that a disk has had completely."""
+    text = files.read_text(disk + _SUFFIX)
+    return None if text is None else text.strip()
+
+
+def write(disk: str, startup_id: str) -> None:
+    """Note that a disk has had a start-up."""
+    files.write_text(disk + _SUFFIX, f"{startup_id}\n", mode=0o600)
+
+
+def forget(disk: str) -> None:
+    """Remove the note of a disk, if there is one."""
+    files.remove(disk + _SUFFIX)
+
+
+def move(disk: str, target: str) -> None:
+    """Move the note of a disk that is moved to another path, if there is one."""
+    with suppress(FileNotFoundError):
+        os.rename(disk + _SUFFIX, target + _SUFFIX)

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A program with the dialogue of a guest, on a real terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import login, serial
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.login import Login
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+from .consoles import ShellConsole
+
+# As getty and login: an empty line shows the prompt again, and a shell follows the right answers.
+_GUEST = r"""
+while :; do
+  printf '\r\nguest login: '; read -r user; [ -n "$user" ] || continue
+  if [ -n "$WANTED" ]; then
+    printf 'Password: '; stty -echo; read -r password; stty echo; echo
+    [ "$password" = "$WANTED" ] || { echo 'Login incorrect'; continue; }
+  fi
+  echo "Last login: today as $user"; PS1='$ ' sh -i; echo logged out
+done
+"""
+Start = Callable[[str], ShellConsole]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a guest whose user has a password, which may be empty."""
+    started: list[ShellConsole] = []
+
+    def begin(password: str) -> ShellConsole:
+        started.append(ShellConsole(("sh", "-c", f"WANTED={password}\n{_GUEST}")))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.close()
+
+
+def enter(console: ShellConsole, given: Login) -> int:
+    return login.enter(console, given, deadline=time.monotonic() + 20)
+
+
+@pytest.mark.parametrize("password", ["", "gocubsgo"])
+def test_a_user_logs_in_and_out(start: Start, password: str) -> None:
+    console = start(password)
+    assert enter(console, Login("cirros", password or None)) == 1
+    assert serial.run(console, "echo in", timeout_s=20).stdout == "in\n"
+    login.leave(console, 1)
+    assert console.heard.rstrip().endswith("guest login:")
+    assert "logged out" in console.heard
+
+
+def test_a_user_gets_a_root_shell_by_a_command(start: Start) -> None:
+    console = start("x")
+    assert enter(console, Login("cirros", "x", "PS1='# ' LEVEL=2 sh -i")) == 2
+    assert serial.run(console, "echo $LEVEL", timeout_s=20).stdout == "2\n"
+    login.leave(console, 2)
+    assert "logged out" in console.heard
+
+
+def test_a_shell_without_a_login_is_used_as_it_is(start: Start) -> None:
+    console = start("x")
+    assert enter(console, Login()) == 0
+    assert console.heard == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "last"), [(Login("cirros", "wrong"), "guest login: "), (Login("cirros"), "Password: ")]
+)
+def test_a_wrong_password_is_told_at_once(start: Start, given: Login, last: str) -> None:
+    with pytest.raises(SlicesError, match=f"^the login as cirros was refused: {last}$"):
+        enter(start("right"), given)
+
+
+def test_a_guest_without_a_prompt_is_told_with_its_last_line() -> None:
+    console = ShellConsole(("sh", "-c", "echo booting; exec sleep 100"))
+    try:
+        with pytest.raises(SlicesError, match="no prompt followed on the serial console, the last line is: "):
+            login.enter(console, Login("root"), deadline=time.monotonic() + 1.5)
+    finally:
+        console.close()
+    assert "booting" in console.heard

@@ -1,0 +1,206 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Start-ups run in a real shell, which replaces the guest."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import probes, startup
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import startup_notes
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.startup import Guest
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, SlicesError
+
+from .qemu.consoles import ShellConsole
+
+ID, UUID = "0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4", "0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02"
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Guest:
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark = {"slice_id": 1000, "slice_uuid": None, "vm_id": 1001, "vm_uuid": UUID, "name": "vm1", "disks": {}}
+    (folder / "identity.json").write_text(json.dumps(mark))
+    return Guest(1001, UUID, "web/vm1", f"{folder}/vm1_img.qcow2", ID, 1, 1, 60)
+
+
+@contextmanager
+def opened(_path: str, *, timeout_s: float) -> Iterator[ShellConsole]:
+    assert timeout_s > 0
+    shell = ShellConsole()
+    try:
+        yield shell
+    finally:
+        shell.close()
+
+
+def run(guest: Guest, tmp_path: Path, given: dict[str, Any], **others: Any) -> Refusal | None:
+    options = {"open_console": opened, "wait": lambda _guest, _deadline: None, **others}
+    (refusal,) = startup.run_all([guest], {1001: json.dumps(given)}, state_dir=str(tmp_path), **options).values()
+    return refusal
+
+
+def log(guest: Guest) -> str:
+    path = Path(guest.disk).parent / startup.LOG
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return path.read_text(encoding="utf-8")
+
+
+def test_files_are_written_then_commands_run_and_the_disk_has_had_it(guest: Guest, tmp_path: Path) -> None:
+    content = 'it\'s "{{ 7 }}" $HOME `id` \\n\tü\r\n' + "x" * 5000 + "\n\n"
+    target = tmp_path / "etc/a b/it's"
+    given = {
+        "files": [
+            {"path": str(target), "content": content, "mode": "0600"},
+            {"path": f"{tmp_path}/empty", "content": ""},
+        ],
+        "commands": [f"cat '{tmp_path}/empty'; cp {tmp_path}/etc/a*/it* {tmp_path}/copy; echo copied", "cd /; pwd"],
+    }
+    assert startup.due([guest]) == [guest]
+    assert run(guest, tmp_path, given) is None
+    assert (tmp_path / "copy").read_bytes() == target.read_bytes() == content.encode()
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (target, tmp_path / "empty")]
+    assert modes == [0o600, 0o644]
+    assert [path.name for path in target.parent.iterdir()] == ["it's"]
+    assert startup.due([guest]) == []
+    assert startup.due([replace(guest, startup_id="f" * 32)]) != []
+    assert "\ncopied\n[0]\n$ command 2 (cd /; pwd)\n/\n[0]\ndone\n" in log(guest)
+    assert content not in log(guest)
+
+
+def test_a_command_that_fails_ends_it_and_it_begins_anew(guest: Guest, tmp_path: Path) -> None:
+    given = {"commands": ["true", "echo one; echo two; exit 7", f"touch {tmp_path}/late"]}
+    refusal = run(guest, tmp_path, given)
+    assert refusal is not None
+    assert refusal.message == (
+        "VM web/vm1 (1001): command 2 of the start-up (echo one; echo two; exit 7) failed with return code 7: one | "
+        "two; correct it, and deploy again"
+    )
+    assert not (tmp_path / "late").exists()
+    assert startup.due([guest]) == [guest]
+    assert log(guest).endswith(f"one\ntwo\n[7]\n{refusal.message}\n")
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ("", "no output"),
+        ("\n a \n\n\x1b[31mred\x1b[0m\n", "a | red"),
+        ("x" * 400, "…" + "x" * 280),
+    ],
+)
+def test_the_end_of_an_output_is_shown_as_one_line(output: str, shown: str) -> None:
+    assert startup.shown(output) == shown
+
+
+def test_a_file_that_cannot_be_written(guest: Guest, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refusal = run(guest, tmp_path, {"files": [{"path": f"{tmp_path}/file/a", "content": "secret"}]})
+    assert refusal is not None
+    begin = f"VM web/vm1 (1001): file {tmp_path}/file/a could not be written (return code 1): "
+    assert refusal.message.startswith(begin)
+    assert "secret" not in refusal.message + log(guest)
+
+
+def test_a_command_that_does_not_end_is_cut_off(guest: Guest, tmp_path: Path) -> None:
+    short = replace(guest, timeout_s=5)
+    refusal = run(short, tmp_path, {"commands": ["echo begun; sleep 100"]})
+    assert refusal is not None
+    assert refusal.message == (
+        "VM web/vm1 (1001): command 1 (echo begun; sleep 100) of the start-up did not end: the command timed out and "
+        "was interrupted; a start-up ends within 5 s; its output: begun; correct it, or set a longer timeout_s, "
+        "and deploy again"
+    )
+    assert startup.due([short]) == [short]
+
+
+def test_output_without_end_is_cut(guest: Guest, tmp_path: Path) -> None:
+    assert run(guest, tmp_path, {"commands": ["head -c 3000000 /dev/zero | tr '\\0' 'x'; echo; echo end"]}) is None
+    assert len(log(guest)) < 200_000
+    assert log(guest).endswith("x\nend\n[0]\ndone\n")
+
+
+@contextmanager
+def _closed(_path: str, *, timeout_s: float) -> Iterator[ShellConsole]:
+    raise SlicesError(f"no console, {timeout_s > 0}")
+    yield
+
+
+@pytest.mark.parametrize(
+    ("others", "why"),
+    [
+        ({"wait": lambda _guest, _deadline: "its serial console is busy"}, "its serial console is busy"),
+        ({"open_console": _closed}, "no console, True"),
+    ],
+)
+def test_a_guest_without_a_prompt(guest: Guest, tmp_path: Path, others: dict[str, Any], why: str) -> None:
+    refusal = run(guest, tmp_path, {"commands": ["true"]}, **others)
+    assert refusal is not None
+    assert refusal.message == (
+        f"VM web/vm1 (1001): the start-up did not begin within 60 s: {why}; look at the console of the guest, and "
+        "deploy again"
+    )
+    assert startup.due([guest]) == [guest]
+
+
+def test_a_guest_that_does_not_run_is_waited_for_until_its_time_is_over(guest: Guest, tmp_path: Path) -> None:
+    short = replace(guest, vm_id=9_999_999, vm_uuid="", timeout_s=1)
+    (refusal,) = startup.run_all([short], {9_999_999: "{}"}, state_dir=str(tmp_path)).values()
+    assert refusal is not None
+    assert "within 1 s: it does not run on this host" in refusal.message
+
+
+@pytest.mark.parametrize(("ready_when", "asked"), [("console", ["console"]), ("cloud_init", ["cloud_init", "console"])])
+def test_a_guest_is_asked_until_it_is_ready(
+    guest: Guest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready_when: str, asked: list[str]
+) -> None:
+    checks: list[str] = []
+
+    def probe(check: probes.Check, *, state_dir: str) -> str | None:
+        assert (check.vm_id, check.vm_uuid, state_dir) == (1001, UUID, str(tmp_path))
+        checks.append(check.check)
+        return "not yet" if checks.count(check.check) < 3 else None
+
+    monkeypatch.setattr(probes, "probe", probe)
+    monkeypatch.setattr(startup, "PAUSE_S", 0)
+    given = replace(guest, ready_when=ready_when)
+    assert list(startup.run_all([given], {1001: "{}"}, state_dir=str(tmp_path), open_console=opened).values()) == [None]
+    assert checks == [each for each in asked for _time in range(3)]
+
+
+def test_another_vm_with_the_same_id_is_left_alone(guest: Guest, tmp_path: Path) -> None:
+    other = replace(guest, vm_uuid="7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11")
+    refusal = run(other, tmp_path, {"commands": [f"touch {tmp_path}/done"]})
+    assert refusal is not None
+    assert refusal.code == "not_this_vm"
+    assert not (tmp_path / "done").exists()
+
+
+def test_a_slow_guest_does_not_affect_another(guest: Guest, tmp_path: Path) -> None:
+    second = replace(guest, vm_id=1002, vm_uuid="", disk=f"{tmp_path}/vms/1002/vm2_img.qcow2")
+    Path(second.disk).parent.mkdir()
+
+    def wait(each: Guest, _deadline: float) -> str | None:
+        return "late" if each is guest else None
+
+    texts = dict.fromkeys((1001, 1002), '{"commands": ["true"]}')
+    found = startup.run_all([guest, second], texts, state_dir=str(tmp_path), open_console=opened, wait=wait)
+    assert [refusal and refusal.code for refusal in found.values()] == ["startup_not_begun", None]
+    assert (startup_notes.read(guest.disk), startup_notes.read(second.disk)) == (None, ID)
+
+
+def test_the_disk_is_in_the_folder_of_the_vm(guest: Guest, tmp_path: Path) -> None:
+    assert startup.faults([guest], str(tmp_path)) == []
+    (refusal,) = startup.faults([replace(guest, disk="/etc/x.qcow2")], str(tmp_path))
+    assert refusal.message == (
+        f"VM web/vm1 (1001): a disk must be a .qcow2 file in {tmp_path}/vms/1001, got '/etc/x.qcow2'"
+    )
