@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice, wanted_from
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.validate import problems
+from ansible_collections.cloudrepo.slices.plugins.module_utils.kinds import Kind
 
 from .builders import cluster, link, put, topology, vm
 
@@ -274,3 +276,24 @@ def test_a_vm_has_an_interface_for_each_of_its_segments(most: int, links: int, i
     )
     figures = {"segments": links, "most": most}
     assert found == ([("too_few_interfaces", "VM web/a", figures)] if is_refused else [])
+
+
+@pytest.mark.parametrize(
+    ("most", "own", "code"),
+    [(1, None, "kind_has_fewer_interfaces"), (1, 1, "too_few_interfaces"), (None, 1, "too_few_interfaces")],
+)
+def test_the_kind_is_named_if_it_has_fewer_interfaces(most: int | None, own: int | None, code: str) -> None:
+    machines = [vm("a", data_interfaces=own), vm("b"), vm("c")]
+    want = read_slice(topology(vms=machines, links=[link("a", "b"), link("a", "c")]), default_owner="admin")
+    first, *others = want.vms
+    kind = Kind("switch", max_data_interfaces=most)
+    found = problems(replace(want, vms=(replace(first, of_kind=kind), *others)))
+    assert [(each.code, each.object) for each in found] == [(code, "VM web/a")]
+
+
+def test_an_interface_is_called_as_in_the_guest() -> None:
+    want = read_slice(topology(vms=[vm("a"), vm("b")], links=[link("a:eth3", "b")]), default_owner="admin")
+    kind = Kind("switch", max_data_interfaces=2, interface_pattern="swp{n}")
+    first, second = want.vms
+    (found,) = problems(replace(want, vms=(replace(first, of_kind=kind), second)))
+    assert found.figures == {"kind": "interface", "name": "a:swp3", "known": ["swp1", "swp2"]}

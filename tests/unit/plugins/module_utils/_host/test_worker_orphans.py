@@ -348,3 +348,17 @@ def test_slices_without_an_id_are_not_those_of_disks(tmp_path: Path) -> None:
     nameless = Orphan("other", None, None, holds=())
     worker_orphans.remove([disk, nameless], [], Held(), Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
     assert applied_orders.read(str(tmp_path), revisions.WORKER) == ()
+
+
+def test_a_disk_that_is_removed_is_forgotten_and_only_its_slice_may_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[str]] = []
+    asked: list[set[int]] = []
+    monkeypatch.setattr(worker_orphans.register, "note", lambda _dir, *, gone: told.append(sorted(gone)))
+    monkeypatch.setattr(worker_orphans, "_forget", lambda ids, _settings: asked.append({*ids}))
+    path = str(tmp_path / "none.qcow2")
+    record = Orphan("record", 1010, None, holds=())
+    disks = [replace(DISK_OF_LEFT, path=path), replace(DISK_OF_LEFT, path=f"{path}2", slice_id=None)]
+    worker_orphans.remove([*disks, record], [], Held(), Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+    assert (told, asked) == ([[path, f"{path}2"]], [{1005}])

@@ -345,3 +345,38 @@ def test_an_interface_of_a_guest_needs_its_name_and_its_addresses() -> None:
         assert spec.validate({"cloud_init": {"interfaces": [given]}}).error_messages == [
             f"missing required arguments: {missing} found in cloud_init -> interfaces"
         ]
+
+
+def said(arguments: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return what options say of C(key), by their names with those that they are in."""
+    found: dict[str, Any] = {}
+    for name, option in arguments.items():
+        if key in option:
+            found[name] = option[key]
+        found.update({f"{name}.{inner}": value for inner, value in said(option.get("options", {}), key).items()})
+    return found
+
+
+def test_parts_of_a_topology_are_named_and_only_texts_for_guests_are_secrets() -> None:
+    options = {
+        "limits": {"options": module.LIMITS_ARGUMENTS},
+        "cloud_init": module.CLOUD_INIT_ARGUMENT,
+        "loopback": module.LOOPBACK_ARGUMENT,
+        "ends": module.ENDS_ARGUMENT,
+        "addressing": module.ADDRESSING_ARGUMENT,
+        "data_disks": module.DATA_DISKS_ARGUMENT,
+        "ready_when": module.READY_WHEN_ARGUMENT,
+    }
+    assert said(options, "required") == dict.fromkeys(
+        (
+            "limits.name",
+            "cloud_init.interfaces.name",
+            "cloud_init.interfaces.addresses",
+            "ends.vm",
+            "data_disks.name",
+            "data_disks.size_gb",
+            "ready_when.check",
+        ),
+        True,
+    )
+    assert said(options, "no_log") == {"cloud_init.ssh_keys": False, "cloud_init.user_data": True}

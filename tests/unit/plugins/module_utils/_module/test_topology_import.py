@@ -13,6 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.validate import problems
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, netlab
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Graph, Node, Remark, Segment
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology_import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.startup_texts import with_texts
 
@@ -155,3 +156,13 @@ def test_topologies_of_real_networks_are_valid() -> None:
         _form, found = formats.read(path.read_text(encoding="utf-8-sig"), "auto")
         assert found.nodes, path
         assert invalid(found) == [], path
+
+
+def test_a_node_with_a_higher_interface_than_segments_has_data_interfaces() -> None:
+    def needed(*ends: tuple[str, str | None]) -> dict[str, int]:
+        segments = [Segment(pair, 1) for pair in zip(ends[::2], ends[1::2])]
+        return topology_import._data_interfaces(segments, {key: None for key, _interface in ends})
+
+    assert needed(("a", None), ("b", None)) == {}
+    assert needed(("a", "eth1"), ("b", "eth2")) == {"b": 2}
+    assert needed(("a", "eth2"), ("b", None), ("a", "eth1"), ("b", None)) == {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -278,3 +279,34 @@ def test_errors_without_one_of_the_driver_are_told_as_well(tmp_path: Path) -> No
     store = SqlDatabase(f"sqlite:///{tmp_path}/d.sqlite", lock_timeout_s=5)
     assert store._why(SQLAlchemyError("first\n  second\n")) == "first second"
     assert store._why(DBAPIError("SELECT 1", None, Exception("no such table"))) == "no such table"
+
+
+def test_a_file_that_vanished_leaves_its_mark_to_readers(tmp_path: Path) -> None:
+    store = SqlDatabase(f"sqlite:///{tmp_path}/d.sqlite", lock_timeout_s=5)
+    with store.transaction(write=True) as cluster:
+        cluster.next_vm_id = 1036
+        add(cluster, 1000, 1001)
+        cloud = cluster.identify("lab")
+    os.unlink(f"{tmp_path}/d.sqlite")
+    with store.transaction(write=False) as cluster:
+        assert (cluster.next_vm_id, cluster.slices) == (1036, {})
+    with store.transaction(write=True) as cluster:
+        assert cluster.next_vm_id == 1036
+    assert cloud.uuid
+
+
+def test_a_copied_file_is_another_incarnation_and_the_original_is_not(tmp_path: Path) -> None:
+    store = SqlDatabase(f"sqlite:///{tmp_path}/d.sqlite", lock_timeout_s=5)
+    with store.transaction(write=True) as cluster:
+        cloud = cluster.identify("lab")
+    with store.transaction(write=True) as cluster:
+        first = cluster.cloud
+        cluster.next_vm_id += 1
+    with store.transaction(write=False) as cluster:
+        assert cluster.cloud == first
+    shutil.copy(tmp_path / "d.sqlite", tmp_path / "copy.sqlite")
+    with SqlDatabase(f"sqlite:///{tmp_path}/copy.sqlite", lock_timeout_s=5).transaction(write=False) as cluster:
+        assert cluster.cloud is not None
+        assert cluster.cloud.uuid == cloud.uuid
+        assert first is not None
+        assert cluster.cloud.incarnation != first.incarnation

@@ -699,3 +699,53 @@ def test_the_folder_of_a_removed_slice_may_be_gone(tmp_path: Path) -> None:
     runner = FakeRunner().tell("ip", "link", MORE, rc=1).tell("ip", "netns", MORE, rc=1)
     netservices_apply._remove(FULL[0], Folders(str(tmp_path), LINKS), runner)
     assert len(runner.argvs) == 2
+
+
+@pytest.mark.parametrize(("lost", "is_told"), [("names", True), ("shares", False)])
+def test_senders_are_told_unless_the_file_that_lists_them_changes(lost: str, is_told: bool) -> None:
+    wanted = as_wanted(FULL)
+    shares = FOLDERS.shares(1000)
+    gone = {shares} if lost == "shares" else {path for path in wanted.texts if path.endswith(".hosts")}
+    have = replace(
+        wanted,
+        texts={path: text for path, text in wanted.texts.items() if path not in gone},
+        shares={**wanted.shares, "10.60.7.101": 1042},
+    )
+    assert ("sender" in {each.kind for each in plan(FULL, have).changes}) is is_told
+
+
+def test_files_of_nobody_are_removed_and_marks_of_runs_are_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = tmp_path / "stranger"
+    stranger.touch()
+    modes: dict[str, int] = {}
+    write = netservices_apply.files.write_text
+    monkeypatch.setattr(
+        netservices_apply.files,
+        "write_text",
+        lambda path, text, *, mode: modes.update({path: mode}) or write(path, text, mode=mode),
+    )
+    folders = Folders(str(tmp_path), LINKS)
+    have = replace(
+        as_wanted(FULL), texts=texts(FULL[0], folders), strangers=(str(stranger),), active=frozenset({DHCP, NETWORK})
+    )
+    todo = netservices_apply.plan(FULL, have, folders, bridge="br-int")
+    runner = FakeRunner()
+    for program in ("systemctl", "nsenter", "nft"):
+        runner.tell(program, MORE)
+    runner.made.remove(runner)
+    netservices_apply.apply(todo, folders, runner)
+    assert not stranger.exists()
+    assert modes == {folders.pending(1000): 0o600}
+
+
+def test_a_name_server_is_restarted_for_some_files_and_reloaded_for_others() -> None:
+    def change(path: str) -> netservices_apply.FileChange:
+        return netservices_apply.FileChange(1000, "x", path, None, "a")
+
+    paths = {path: netservices_apply.restarts(path) for path in texts(FULL[0], FOLDERS)}
+    assert {*paths.values()} == {True, False}
+    for path, is_restarting in paths.items():
+        assert netservices_apply._verb([change(path)]) == ("restart" if is_restarting else "reload")
+    assert netservices_apply._verb([]) is None

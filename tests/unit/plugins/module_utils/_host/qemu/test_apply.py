@@ -375,3 +375,19 @@ def test_what_is_removed_is_stopped_before_what_is_restarted(tmp_path):
     runner = FakeRunner()
     qemu_apply.clear(qemu_plan.VmPlan(), tools(runner, FakeMonitor(), tmp_path))
     assert runner.argvs == []
+
+
+def test_failed_units_are_reset_and_those_that_are_not_failed_any_more_are_no_error(tmp_path):
+    order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    failed = Host(replaced(running(order).units, vms={1001: unit(1001, "failed", None)}))
+    runner = FakeRunner().tell("systemctl", "reset-failed", "--", "cloudrepo-1000@1001.service", rc=1)
+    runner.tell(*START)
+    (found,) = apply_plan(tmp_path, order, failed, runner, FakeMonitor())
+    assert (found["state"], ["systemctl", "reset-failed", "--", "cloudrepo-1000@1001.service"] in runner.argvs) == (
+        "running",
+        True,
+    )
+    runner = FakeRunner().tell("systemctl", "stop", MORE).tell("systemctl", "reset-failed", MORE, rc=1)
+    qemu_apply.prune(Prune(stop=(unit(1002, "failed", None),)), tools(runner, FakeMonitor(), tmp_path))
+    assert [argv[1] for argv in runner.argvs] == ["stop", "reset-failed"]

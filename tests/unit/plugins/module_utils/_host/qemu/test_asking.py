@@ -194,3 +194,8 @@ def test_a_monitor_that_takes_its_time_is_asked_over_one_connection(tmp_path):
         listener.setblocking(False)
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+def test_fewer_monitors_are_asked_at_once_than_a_process_may_open() -> None:
+    """A process has 1,024 descriptors by default."""
+    assert (asking._AT_ONCE, asking._MAX_BYTES, asking._AGAIN_S) == (500, 1 << 20, 0.05)

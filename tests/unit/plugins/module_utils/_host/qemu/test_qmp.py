@@ -269,3 +269,7 @@ def test_the_fake_accepts_the_same_commands_as_real_qemu(paused_vm):
         members = schema[schema[command]["arg-type"]]["members"]
         assert set(arguments) <= {each["name"] for each in members}
         assert {each["name"] for each in members if "default" not in each} <= set(arguments)
+
+
+def test_a_monitor_is_awaited_for_ten_seconds() -> None:
+    assert SocketMonitor()._timeout_s == 10

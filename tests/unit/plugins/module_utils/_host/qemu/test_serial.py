@@ -304,3 +304,10 @@ def test_each_command_has_marks_of_its_own(monkeypatch):
     with pytest.raises(SlicesError, match="no shell responded"):
         serial.run(deaf, "true", timeout_s=0.1)
     assert (asked, "cafe" in deaf.said) == ([8], True)
+
+
+def test_what_is_typed_fits_a_line_of_a_terminal_and_is_repeated_seldom():
+    """A terminal line has up to 4,095 bytes, and a byte takes four of them."""
+    assert all(len(line) < 4095 for line in serial._script("x" * 10_000, NONCE))
+    assert (serial._CHUNK_BYTES, serial._PIECES, serial._INTERRUPTS, serial._INTERRUPT_EVERY_S) == (200, 100, 5, 1.0)
+    assert (serial._SEND_S, serial._PROBE_EVERY_S) == (10.0, (1.0, 1.0, 2.0, 2.0, 5.0))

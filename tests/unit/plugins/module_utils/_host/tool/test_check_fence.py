@@ -131,3 +131,25 @@ def test_only_units_that_do_something_are_stopped_besides_enabled_ones(
     runner = FakeRunner().tell(*SHOW, stdout=shown).tell(*STOP, *sorted(names))
     with answering(answer(host, MACHINE)) as server, pytest.raises(SlicesError, match=f"so {len(names)} VMs do not"):
         check(host, server, runner)
+
+
+def test_the_network_node_is_asked_until_the_patience_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, told, paused = [100.0], list[float](), list[float]()
+
+    def once(_server: tuple[str, int], timeout_s: float) -> tuple[str, ...] | None:
+        told.append(timeout_s)
+        return ("mark",) if len(told) == 4 else None
+
+    def sleep(seconds: float) -> None:
+        paused.append(seconds)
+        now[0] += 2
+
+    monkeypatch.setattr(check_fence, "_ask_once", once)
+    monkeypatch.setattr(check_fence.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(check_fence.time, "sleep", sleep)
+    assert check_fence.ask(("10.0.0.1", 1), 6) == ("mark",)
+    assert (told, len(paused)) == ([6.0, 4.0, 2.0, 1.0], 3)
+    told.clear()
+    now[0], paused[:] = 100.0, []
+    assert check_fence.ask(("10.0.0.1", 1), 0) is None
+    assert (told, paused) == ([1.0], [])
