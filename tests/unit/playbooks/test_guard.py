@@ -288,6 +288,38 @@ def test_templates_in_a_topology_are_not_evaluated(way: str, tmp_path: Path) -> 
     assert not (tmp_path / "evaluated").exists()
 
 
+TITLE = "{{ 7 * 191 }}{% raw %}"
+
+
+def unreachable(folder: Path) -> Path:
+    """An inventory with hosts for which nobody has to wait."""
+    nobody = {"ansible_host": "192.0.2.1", "ansible_ssh_executable": "/bin/false"}
+    inventory = {
+        "all": {"vars": {"cloudrepo_database": str(folder / "database.yaml")}},
+        "orchestrator": {"hosts": {"localhost": {"ansible_connection": "local"}}},
+        "workers": {"hosts": {"worker1": nobody}},
+        "network_node": {"hosts": {"netnode": nobody}},
+    }
+    path = folder / "unreachable.json"
+    path.write_text(json.dumps(inventory), encoding="utf-8")
+    return path
+
+
+def test_texts_that_are_accepted_remain_what_they_are_wherever_they_are_shown(tmp_path: Path) -> None:
+    """Titles may be any text. No host can be reached, so the slice is stored but not deployed."""
+    vms = [{**builders.vm("vm1"), "title": TITLE, "ready_when": {"check": "command", "command": TITLE}}]
+    topology = builders.topology("web", owner="alice", title=TITLE, vms=vms, links=[])
+    alice: dict[str, Any] = {"environment": {ENVIRONMENT: "alice"}, "inventory": unreachable(tmp_path)}
+    done = run(tmp_path, "deploy", {"slices": [topology]}, "--diff", database=database(), **alice)
+    held = yaml.safe_load((tmp_path / "database.yaml").read_text(encoding="utf-8"))
+    assert [each["title"] for each in held["slices"].values() if each["name"] == "web"] == [TITLE], done.stdout
+    shown = {"deploy": done.stdout}
+    for playbook in ("status", "history", "displays"):
+        shown[playbook] = run(tmp_path, playbook, {"slice_name": "web"}, **alice).stdout
+    assert [playbook for playbook, text in shown.items() if "1337" in text] == []
+    assert {playbook for playbook, text in shown.items() if "{{ 7 * 191 }}" in text} >= {"deploy", "status"}
+
+
 def test_a_duplicate_key_in_a_text_is_refused_with_both_lines(tmp_path: Path) -> None:
     text = "- name: web\n  vms: [{name: vm1, flavor: cirros}]\n  vms: []\n"
     done = run(tmp_path, "deploy", {"slices": text}, environment={ENVIRONMENT: "alice"}, database=database())
