@@ -95,7 +95,7 @@ def _element(shape: Shape) -> str:
         place = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}"'
         return f'<rect class="{shape["box"]}" {place} rx="{shape.get("radius", 6)}"/>'
     if "line" in shape:
-        return f'<path class="{shape["class"]}" d="{shape["line"]}"{ARROWS.get(shape.get("arrow"), "")}/>'
+        return f'<path class="{shape["class"]}" d="{shape["line"]}"{ARROWS.get(shape.get("arrow", ""), "")}/>'
     (x, y), kind, anchor = shape["at"], shape.get("class"), shape.get("anchor")
     more = (f' class="{kind}"' if kind else "") + (f' text-anchor="{anchor}"' if anchor else "")
     return f'<text x="{x:g}" y="{y:g}"{more}>{escape(shape["text"])}</text>'
