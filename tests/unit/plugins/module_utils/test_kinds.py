@@ -137,3 +137,14 @@ def test_a_kind_is_that_of_a_guest_with_virtio_and_cloud_init_unless_it_says_mor
 def test_a_name_before_the_first_interface_is_none_of_a_guest(first: int, name: str, standard: str) -> None:
     kind = Kind("switch", interface_pattern="swp{n}", first_interface=first, management_interface="mgmt")
     assert kind.standard_name(name) == standard
+
+
+def test_a_kind_is_named_as_linux_does_unless_it_says_more() -> None:
+    plain = Kind("linux")
+    assert (plain.first_interface, [plain.own_name(f"eth{number}") for number in (0, 1, 2)]) == (
+        1,
+        ["eth0", "eth1", "eth2"],
+    )
+    data = {**SWITCH.to_dict()}
+    data.pop("first_interface", None)
+    assert Kind.from_dict(data).first_interface == 1

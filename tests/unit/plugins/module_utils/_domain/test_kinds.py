@@ -325,3 +325,12 @@ def test_a_vm_with_a_flavor_has_no_kind_unless_it_is_said() -> None:
     assert (
         put(made, topology(vms=[vm("a"), vm("new", kind="switch")], links=[])).vms[1].extra["kind"]["name"] == "switch"
     )
+
+
+def test_the_image_of_a_kind_is_that_of_new_vms_that_name_none() -> None:
+    made = held({**SWITCH, "image": "big"})
+    own = put(made, topology(vms=[vm("a", kind="switch", image="cirros"), vm("b", kind="switch")], links=[]))
+    assert [each.extra.get("image") for each in own.vms] == ["cirros", "big"]
+    plain = held()
+    slice_ = put(plain, topology(vms=[vm("a", kind="switch"), vm("b", kind="switch", image="big")], links=[]))
+    assert [each.extra.get("image") for each in slice_.vms] == [None, "big"]
