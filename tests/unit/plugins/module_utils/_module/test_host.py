@@ -110,8 +110,8 @@ def test_a_partial_failure_reports_its_changes(check_mode: bool) -> None:
     assert (result["failed"], result["changed"], result["msg"]) == (True, True, "slice 1000 was refused")
 
 
-# console_command runs one command; flavor changes the database, not a host.
-WITHOUT_PLAN = {"console_command", "flavor"}
+# console_command and guest_startup type into guests; flavor changes the database, not a host.
+WITHOUT_PLAN = {"console_command", "flavor", "guest_startup"}
 
 
 def test_modules_of_hosts_do_not_handle_check_mode() -> None:
