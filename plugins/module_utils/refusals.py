@@ -799,7 +799,7 @@ _HOST = {
     "startup_not_begun": Rule(
         "a start-up begins when the guest has a prompt on its serial console",
         "the start-up did not begin within {timeout_s} s: {why}",
-        "look at the console of the guest, and deploy again",
+        "check the console of the guest, and deploy again",
     ),
     "startup_file_failed": Rule(
         "a file of a start-up must be written completely",

@@ -159,12 +159,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds, startup
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import startup as startups
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import confidential
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.startup import Guest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, listed, run
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, SliceRef
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
     PATH,
     UUID,
@@ -213,12 +212,7 @@ GRAMMARS: Grammars = {
 
 def act(params: Mapping[str, Any], *, check_mode: bool) -> Outcome:
     """Run the start-ups that are due."""
-    texts = confidential.read(
-        params["startups"],
-        option="startups",
-        allows=startup.is_valid,
-        invalid=lambda vm: Refusal("invalid_startup", vm),
-    )
+    texts = startups.read(params["startups"])
     slices = {vm["vm_id"]: vm["slice_id"] for vm in params["vms"]}
     guests = [Guest(**{name: value for name, value in vm.items() if name != "slice_id"}) for vm in params["vms"]]
     wrong = startups.faults(guests, params["state_dir"])

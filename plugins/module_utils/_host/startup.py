@@ -18,10 +18,10 @@ from typing import Any
 
 from ..defaults import STATE_DIR
 from ..errors import Refusal, SlicesError
-from ..startup import File, Startup
+from ..startup import File, Startup, is_valid
 from . import files, probes, vm_folders
 from .disk import startup_notes
-from .qemu import console_log, login, serial
+from .qemu import confidential, console_log, login, serial
 from .qemu.login import Login
 from .qemu.serial import Answer, Console
 from .qemu.sockets import serial_socket
@@ -66,6 +66,17 @@ class Guest:
 
     def __str__(self) -> str:
         return f"VM {self.name} ({self.vm_id})"
+
+
+def read(given: Mapping[Any, Any]) -> dict[int, str]:
+    """Return the texts of start-ups from a module's argument, by VM id.
+
+    Raises:
+        Refused: a start-up or an id is invalid; the message does not contain the start-up.
+    """
+    return confidential.read(
+        given, option="startups", allows=is_valid, invalid=lambda vm: Refusal("invalid_startup", vm)
+    )
 
 
 @dataclass(frozen=True)

@@ -225,6 +225,7 @@ def calls(form: str) -> dict[str, list[dict[str, Any]]]:
         "slice_info": [*chosen, {"all": True}],
         "slice_history": [*chosen, {"all": True}],
         "vnc_password_info": [*chosen, {"all": True}],
+        "user_data_info": [*chosen, {"all": True}],
         "deleted_slice": [{"name": form}, {"name": form, "owner": "alice"}],
         "slice_plan": [
             {**each, **more} for each in [*chosen, {"all": True}] for more in ({}, {"state": "absent"}, disk)

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.signals import SIGNALS
 
 from .module_utils._host.fakes import FakeRunner
 
@@ -15,3 +18,13 @@ def every_answer_is_used() -> Iterator[None]:
     """Fail tests that prepare an answer to a command which is not run."""
     yield
     FakeRunner.settle()
+
+
+@pytest.fixture
+def default_signals() -> Iterator[None]:
+    """Let signals do what they do in a terminal. Jobs in the background ignore SIGINT, and nohup adds SIGHUP."""
+    default = {signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, default.get(number, signal.SIG_DFL)) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -28,6 +28,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.progra
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import zipapp
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import validated
 
+pytestmark = pytest.mark.usefixtures("default_signals")
 PATIENCE_S = 60
 RECEIPT = "0123456789abcdef" * 2
 RESERVATION = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:e9:00", "address": "10.60.7.101"}

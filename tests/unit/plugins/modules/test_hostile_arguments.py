@@ -185,7 +185,8 @@ def right(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     order = NetworkOrder.sample() if name == "network_services" else WorkerOrder.sample()
     orders = {name: order[name] for name in ("slices", "lost_machines") if name in order}
     values = {**RIGHT, **orders, "vm_id": 1001, "role": "network_node"}
-    return {option: copy.deepcopy(values[option]) for option in spec if option in values}
+    fits = {option for option in values.keys() & spec.keys() if spec[option].get("type") != "bool"}
+    return {option: copy.deepcopy(values[option]) for option in spec if option in fits}
 
 
 Path = tuple[Any, ...]

@@ -146,7 +146,7 @@ def test_a_guest_without_a_prompt(guest: Guest, tmp_path: Path, others: dict[str
     refusal = run(guest, tmp_path, {"commands": ["true"]}, **others)
     assert refusal is not None
     assert refusal.message == (
-        f"VM web/vm1 (1001): the start-up did not begin within 60 s: {why}; look at the console of the guest, and "
+        f"VM web/vm1 (1001): the start-up did not begin within 60 s: {why}; check the console of the guest, and "
         "deploy again"
     )
     assert startup.due([guest]) == [guest]

@@ -11,6 +11,8 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.signals import SIGNALS, Ended, raised
 
+pytestmark = pytest.mark.usefixtures("default_signals")
+
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_the_block_and_has_its_own_meaning_afterwards(number: signal.Signals) -> None:

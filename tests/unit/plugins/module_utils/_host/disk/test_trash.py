@@ -373,7 +373,7 @@ def test_disks_are_moved_to_the_trash_all_or_none(tmp_path, monkeypatch):
     assert found is not None
     assert trash._is_moved([str(path) for path in paths], found, str(tmp_path), retention_s=60) is False
     assert [path.read_text() for path in paths] == ["a_img.qcow2", "b.qcow2"]
-    assert moved[0] == "a_img.qcow2"
+    assert "a_img.qcow2" in moved
     assert trash.entries(str(tmp_path)) == []
     monkeypatch.undo()
     monkeypatch.setattr(times, "uptime_s", lambda: 1.0)
