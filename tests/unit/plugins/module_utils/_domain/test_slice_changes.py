@@ -237,7 +237,8 @@ def test_data_disks_are_told_until_their_host_has_reported_them() -> None:
     slice_ = put(cluster(), topology(vms=[vm("a", data_disks=disks), vm("b")], links=[]))
     slice_.vms[0].disks[2].extra["first_seen"] = "2026-01-01T00:00:00Z"
     slice_.vms[0].disks[3].extra["given_up"] = True
-    (_slice, first, second) = states([slice_]).values()
+    found = states([slice_])
+    _slice, first, second = (found[key] for key in found)
     assert first[1]["new_disks"] == ["db 1 GiB"]
     assert first[1]["given_up_disks"] == ["old 1 GiB"]
     assert not {"new_disks", "given_up_disks"} & {*second[1]}

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -129,10 +129,8 @@ def test_output_without_end_is_cut(guest: Guest, tmp_path: Path) -> None:
     assert log(guest).endswith("x\nend\n[0]\ndone\n")
 
 
-@contextmanager
-def _closed(_path: str, *, timeout_s: float) -> Iterator[ShellConsole]:
+def _closed(_path: str, *, timeout_s: float) -> AbstractContextManager[ShellConsole]:
     raise SlicesError(f"no console, {timeout_s > 0}")
-    yield
 
 
 @pytest.mark.parametrize(
