@@ -238,7 +238,8 @@ NIC_MODELS = ("virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3")
 """The hardware that VMs can have; the usual one is the first of each."""
 CONVENTIONAL_NICS = ("e1000", "rtl8139")
 """NICs that are no PCI Express devices. They need I/O ports, of which root ports have none."""
-SHUTDOWNS = ("none", "acpi")
+ACPI = "acpi"
+SHUTDOWNS = ("none", ACPI)
 """How a guest is asked to shut down; the usual way is the first one."""
 DEFAULT_SHUTDOWN_S = 60
 MOST_ON_BRIDGE = 31

@@ -13,6 +13,8 @@ from . import bounds
 from .bounds import CONSOLES, DISK_BUSES, FIRMWARES, NIC_MODELS, SHUTDOWNS
 from .contract import Contract, integer, text
 
+KIND = "kind"
+"""The extra field of a VM with its kind, and of a flavor with the name of a kind."""
 CLOUD_INIT, NO_SET_UP = "cloud_init", "none"
 NO_CONSOLE = CONSOLES[-1]
 READY = ("auto", "none", "console", "cloud_init", "ping", "ssh", "http")
@@ -166,6 +168,11 @@ class Kind(Contract):
         """Return a stored kind, whose fields are not checked again. Unknown fields are ignored."""
         known = {part.name for part in cls.parts()}
         return cls(**{name: value for name, value in data.items() if name in known})
+
+    @classmethod
+    def of(cls, extra: Mapping[str, Any]) -> Kind | None:
+        """Return the kind in the extra fields of a VM, C(None) if it has none."""
+        return cls.stored(extra[KIND]) if KIND in extra else None
 
     @property
     def is_ambiguous(self) -> bool:

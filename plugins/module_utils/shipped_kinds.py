@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .bounds import SHUTDOWNS
+from .bounds import ACPI
 from .kinds import NO_CONSOLE, NO_SET_UP, Kind
 
 
@@ -27,11 +27,10 @@ class Shipped:
     is_tried: bool = False
 
 
-# systemd-logind, acpid or procd then shuts the guest down, unless it is configured in another way.
-_ACPI = SHUTDOWNS[1]
+# With acpi, systemd-logind, acpid or procd shuts the guest down, unless it is configured in another way.
 _ALL = (
     Shipped(
-        Kind("lab-guest", set_up=NO_SET_UP, ready_when="console", shutdown=_ACPI),
+        Kind("lab-guest", set_up=NO_SET_UP, ready_when="console", shutdown=ACPI),
         "the guest of the lab: Debian's cloud kernel and busybox in memory",
         "roles/lab/files/build-guest",
         is_tried=True,
@@ -44,28 +43,28 @@ _ALL = (
             console_user="cirros",
             console_password="gocubsgo",  # its login banner shows it
             console_shell="sudo -i",
-            shutdown=_ACPI,
+            shutdown=ACPI,
         ),
         "CirrOS",
         "https://github.com/cirros-dev/cirros (its own reader of NoCloud; virtio; getty on ttyS0; acpid)",
     ),
     Shipped(
-        Kind("debian", ready_when="cloud_init", console=NO_CONSOLE, shutdown=_ACPI),
+        Kind("debian", ready_when="cloud_init", console=NO_CONSOLE, shutdown=ACPI),
         "Debian's cloud images, genericcloud and nocloud",
         "Debian's wiki, page Cloud (BIOS and UEFI; virtio; cloud-init; console=ttyS0; systemd)",
     ),
     Shipped(
-        Kind("ubuntu", ready_when="cloud_init", console=NO_CONSOLE, shutdown=_ACPI),
+        Kind("ubuntu", ready_when="cloud_init", console=NO_CONSOLE, shutdown=ACPI),
         "Ubuntu's cloud images",
         "https://documentation.ubuntu.com/public-images (BIOS and UEFI; virtio; cloud-init; console=ttyS0; systemd)",
     ),
     Shipped(
-        Kind("alpine", ready_when="console", console=NO_CONSOLE, shutdown=_ACPI),
+        Kind("alpine", ready_when="console", console=NO_CONSOLE, shutdown=ACPI),
         "Alpine Linux's cloud images for NoCloud, with tiny-cloud or cloud-init",
         "https://alpinelinux.org/cloud (variants for BIOS and for UEFI; this is the one for BIOS; acpid)",
     ),
     Shipped(
-        Kind("frr", ready_when="cloud_init", console=NO_CONSOLE, shutdown=_ACPI),
+        Kind("frr", ready_when="cloud_init", console=NO_CONSOLE, shutdown=ACPI),
         "FRR on one of Debian's cloud images",
         "https://docs.frrouting.org (FRR uses the names of Linux); otherwise as debian",
     ),
@@ -77,13 +76,13 @@ _ALL = (
             console_user="vyos",
             console_password="vyos",  # its documentation has it
             console_shell="sudo -i",
-            shutdown=_ACPI,
+            shutdown=ACPI,
         ),
         "VyOS, an image with cloud-init",
         "https://docs.vyos.io (chapters on cloud-init and on running on KVM: virtio, eth0 first, ttyS0; systemd)",
     ),
     Shipped(
-        Kind("openwrt", set_up=NO_SET_UP, ready_when="console", shutdown=_ACPI),
+        Kind("openwrt", set_up=NO_SET_UP, ready_when="console", shutdown=ACPI),
         "OpenWrt for x86-64, an image ext4-combined",
         "https://openwrt.org/docs/guide-user/virtualization/qemu (BIOS; virtio; a shell on ttyS0; eth0 is the LAN); "
         "OpenWrt's /etc/rc.button/power",
@@ -95,7 +94,7 @@ _ALL = (
             set_up=NO_SET_UP,
             ready_when="console",
             console=NO_CONSOLE,  # its first login has to change the password
-            shutdown=_ACPI,
+            shutdown=ACPI,
         ),
         "Cumulus VX",
         "https://docs.nvidia.com/networking-ethernet-software/cumulus-vx (KVM: virtio; eth0, then swp1 and so on); "

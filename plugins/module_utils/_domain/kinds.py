@@ -15,14 +15,13 @@ from .. import bounds
 from ..bounds import DISK_BUSES, FIRMWARES, NIC_MODELS
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
-from ..kinds import CLOUD_INIT, Kind
+from ..kinds import CLOUD_INIT, KIND, Kind
 from ..models import VM, Interface, Slice
 from ..shipped_kinds import SHIPPED
 from .teardown import set_extra
 from .topology_spec import Endpoint, WantedSlice, WantedVM
 
-FIELD = "kind"
-"""The extra field of a VM with its kind, and of a flavor with the name of a kind."""
+FIELD = KIND
 GUEST_NAME = "guest_name"
 """The extra field of an interface with its name in the guest, if that is another one."""
 
@@ -78,7 +77,7 @@ def unknown(where: str, cluster: Cluster, name: str | None) -> Iterator[Refusal]
 
 def of(vm: VM) -> Kind | None:
     """Return the kind that a VM has."""
-    return Kind.stored(vm.extra[FIELD]) if FIELD in vm.extra else None
+    return Kind.of(vm.extra)
 
 
 def with_kinds(cluster: Cluster, want: WantedSlice, before: Slice | None) -> WantedSlice:

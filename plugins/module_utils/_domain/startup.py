@@ -102,7 +102,7 @@ def guests(slices: Iterable[Slice]) -> list[dict[str, Any]]:
 
 
 def _guest(name: str, vm: VM) -> dict[str, Any]:
-    kind = Kind.stored(vm.extra["kind"]) if "kind" in vm.extra else None
+    kind = Kind.of(vm.extra)
     login = {} if kind is None or kind.console == CONSOLES[0] else _login(kind)
     check = vm.extra.get(readiness.FIELD, {}).get("check", "" if kind is None else kind.ready_when)
     has_set_up = check == readiness.CLOUD_INIT and cloud_init.FIELD in vm.extra

@@ -375,7 +375,7 @@ def _wanted_vm(vm: VM, needed: int) -> WantedVM:
         loopback=read_loopback(vm.extra.get(LOOPBACK)),
         image=vm.extra.get("image"),
         ready_when=ReadyWhen.read(vm.extra.get(READY_WHEN)),
-        of_kind=Kind.stored(vm.extra["kind"]) if "kind" in vm.extra else None,
+        of_kind=Kind.of(vm.extra),
         cdrom=vm.extra.get("cdrom", {}).get("name"),
         boot=tuple(vm.extra.get("boot", ())),
         startup=WantedStartup.read(vm.extra.get(STARTUP)),

@@ -56,15 +56,28 @@ def wait(
     begin = now()
 
     def one(check: Check) -> Waited:
-        while True:
-            reason = probe(check)
-            seconds = now() - begin
-            if reason is None or seconds + PAUSE_S > timeout_s:
-                return Waited(check, seconds, reason)
-            pause(PAUSE_S)
+        return wait_for(check, probe, begin=begin, timeout_s=timeout_s, now=now, pause=pause)
 
     if not checks:
         return []
     # A thread each, because a guest that does not respond must not delay the attempts of another.
     with ThreadPoolExecutor(max_workers=len(checks)) as threads:
         return list(threads.map(one, checks))
+
+
+def wait_for(
+    check: Check,
+    probe: Probe,
+    *,
+    begin: float,
+    timeout_s: float,
+    now: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], Any] = time.sleep,
+) -> Waited:
+    """Return the outcome of one check, whose time counts from C(begin). The other arguments are those of C(wait)."""
+    while True:
+        reason = probe(check)
+        seconds = now() - begin
+        if reason is None or seconds + PAUSE_S > timeout_s:
+            return Waited(check, seconds, reason)
+        pause(PAUSE_S)

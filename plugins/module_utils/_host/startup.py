@@ -19,15 +19,15 @@ from typing import Any
 from ..defaults import STATE_DIR
 from ..errors import Refusal, SlicesError
 from ..startup import File, Startup, is_valid
-from . import files, probes, vm_folders
+from . import files, probes, readiness, vm_folders
 from .disk import startup_notes
 from .qemu import confidential, console_log, login, serial
 from .qemu.login import Login
 from .qemu.serial import Answer, Console
 from .qemu.sockets import serial_socket
+from .work_order import folder_of
 
 LOG = "startup.log"
-PAUSE_S = 0.5
 _PIECE = 2000
 """How many characters of a file are written by one command; each is typed as up to 16."""
 _KEPT = 1 << 16
@@ -96,7 +96,7 @@ class Step:
 
 def faults(guests: Sequence[Guest], state_dir: str) -> list[Refusal]:
     """Return why paths of disks are not those of the VMs."""
-    folders = {guest: f"{state_dir}/vms/{guest.vm_id}" for guest in guests}
+    folders = {guest: folder_of(state_dir, guest.vm_id) for guest in guests}
     return [
         Refusal("disk_elsewhere", str(guest), {"folder": folder, "got": guest.disk})
         for guest, folder in folders.items()
@@ -138,15 +138,17 @@ def run_all(
 def _waiting(state_dir: str) -> Wait:
     """Return what waits for cloud-init if it is to, and then for a prompt."""
 
+    def probe(check: probes.Check) -> str | None:
+        return probes.probe(check, state_dir=state_dir)
+
     def wait(guest: Guest, deadline: float) -> str | None:
-        why: str | None = None
         for check in dict.fromkeys((guest.ready_when, probes.CONSOLE)):
             wanted = probes.Check(guest.vm_id, guest.name, check, vm_uuid=guest.vm_uuid)
-            while (why := probes.probe(wanted, state_dir=state_dir)) is not None:
-                if time.monotonic() + PAUSE_S > deadline:
-                    return why
-                time.sleep(PAUSE_S)
-        return why
+            begin = time.monotonic()
+            why = readiness.wait_for(wanted, probe, begin=begin, timeout_s=deadline - begin).reason
+            if why is not None:
+                return why
+        return None
 
     return wait
 

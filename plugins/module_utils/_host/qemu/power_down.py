@@ -13,13 +13,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...bounds import SHUTDOWNS
+from ...bounds import ACPI
 from ...errors import SlicesError
 from ...work_order import VM
 from .qmp import Monitor
 from .sockets import qmp_socket
-
-ACPI = SHUTDOWNS[1]
 
 
 @dataclass(frozen=True)

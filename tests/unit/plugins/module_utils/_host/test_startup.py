@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import probes, startup
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import probes, readiness, startup
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import startup_notes
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.startup import Guest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, SlicesError
@@ -169,7 +169,7 @@ def test_a_guest_is_asked_until_it_is_ready(
         return "not yet" if checks.count(check.check) < 3 else None
 
     monkeypatch.setattr(probes, "probe", probe)
-    monkeypatch.setattr(startup, "PAUSE_S", 0)
+    monkeypatch.setattr(readiness, "PAUSE_S", 0)
     given = replace(guest, ready_when=ready_when)
     assert list(startup.run_all([given], {1001: "{}"}, state_dir=str(tmp_path), open_console=opened).values()) == [None]
     assert checks == [each for each in asked for _time in range(3)]

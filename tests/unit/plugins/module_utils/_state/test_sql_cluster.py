@@ -109,15 +109,21 @@ def add(cluster: Cluster) -> None:
     cluster.slices[1030] = a_slice(1030, "1010", ports=(5905,))
 
 
+def filled(store: SqlDatabase, change: Callable[[Cluster], None]) -> Cluster:
+    """Fill the database, and return the same cluster in memory, with the change."""
+    with store.transaction(write=True) as cluster:
+        fill(cluster)
+    plain = Cluster.initial()
+    fill(plain)
+    change(plain)
+    return plain
+
+
 @pytest.mark.parametrize("change", [nothing, touch, delete, add])
 def test_queries_return_the_same_as_for_a_cluster_in_memory(
     store: SqlDatabase, change: Callable[[Cluster], None]
 ) -> None:
-    plain = Cluster.initial()
-    fill(plain)
-    with store.transaction(write=True) as cluster:
-        fill(cluster)
-    change(plain)
+    plain = filled(store, change)
     with store.transaction(write=True) as cluster:
         change(cluster)
         for number, question in enumerate(QUESTIONS):
@@ -319,11 +325,7 @@ def test_each_query_alone_returns_the_same_as_for_a_cluster_in_memory(
     store: SqlDatabase, change: Callable[[Cluster], None]
 ) -> None:
     """What an earlier query has read is no longer asked for."""
-    plain = Cluster.initial()
-    fill(plain)
-    with store.transaction(write=True) as cluster:
-        fill(cluster)
-    change(plain)
+    plain = filled(store, change)
     for number, question in enumerate(QUESTIONS):
         with store.transaction(write=False) as cluster:
             change(cluster)
