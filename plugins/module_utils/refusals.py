@@ -59,7 +59,12 @@ _ANY = {
     "startup_needs_console": Rule(
         "a start-up needs a shell or a login on the serial console of the guest",
         "{rule}, and kind {name} has none",
-        "register a kind with console, or use user data of cloud_init",
+        "register a kind with console, set via of startup to ssh, or use user data of cloud_init",
+    ),
+    "startup_needs_address": Rule(
+        "a start-up over ssh needs an address on VLAN 400",
+        "{rule}",
+        "set internet to true, or via of startup to console",
     ),
     "invalid_ssh_key": Rule("an ssh key must be {form}", "key {number}: {rule}"),
     "invalid_guest_address": Rule(
@@ -791,6 +796,7 @@ _HOST = {
         "deploy the slice; if the database does not have the user data any more, set it again",
     ),
     "invalid_startup": Rule("a start-up must be valid", "{rule}"),
+    "invalid_startup_result": Rule("a result of a start-up must be one that this collection has made", "{rule}"),
     "startup_missing": Rule(
         "a start-up that runs must be in startups",
         "the start-up has to run, but the database does not have its files and commands; {rule}",
@@ -800,6 +806,11 @@ _HOST = {
         "a start-up begins when the guest has a prompt on its serial console",
         "the start-up did not begin within {timeout_s} s: {why}",
         "check the console of the guest, and deploy again",
+    ),
+    "startup_not_begun_over_ssh": Rule(
+        "a start-up over ssh begins when root has a shell in the guest",
+        "{user} got no root shell over ssh at {address} within {timeout_s} s: {why}",
+        "check the guest's ssh server, and the key of this user, and deploy again",
     ),
     "startup_file_failed": Rule(
         "a file of a start-up must be written completely",
