@@ -47,7 +47,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM, SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 STATE_DIR = "/var/lib/cloudrepo"
 LINKS = read_links("169.254.64.0/24")
