@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import Refusal, Refused
-from ..work_order import VM
+from ..vm_order import VM
 from . import files
 from .disk.qcow2 import MAGIC
 from .files import read_text

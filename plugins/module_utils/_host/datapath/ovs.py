@@ -14,7 +14,8 @@ from ...changes import Change, SliceRef, between
 from ...errors import SlicesError
 from ...network_order import Services
 from ...vlans import MANAGEMENT_VLAN
-from ...work_order import VM, Interface, SliceOrder
+from ...vm_order import VM, Interface
+from ...work_order import SliceOrder
 from ..runner import Runner
 from ..work_order import all_vms, slice_ids
 from . import ovsdb

@@ -17,7 +17,8 @@ from typing import Any
 from ...changes import Change, SliceRef, between
 from ...errors import Refusal, Refused
 from ...vlans import pool_number
-from ...work_order import VM, Disk, GivenUp, SliceOrder
+from ...vm_order import VM, Disk
+from ...work_order import GivenUp, SliceOrder
 from .. import access, files, ownership, processes, vm_folders
 from ..access import FILE, FOLDER, Access
 from ..accounts import Account, Accounts

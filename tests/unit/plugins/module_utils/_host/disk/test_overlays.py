@@ -20,7 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import MARK, Folder, text_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
 
 from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, given_up, mark, orders, slices, uuid, vm
 from .images import noted
