@@ -19,7 +19,7 @@ from ..errors import Refusal, Refused
 from ..history import TIME
 from ..models import VM, Slice
 from ..vlans import MANAGEMENT_VLAN
-from . import access, data_disks, expiry
+from . import access, cloud_vlans, data_disks, expiry
 from .allocation import Allocator, ManagementNetwork
 from .placement import Placement
 from .reconcile import quota_problems
@@ -151,6 +151,10 @@ def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
     if other is not None:
         figures = {"got": slice_label(slice_), "slice_id": other.slice_id, "owner": slice_.owner}
         yield Refusal("slice_name_in_use", where, figures)
+    yield from (
+        Refusal("vlans_of_another_setting", where, {"breach": breach})
+        for breach in cloud_vlans.breaches(slice_, cluster.vlans)
+    )
     for lease in leases(slice_):
         if lease.kind in (ID, MAC_BLOCK, VLAN_POOL) and _is_taken(cluster, lease.kind, lease.number):
             yield Refusal("allocated_meanwhile", where, {"what": show(lease.kind, lease.number)})

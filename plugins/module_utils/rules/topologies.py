@@ -43,7 +43,7 @@ TOPOLOGY = {
     "segments_of_tree_only": Rule("segments: networks needs topology_type tree"),
     "topology_too_large": Rule(
         "a slice may use as many VLANs as its vlan_pools hold, {pool_size} each",
-        "{segments} {kind} need {needed} VLAN pools, vlan_pools is {pools}, the cluster has {pool_count}",
+        "{segments} {kind} need {needed} VLAN pools, vlan_pools is {pools}, a trunk has {pool_count}",
     ),
     "rate_out_of_range": Rule("{option} must be {least}-{most}", next_step="omit it for no limit"),
     "jitter_without_delay": Rule("jitter_ms needs delay_ms, which it varies", "{rule}, got jitter_ms {got}"),
