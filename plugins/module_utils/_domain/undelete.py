@@ -8,7 +8,7 @@ slice before its deletion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -81,6 +81,17 @@ def restore(
     cluster.slices[slice_.slice_id] = slice_
     _store(cluster, [each for each in _entries(cluster) if each is not entry])
     return slice_
+
+
+def carry(cluster: Cluster, change: Callable[[VM], None]) -> None:
+    """Apply a change, such as that of a worker's address, to the VMs of all deleted slices."""
+    entries = []
+    for entry in _entries(cluster):
+        slice_ = Slice.from_dict(entry["slice"])
+        for vm in slice_.vms:
+            change(vm)
+        entries.append({**entry, "slice": slice_.to_dict()})
+    _store(cluster, entries)
 
 
 def _read(time: str) -> datetime:
