@@ -8,7 +8,7 @@ slice before its deletion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -102,7 +102,7 @@ def _entries(cluster: Cluster) -> list[Mapping[str, Any]]:
     return list(cluster.extra.get(FIELD, ()))
 
 
-def _store(cluster: Cluster, entries: list[Mapping[str, Any]]) -> None:
+def _store(cluster: Cluster, entries: Sequence[Mapping[str, Any]]) -> None:
     extra = {key: value for key, value in cluster.extra.items() if key != FIELD}
     cluster.extra = {**extra, FIELD: entries} if entries else extra
 
