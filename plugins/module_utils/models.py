@@ -20,7 +20,7 @@ from .kinds import Kind
 from .lifecycle import Observed
 from .stored_fields import FieldError, Record, boolean, fields, integer, list_of, number, one_of, text, uuid_text
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
-from .work_order import Interface as Ordered
+from .vm_order import Interface as Ordered
 
 _FLAVOR = fields({"cores": integer, "ram_gb": number, "disk_gb": number, "image": text}, {"name": text})
 _OBSERVED = fields({"state": text}, {"since": text, "revision": integer, "moment": text})

@@ -346,7 +346,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files impor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import duplicates
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import read_links
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import claim_steps, datapath_steps, zipapp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile_all

@@ -101,8 +101,9 @@ options:
     &vlan_pools
     description:
       - Maximum number of pools of 20 VLANs. The first pool of a slice is determined by its id. More are allocated when
-        a link or network needs them, lowest free pool first, and released when they are empty. There are 100 pools in
-        total. The default is 1, or with O(append) the previous value.
+        a link or network needs them, lowest free pool first, and released when they are empty. There are 100 pools
+        on a trunk, of which the cloud may use those of O(cloudrepo.slices.cloud#module:vlan_pools). The default is 1,
+        or with O(append) the previous value.
     type: int
   peers:
     &peers

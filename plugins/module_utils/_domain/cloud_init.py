@@ -18,7 +18,7 @@ from ..cluster import slice_label
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
-from ..work_order import SeedFile
+from ..vm_order import SeedFile
 from . import addressing, host_requirements
 
 FIELD = "cloud_init"

@@ -30,15 +30,17 @@ from ..cluster import USED_KEYS, Cluster, slice_label
 from ..lifecycle import VM_STATES
 from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
-from . import addressing, data_disks
+from . import addressing, cloud_vlans, data_disks
 from .allocation import mac_address
 
 
 def breaches(cluster: Cluster) -> list[str]:
     """Return a sentence for every violation of an invariant, with objects and figures."""
     found = [*_given_twice(cluster), *_uuids(cluster), *_counter(cluster), *_users(cluster), *_workers(cluster)]
+    vlans = cluster.vlans
     for slice_ in cluster.slices.values():
         found.extend(_slice(slice_))
+        found.extend(f"{call(slice_)}: {breach}" for breach in cloud_vlans.breaches(slice_, vlans))
     return found
 
 

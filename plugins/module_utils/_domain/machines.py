@@ -14,6 +14,8 @@ from ..changes import Change
 from ..cluster import WORKERS_LIST, Cluster, Worker
 from ..errors import Refusal, Refused
 from ..identity import machine_mark
+from ..models import VM
+from . import undelete
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,14 @@ def _carry(cluster: Cluster, moves: Mapping[str, str]) -> None:
     if isinstance(listed, list):
         cluster.extra[WORKERS_LIST] = [moves.get(ip, ip) if isinstance(ip, str) else ip for ip in listed]
     for vm in cluster.vms():
-        vm.worker_ip = moves.get(vm.worker_ip, vm.worker_ip)
-        pin = moves.get(vm.pinned_to or "")
-        if pin is not None:
-            vm.extra["placement"] = {**vm.extra["placement"], "worker": pin}
+        _carry_vm(vm, moves)
+    # Their disks are in the trash of the same machine.
+    undelete.carry(cluster, lambda vm: _carry_vm(vm, moves))
     cluster.revise()
+
+
+def _carry_vm(vm: VM, moves: Mapping[str, str]) -> None:
+    vm.worker_ip = moves.get(vm.worker_ip, vm.worker_ip)
+    pin = moves.get(vm.pinned_to or "")
+    if pin is not None:
+        vm.extra["placement"] = {**vm.extra["placement"], "worker": pin}

@@ -15,7 +15,7 @@ from ..cluster import Cluster, slice_label
 from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
 from ..models import VM, Slice, User
-from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
+from ..vlans import MANAGEMENT_VLAN
 from . import (
     access,
     address_rules,
@@ -207,7 +207,7 @@ def _draft(
 ) -> tuple[Slice, list[Refusal]]:
     """Return the slice as it would be stored, and refusals."""
     slice_id = before.slice_id if before else allocator.slice_id()
-    full = [] if slice_id is not None else [Refusal("no_free_pool", f"slice {want.name}", {"pools": POOL_COUNT})]
+    full = [] if slice_id is not None else [allocator.no_free_pool(f"slice {want.name}")]
     slice_ = Slice.from_dict(before.to_dict()) if before else Slice(slice_id or 0, want.owner)
     _describe(slice_, want)
     matches = match_topology(want, slice_)

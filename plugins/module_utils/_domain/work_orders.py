@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .. import network_order, work_order
+from .. import network_order, vm_order, work_order
 from ..bounds import BOOT_DEVICES, DEFAULT_MTU
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
@@ -234,9 +234,9 @@ def _services(cluster: Cluster, slice_: Slice) -> Services:
     )
 
 
-def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -> work_order.VM:
+def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -> vm_order.VM:
     flavor = _flavor(vm)
-    return work_order.VM(
+    return vm_order.VM(
         slice_id=slice_.slice_id,
         slice_uuid=slice_.uuid,
         vm_id=vm.vm_id,
@@ -256,7 +256,7 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -
         **kinds.shutdown(vm),
         state=vm.power,
         interfaces=tuple(
-            work_order.Interface(
+            vm_order.Interface(
                 name=interface.name,
                 tap=tap_name(vm.vm_id, interface.name),
                 mac=_mac(vm, interface),
@@ -271,10 +271,10 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -
     )
 
 
-def _overlay(vm: VM, disks: Disks) -> work_order.Disk:
+def _overlay(vm: VM, disks: Disks) -> vm_order.Disk:
     """Return the first disk. Its base image is that of the flavor when the VM was created."""
     flavor = _flavor(vm)
-    return work_order.Disk(
+    return vm_order.Disk(
         path=_given(vm, "a disk", vm.qcow_image),
         size_bytes=_bytes(flavor["disk_gb"]),
         backing_file=base_image_path(disks.state_dir, flavor["checksum"]),
@@ -284,8 +284,8 @@ def _overlay(vm: VM, disks: Disks) -> work_order.Disk:
     )
 
 
-def _data_disk(vm: VM, disk: Disk, disks: Disks) -> work_order.Disk:
-    return work_order.Disk(
+def _data_disk(vm: VM, disk: Disk, disks: Disks) -> vm_order.Disk:
+    return vm_order.Disk(
         path=disk.path,
         size_bytes=_bytes(disk.size_gb),
         name=disk.name,

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..changes import Change
 from ..errors import Refusal
-from ..work_order import VM, SliceOrder
+from ..vm_order import VM
+from ..work_order import SliceOrder
 from . import accounts, ownership, revisions, unit_overrides
 from .datapath import port_owners, taps, trunks
 from .datapath import reconcile as datapath

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from .graph import End, Graph, Node
-from .yaml_lines import Value, load, text_of
+from .yaml_lines import Value, load_topology, text_of
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?[=-]\"?([^}\"]*)\"?)?\}")
 _BRIDGES = ("bridge", "ovs-bridge")
@@ -22,7 +22,7 @@ def read(text: str) -> Graph:
     Raises:
         UnreadableTopology: the text is not a YAML mapping.
     """
-    document = load(text)
+    document = load_topology(text)
     name, topology = document.get("name"), document.get("topology")
     graph = Graph(title=_plain(text_of(name)) or None)
     for key, line, value in document.items():

@@ -94,6 +94,16 @@ class Graph:
         first = self._remarks.get(what)
         self._remarks[what] = Remark(first.line, what, first.count + 1) if first else Remark(line, what)
 
+    def add(self, key: str, node: Node) -> None:
+        """Add a node.
+
+        Raises:
+            UnreadableTopology: there is one with this key. Links could be of either.
+        """
+        if key in self.nodes:
+            raise UnreadableTopology(f"line {node.line}: node {key} is already in line {self.nodes[key].line}")
+        self.nodes[key] = node
+
     def connect(
         self,
         ends: list[End],

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from . import netlab_addresses
 from .graph import End, Graph, Node
-from .yaml_lines import Value, load, text_of
+from .yaml_lines import Value, load_topology, text_of
 
 _LINK_WORDS = ("name", "interfaces", "lag", "members", "group", "type")
 _SEPARATORS = re.compile(r"[\s,]+")
@@ -24,7 +24,7 @@ def read(text: str) -> Graph:
     Raises:
         UnreadableTopology: the text is not a YAML mapping.
     """
-    document = load(text)
+    document = load_topology(text)
     graph = Graph(title=text_of(document.get("name")) or None)
     device = text_of(document.get("defaults", "device")) or None
     graph.addressing, carried = netlab_addresses.pools(document)
@@ -56,7 +56,7 @@ def _nodes(nodes: Value) -> Iterator[tuple[str, Value]]:
 def _add_node(graph: Graph, name: str, value: Value, device: str | None) -> None:
     loopback = netlab_addresses.loopback(value, graph.addressing.get("loopbacks", {}))
     image = text_of(value.get("image")) or None
-    graph.nodes[name] = Node(name, value.line, text_of(value.get("device")) or device, loopback, image)
+    graph.add(name, Node(name, value.line, text_of(value.get("device")) or device, loopback, image))
     for key, line, each in value.items():
         if key == "loopback" and each.is_mapping:
             _remark_rest(graph, f"of node {name}", each, loopback, prefix="loopback.")

@@ -19,7 +19,7 @@ from ..changes import Change
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice
-from ..work_order import Interface
+from ..vm_order import Interface
 from . import orders
 from .edge import Outcome, listed
 from .names import NAME

@@ -13,8 +13,9 @@ from typing import Any, Callable
 from ...changes import Change, SliceRef, between
 from ...errors import SlicesError
 from ...network_order import Services
-from ...vlans import MANAGEMENT_VLAN
-from ...work_order import VM, Interface, SliceOrder
+from ...vlans import MANAGEMENT_VLAN, ranges
+from ...vm_order import VM, Interface
+from ...work_order import SliceOrder
 from ..runner import Runner
 from ..work_order import all_vms, slice_ids
 from . import ovsdb
@@ -472,7 +473,7 @@ def _columns(port: Port) -> list[str]:
     if port.tag is not None:
         columns.append(f"tag={port.tag}")
     if port.trunks:
-        columns.append(f"trunks={ovsdb.ranges(port.trunks)}")
+        columns.append(f"trunks={ranges(port.trunks)}")
     if port.own_qdisc:
         columns.append(f"qos={_NOOP_QOS}")
     if port.vlan_mode == TUNNEL:

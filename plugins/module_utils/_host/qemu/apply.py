@@ -14,7 +14,8 @@ from typing import Any, Callable
 from ...changes import is_changed
 from ...errors import SlicesError
 from ...report import VmReport
-from ...work_order import VM, SliceOrder
+from ...vm_order import VM
+from ...work_order import SliceOrder
 from .. import files, systemd
 from ..files import File
 from ..runner import Runner

@@ -10,7 +10,8 @@ from typing import Any
 
 from ...changes import Change, SliceRef, between
 from ...errors import Refusal
-from ...work_order import VM, SliceOrder
+from ...vm_order import VM
+from ...work_order import SliceOrder
 from .. import files, ownership, systemd
 from ..ownership import Conflict
 from ..runner import Runner

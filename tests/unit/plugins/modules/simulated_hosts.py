@@ -26,13 +26,16 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import DiskPlan, Disks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.register import Known
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import apply as services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import dhcp_hosts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.apply import ServicesPlan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import plan as services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, kinds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.owners import conflicts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import ServicesPlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import State
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import (
+    read_links,
+    read_services,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import (
     all_disks,
@@ -44,7 +47,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM, SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 STATE_DIR = "/var/lib/cloudrepo"
 LINKS = read_links("169.254.64.0/24")

@@ -22,7 +22,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import clai
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import files
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import (
+    read_links,
+    read_services,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import config
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms, read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import refuse_malformed

@@ -15,7 +15,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import di
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import WORKERS_LIST, Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
-from .builders import ROOM, cluster, put, topology, vm
+from .builders import ROOM, cluster, deployed, put, topology, vm
+from .test_undelete import delete, restore
 
 A, B, C = ("a" * 32, "b" * 32, "c" * 32)
 ONE, TWO, NINE = "10.0.10.1", "10.0.10.2", "10.0.10.9"
@@ -61,6 +62,25 @@ def test_a_renumbered_machine_keeps_its_vms() -> None:
     assert made.extra[WORKERS_LIST] == [ONE, NINE]
     assert (made.revision or 0) > revision
     assert list(breaches(made)) == []
+
+
+@pytest.mark.parametrize("seen", [{NINE: B}, {ONE: B, TWO: A}])
+def test_a_deleted_slice_is_restored_where_its_disks_are_in_the_trash(seen: dict[str, str]) -> None:
+    made = held()
+    before = deployed(made.slices[1000])
+    delete(made, before)
+    follow(made, seen)
+    where = {machine: ip for ip, machine in seen.items()}
+    back = restore(made)
+    assert [each.worker_ip for each in back.vms] == [where.get(A, ONE), where[B]]
+    assert back.vms[1].pinned_to == where[B]
+    assert list(breaches(made)) == []
+
+
+def test_without_deleted_slices_a_renumbering_adds_none() -> None:
+    made = held()
+    follow(made, {NINE: B})
+    assert "deleted_slices" not in made.extra
 
 
 def test_a_renumbering_is_shown_as_a_change() -> None:

@@ -105,7 +105,12 @@ def test_the_101st_slice_is_refused() -> None:
     held = cluster()
     for number in range(100):
         put(held, topology(f"s{number}", vms=[], links=[]))
-    assert refusals(held, topology("more", vms=[], links=[])) == [Refusal("no_free_pool", "slice more", {"pools": 100})]
+    (refusal,) = refusals(held, topology("more", vms=[], links=[]))
+    assert refusal == Refusal("no_free_pool", "slice more", {"pools": "0-99", "used": 100, "free": 0})
+    assert refusal.message == (
+        "slice more: 100 of the cloud's VLAN pools 0-99 are in use, 0 are free; delete a slice, or let the cloud use "
+        "more pools (cloudrepo_vlan_pools)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,15 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import owne
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovs import ALL_VLANS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL, Port, Switch
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import (
+    read_links,
+    read_services,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 from ..fakes import MORE, FakeRunner, UnexpectedCommand, nic, orders, slices, vm
-from ..netservices.test_plan import LAN
+from ..netservices.test_work_order import LAN
 
 IDS = {"cloudrepo-slice": "1000", "cloudrepo-vm": "1001", "cloudrepo-interface": "eth0", "cloudrepo-link": "100"}
 GOOD = Port("tap_1001_eth0", "br-int", tag=100, vlan_mode="access", external_ids=IDS, number=1000, live_number=1000)

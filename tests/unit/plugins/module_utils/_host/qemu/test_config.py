@@ -37,7 +37,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import MOST_DATA_DISKS, MOST_INTERFACES
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
 
 from ..fakes import ACCOUNTS, STATE_DIR, disk, nic, orders, settings, uuid, vm
 
