@@ -42,7 +42,9 @@ ANY = {
         "register a kind with console, set via of startup to ssh, or use user data of cloud_init",
     ),
     "startup_needs_address": Rule(
-        "a start-up over ssh needs an address on VLAN 400", "{rule}", "set internet to true, or via of startup to console"
+        "a start-up over ssh needs an address on VLAN 400",
+        "{rule}",
+        "set internet to true, or via of startup to console",
     ),
     "invalid_ssh_key": Rule("an ssh key must be {form}", "key {number}: {rule}"),
     "invalid_guest_address": Rule(
