@@ -195,8 +195,12 @@ def shutdown(vm: VM) -> dict[str, Any]:
 
 def shown(interface: Interface) -> str:
     """Return an interface for people: both of its names, if it has two, such as C(eth1=swp1)."""
-    own = interface.extra.get(GUEST_NAME)
-    return interface.name if own is None else f"{interface.name}={own}"
+    return both_names(interface.name, interface.extra.get(GUEST_NAME))
+
+
+def both_names(name: str, own: str | None) -> str:
+    """Return the two names of an interface for people, or the only one; C(own) is the one in the guest."""
+    return name if own in (None, name) else f"{name}={own}"
 
 
 def names_shown(slice_: Slice) -> dict[tuple[int, str], str]:
