@@ -285,6 +285,7 @@ HOST = {
         "deploy the slice; if the database does not have the user data any more, set it again",
     ),
     "invalid_startup": Rule("a start-up must be valid", "{rule}"),
+    "invalid_startup_result": Rule("a result of a start-up must be one that this collection has made", "{rule}"),
     "startup_missing": Rule(
         "a start-up that runs must be in startups",
         "the start-up has to run, but the database does not have its files and commands; {rule}",
@@ -294,6 +295,11 @@ HOST = {
         "a start-up begins when the guest has a prompt on its serial console",
         "the start-up did not begin within {timeout_s} s: {why}",
         "check the console of the guest, and deploy again",
+    ),
+    "startup_not_begun_over_ssh": Rule(
+        "a start-up over ssh begins when root has a shell in the guest",
+        "{user} got no root shell over ssh at {address} within {timeout_s} s: {why}",
+        "check the guest's ssh server, and the key of this user, and deploy again",
     ),
     "startup_file_failed": Rule(
         "a file of a start-up must be written completely",

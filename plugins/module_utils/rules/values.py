@@ -39,7 +39,12 @@ ANY = {
     "startup_needs_console": Rule(
         "a start-up needs a shell or a login on the serial console of the guest",
         "{rule}, and kind {name} has none",
-        "register a kind with console, or use user data of cloud_init",
+        "register a kind with console, set via of startup to ssh, or use user data of cloud_init",
+    ),
+    "startup_needs_address": Rule(
+        "a start-up over ssh needs an address on VLAN 400",
+        "{rule}",
+        "set internet to true, or via of startup to console",
     ),
     "invalid_ssh_key": Rule("an ssh key must be {form}", "key {number}: {rule}"),
     "invalid_guest_address": Rule(
