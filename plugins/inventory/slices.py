@@ -191,6 +191,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import guests as rules
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import ADVICE, NAME, NAME_OR_ID
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
@@ -236,8 +237,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Add the VMs to the inventory."""
         super().parse(inventory, loader, path, cache)
-        self._read_config_data(path)
+        self._refuse_other_types(self._read_config_data(path))
         self._add([guest for guest in self._guests(path, cache) if self._is_wanted(guest)])
+
+    @staticmethod
+    def _refuse_other_types(given: Mapping[str, Any]) -> None:
+        """Refuse names that YAML reads as something else, before Ansible converts them to other texts."""
+        names = given.get("names")
+        kinds = [each for each in given.get("kinds") or () if isinstance(each, Mapping)]
+        wanted = [
+            *(("names", each, NAME_OR_ID) for each in (names if isinstance(names, list) else [names])),
+            *((option, given.get(option), NAME) for option in ("owner", "acting_user", "jump_host", "parent_group")),
+            *(("kinds", each.get("name"), NAME) for each in kinds),
+            *(("kinds", flavor, NAME) for each in kinds for flavor in each.get("flavors") or ()),
+        ]
+        for option, value, kind in wanted:
+            if value is not None and not kind.takes(value):
+                raise AnsibleParserError(f"{option}: got {value!r}; {ADVICE}")
 
     def _guests(self, path: str, cache: bool) -> list[dict[str, Any]]:
         """Return the VMs from the cache or the database."""
@@ -260,7 +276,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         # Without extra variables, because their templates would be evaluated here, and could name another database.
         self.templar.available_variables = {}
         database = str(self.templar.template(self.get_option("database")))
-        names, owner = self.get_option("names"), self.get_option("owner")
+        # An id may be a number.
+        names, owner = [str(each) for each in self.get_option("names")], self.get_option("owner")
         store = open_store(database, lock_timeout_s=30, backups=0)
         with store.transaction(write=False, create=False) as cluster:
             chosen = access.choose(cluster, names, owner=owner, everything=True, acting_user=user)

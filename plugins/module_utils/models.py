@@ -22,7 +22,9 @@ from .stored_fields import FieldError, Record, boolean, fields, integer, list_of
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
 from .vm_order import Interface as Ordered
 
-_FLAVOR = fields({"cores": integer, "ram_gb": number, "disk_gb": number, "image": text}, {"name": text})
+_FLAVOR = fields(
+    {"cores": integer, "ram_gb": number, "disk_gb": number, "image": text}, {"name": text, "checksum": text}
+)
 _OBSERVED = fields({"state": text}, {"since": text, "revision": integer, "moment": text})
 _PLACEMENT = fields({}, {"worker": text, "policy": text})
 _ADDRESSES = list_of(fields({"name": text, "addresses": list_of(text)}))

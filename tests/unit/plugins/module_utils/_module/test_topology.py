@@ -111,6 +111,25 @@ def test_a_refused_change_leaves_a_stored_slice_unchanged() -> None:
     assert done.result["slice_names"] == {"1003": "admin/lab"}
 
 
+def test_what_no_host_could_be_told_of_a_stored_slice_leaves_the_others_planned() -> None:
+    """A slice of another tool's database may have no checksums."""
+    held = cluster()
+    put_all(held, want())
+    for each in held.slices[1000].vms:
+        assert each.flavor is not None
+        del each.flavor["checksum"]
+    done = put_all(held, want(title="Web"), want("lab"), work_orders=True)
+    (refused,) = done.result["refused"]
+    assert refused["failure"] == (
+        "slice web (1000) was left unchanged: VM vm1 (1001): its flavor is stored without the checksum of a base "
+        "image\nVM vm2 (1002): its flavor is stored without the checksum of a base image"
+    )
+    assert "title" not in held.slices[1000].extra
+    assert done.result["slice_ids"] == [1003]
+    stored = put_all(held, want(title="Web"))
+    assert stored.failure is None, "only hosts need it"
+
+
 def test_a_call_whose_slices_are_all_refused_fails() -> None:
     held = cluster()
     with pytest.raises(Refused) as caught:
