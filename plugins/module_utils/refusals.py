@@ -215,7 +215,7 @@ _IMAGE = {
     "image_of_several_files": Rule(
         "an image to convert must be one file",
         "{object} is {format} that refers to other files; {rule}",
-        "run qemu-img convert where those files are",
+        "merge them where they are: with qemu-img convert, or for vpc with the program that made them",
     ),
     "image_encrypted": Rule("a base image must not be encrypted", "{object} is encrypted; {rule}", "run {command}"),
     "image_has_backing_file": Rule(
@@ -690,7 +690,7 @@ _HOST = {
     ),
     "orphan_seen_once": Rule(
         "an orphan is removed only if an earlier run has seen it",
-        "seen for the first time; {rule}",
+        "seen for the first time, or changed since then; {rule}",
         "run cloudrepo.slices.orphans again to remove it",
     ),
     "worker_in_use": Rule(
