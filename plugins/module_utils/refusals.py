@@ -184,6 +184,11 @@ _REGISTRY = {
         "{count} workers have this machine-id ({workers}); {rule}",
         "create new ones with systemd-machine-id-setup on the cloned hosts",
     ),
+    "address_shared": Rule(
+        "each worker must have one entry, and an address of its own",
+        "{count} hosts of the inventory have this address (machines {machines}); {rule}",
+        "correct ansible_host or worker_ip of those with another address, or remove the surplus names of one host",
+    ),
     "another_machine": Rule(
         "a worker is identified by its machine-id",
         "the host at this address has machine-id {got}, the worker in the database has {known} and {vms} VMs; {rule}",
