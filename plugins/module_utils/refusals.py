@@ -178,7 +178,11 @@ _REGISTRY = {
     "invalid_worker_ip": Rule(
         "a worker needs an IPv4 address", "{rule}, got {got!r}", "set worker_ip for this host in the inventory"
     ),
-    "invalid_machine_id": Rule("a machine-id must be {form}", "{rule}, got {got!r}"),
+    "invalid_machine_id": Rule(
+        "a machine-id must be {form}",
+        "{rule}, got {got!r}",
+        "run systemd-machine-id-setup on the host, which writes /etc/machine-id",
+    ),
     "machine_shared": Rule(
         "each worker must have its own machine-id",
         "{count} workers have this machine-id ({workers}); {rule}",

@@ -182,7 +182,8 @@ def test_invalid_machine_ids_are_refused(text: str) -> None:
     made = held()
     if text:
         assert refusals(made, {NINE: text}) == [
-            f"worker {NINE}: a machine-id must be 32 hexadecimal digits, got {text!r}"
+            f"worker {NINE}: a machine-id must be 32 hexadecimal digits, got {text!r}; run systemd-machine-id-setup on "
+            "the host, which writes /etc/machine-id"
         ]
     else:
         assert follow(made, {NINE: text}) == []
