@@ -111,7 +111,7 @@ def _settle(
     refusals = list(_problems(cluster, want, settings, before))
     if refusals:
         raise Refused(refusals)
-    vault = user_data.Vault(cluster)
+    vault = user_data.Vault(cluster, before)
     want = vault.sealed(want)
     allocator = Allocator(cluster, settings.network)
     slice_, refusals = _draft(cluster, want, settings, before, allocator)

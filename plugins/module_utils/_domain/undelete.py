@@ -85,7 +85,7 @@ def restore(
 
 def carry(cluster: Cluster, change: Callable[[VM], None]) -> None:
     """Apply a change, such as that of a worker's address, to the VMs of all deleted slices."""
-    entries = []
+    entries = list[Mapping[str, Any]]()
     for entry in _entries(cluster):
         slice_ = Slice.from_dict(entry["slice"])
         for vm in slice_.vms:

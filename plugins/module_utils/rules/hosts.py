@@ -194,7 +194,7 @@ HOST = {
     ),
     "orphan_seen_once": Rule(
         "an orphan is removed only if an earlier run has seen it",
-        "seen for the first time; {rule}",
+        "seen for the first time, or changed since then; {rule}",
         "run cloudrepo.slices.orphans again to remove it",
     ),
     "worker_in_use": Rule(
