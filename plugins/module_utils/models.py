@@ -497,7 +497,7 @@ class Slice(Identified):
     C(addressing), the pools of its addresses by kind, each C({ipv4, prefix, ipv6, prefix6});
     C(reserved_vlans), a list of C({vlan_id, name}) without a link; C(peers), if its VMs may communicate on VLAN 400;
     C(expires), the time in UTC at which it expires, if it does;
-    C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})), and C(giving_up), a UUID for
+    C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})), and C(release_id), a UUID for
     these and for VMs that are being deleted.
     """
 
@@ -582,7 +582,7 @@ class Slice(Identified):
             ("expires", text),
             ("addressing", _ADDRESSING),
             ("releasing", _RELEASING),
-            ("giving_up", text),
+            ("release_id", text),
         ):
             record.check(key, read)
         stored = cls(record.take("slice_id", int), record.take("owner", str), record.take("topology_type", str))

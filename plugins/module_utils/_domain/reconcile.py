@@ -246,7 +246,7 @@ def _draft(
     vm_builder = VmBuilder(
         cluster, want, slice_, allocator=allocator, placement=placement, state_dir=settings.state_dir
     )
-    live = vm_builder.equip(matches)
+    live = vm_builder.build(matches)
     plan = AddressPlan(want.name, Addressing.read(slice_.extra.get(addressing.FIELD)))
     _set_loopbacks(want, live, plan)
     segment_builder = SegmentBuilder(

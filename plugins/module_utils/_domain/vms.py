@@ -39,7 +39,7 @@ class VmBuilder:
     state_dir: str
     refusals: list[Refusal] = field(default_factory=list)
 
-    def equip(self, matches: Matches) -> dict[str, VM]:
+    def build(self, matches: Matches) -> dict[str, VM]:
         """Keep, change and add VMs: the stored ones in their order, the new ones, and those that are being deleted.
 
         Returns:

@@ -253,8 +253,7 @@ def _can_ask(vm: VM, have: Host) -> bool:
 
 
 def _started(vm: VM, have: Host, settings: Settings) -> dict[str, Any] | None:
-    started = read_started(have.texts.get(f"{settings.folder(vm.vm_id)}/{STARTED}"))
-    return None if started is None else {"user": settings.accounts.prefix, **started}
+    return read_started(have.texts.get(f"{settings.folder(vm.vm_id)}/{STARTED}"))
 
 
 def _templates(orders: Iterable[SliceOrder], have: Host, settings: Settings) -> Iterator[tuple[int, str]]:

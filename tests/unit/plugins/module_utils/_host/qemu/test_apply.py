@@ -148,7 +148,7 @@ def test_a_vm_with_uefi_starts_with_variables_of_its_own(tmp_path, monkeypatch):
 
 def test_systemd_is_reloaded_for_a_changed_template(tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
-    (tmp_path / "cloudrepo-1000@.service").write_text("of an older version")
+    (tmp_path / "cloudrepo-1000@.service").write_text("changed by hand")
     runner = FakeRunner().tell("systemctl", "daemon-reload").tell(*START)
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     apply_plan(tmp_path, order, Host(), runner, FakeMonitor({QMP: 0}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -151,8 +152,9 @@ def test_a_vm_whose_tap_was_recreated_waits_for_permission_to_restart(restart):
 def test_a_vm_of_another_user_waits_for_permission_to_restart():
     order = orders(vm(1001, 100))
     have = running(order)
-    texts = {path: re.sub(r'  "user": .*\n', "", text).replace(" 998", " 7 1400") for path, text in have.texts.items()}
-    have = Host(replace(have.units, templates={1000: "of an older version"}), texts, have.passwords)
+    user = partial(re.sub, r'"user": "[^"]*"', '"user": "cloudrepo"')
+    texts = {path: user(text).replace(" 998", " 7 1400") for path, text in have.texts.items()}
+    have = Host(replace(have.units, templates={1000: "of another user"}), texts, have.passwords)
     todo = plan(order, have)
 
     assert todo.templates == {1000: TEMPLATE}
