@@ -32,9 +32,9 @@ _CLOUD_INIT = fields({}, {"hostname": text, "user_data_id": text, "ssh_keys": li
 _STARTUP = fields({"startup_id": text, "files": integer, "commands": integer, "timeout_s": integer}, {"via": text})
 _READY_WHEN = fields({"check": text}, {"port": integer, "path": text, "command": text})
 _IP_CONFIG = fields({"ip": text})
-_TRASHED = list_of(
-    fields({"name": text, "size_gb": number, "uuid": uuid_text, "first_seen": text, "until": text}),
-)
+_TRASHED_DISK = {"name": text, "size_gb": number, "uuid": uuid_text, "first_seen": text, "until": text}
+_TRASHED = list_of(fields(_TRASHED_DISK))
+_TRASHED_OF_DELETED = list_of(fields({**_TRASHED_DISK, "vm": text, "worker_ip": text}))
 _CDROM = fields({"name": text, "image": text, "checksum": text})
 _KINDS: dict[str, Callable[[Any], Any]] = {"bool": boolean, "int": integer, "float": number}
 _KIND_FIELDS = {part.name: {"str": text, "int": integer}[part.spec.kind] for part in Kind.parts()}
@@ -497,6 +497,7 @@ class Slice(Identified):
     C(addressing), the pools of its addresses by kind, each C({ipv4, prefix, ipv6, prefix6});
     C(reserved_vlans), a list of C({vlan_id, name}) without a link; C(peers), if its VMs may communicate on VLAN 400;
     C(expires), the time in UTC at which it expires, if it does;
+    C(trashed_disks), data disks of its deleted VMs in the trash of their workers;
     C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})), and C(release_id), a UUID for
     these and for VMs that are being deleted.
     """
@@ -581,6 +582,7 @@ class Slice(Identified):
             ("peers", boolean),
             ("expires", text),
             ("addressing", _ADDRESSING),
+            ("trashed_disks", _TRASHED_OF_DELETED),
             ("releasing", _RELEASING),
             ("release_id", text),
         ):

@@ -401,7 +401,8 @@ options:
           restore:
             description:
               - The UUID of a data disk of this slice that is in the trash of the VM's worker, to restore it or to move
-                it to another VM. M(cloudrepo.slices.slice_info) lists them as C(trashed_disks) of their VMs.
+                it to another VM. M(cloudrepo.slices.slice_info) lists them as C(trashed_disks) of their VMs,
+                and those of deleted VMs as C(trashed_disks) of the slice.
             type: str
       cdrom:
         description:

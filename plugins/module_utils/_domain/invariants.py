@@ -95,9 +95,9 @@ def _uuids(cluster: Cluster) -> Iterator[str]:
         things = [(slice_.uuid, call(slice_)), *((vm.uuid, call(slice_, vm)) for vm in slice_.vms)]
         things += [(disk.uuid, f"disk {disk.path} of {call(slice_, vm)}") for vm in slice_.vms for disk in vm.disks]
         things += [
-            (each["uuid"], f"disk {each['name']} in the trash of {call(slice_, vm)}")
-            for vm in slice_.vms
-            for each in vm.extra.get(data_disks.TRASHED, ())
+            (each["uuid"], f"disk {each['name']} in the trash of {call(slice_, holder)}")
+            for holder in (*slice_.vms, None)
+            for each in (slice_ if holder is None else holder).extra.get(data_disks.TRASHED, ())
         ]
         for uuid, name in things:
             if uuid is not None:

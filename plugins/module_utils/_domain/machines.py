@@ -14,8 +14,8 @@ from ..changes import Change
 from ..cluster import WORKERS_LIST, Cluster, Worker
 from ..errors import Refusal, Refused
 from ..identity import machine_mark
-from ..models import VM
-from . import undelete
+from ..models import VM, Slice
+from . import data_disks, undelete
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,17 @@ def _carry(cluster: Cluster, moves: Mapping[str, str]) -> None:
     listed = cluster.extra.get(WORKERS_LIST)
     if isinstance(listed, list):
         cluster.extra[WORKERS_LIST] = [moves.get(ip, ip) if isinstance(ip, str) else ip for ip in listed]
-    for vm in cluster.vms():
-        _carry_vm(vm, moves)
+    for slice_ in cluster.slices.values():
+        _carry_slice(slice_, moves)
     # Their disks are in the trash of the same machine.
-    undelete.carry(cluster, lambda vm: _carry_vm(vm, moves))
+    undelete.carry(cluster, lambda slice_: _carry_slice(slice_, moves))
     cluster.revise()
+
+
+def _carry_slice(slice_: Slice, moves: Mapping[str, str]) -> None:
+    data_disks.move_trash(slice_, moves)
+    for vm in slice_.vms:
+        _carry_vm(vm, moves)
 
 
 def _carry_vm(vm: VM, moves: Mapping[str, str]) -> None:

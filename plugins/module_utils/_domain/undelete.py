@@ -83,13 +83,12 @@ def restore(
     return slice_
 
 
-def carry(cluster: Cluster, change: Callable[[VM], None]) -> None:
-    """Apply a change, such as that of a worker's address, to the VMs of all deleted slices."""
+def carry(cluster: Cluster, change: Callable[[Slice], None]) -> None:
+    """Apply a change, such as that of a worker's address, to all deleted slices."""
     entries = list[Mapping[str, Any]]()
     for entry in _entries(cluster):
         slice_ = Slice.from_dict(entry["slice"])
-        for vm in slice_.vms:
-            change(vm)
+        change(slice_)
         entries.append({**entry, "slice": slice_.to_dict()})
     _store(cluster, entries)
 
@@ -142,6 +141,7 @@ def _as_before(entry: Mapping[str, Any]) -> Slice:
     slice_ = Slice.from_dict(entry["slice"])
     for vm in slice_.vms:
         data_disks.drop_given_up(vm, now=entry["deleted"], until=entry["until"])
+    data_disks.keep_of_deleted(slice_, (), now=entry["deleted"], until=entry["until"])
     drop_released(slice_)
     for vm in slice_.vms:
         vm.observed = None  # unknown until the next report of its host

@@ -54,7 +54,11 @@ TOPOLOGY = {
         "a pool must have room for the whole slice",
         "{pool} {subnet} has room for {room} with prefix length {length}, {needed} needed",
     ),
-    "address_outside_pool": Rule("a loopback must be in its pool", "address {got} is not in {pool} {subnet}"),
+    "address_outside_pool": Rule(
+        "an address must be in its pool",
+        "address {got} is not in {pool} {subnet}",
+        "give one in the pool; on a link or network, it may be in another subnet with cidr or cidr6",
+    ),
     "address_is_reserved": Rule(
         "a static address must not be that of the gateway or DHCP server, or in the DHCP range",
         "address {got} of {vm} is within {reserved}; {rule}",

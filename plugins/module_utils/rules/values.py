@@ -61,7 +61,10 @@ ANY = {
     ),
     "invalid_check_option": Rule("{option} must be {form}", "{rule}"),
     "address_from_dhcp": Rule("an interface on VLAN 400 gets its address by DHCP", "{rule}, got {got}"),
-    "guest_address_twice": Rule("addresses on a link or network are unique", "{address} belongs to {ends}; {rule}"),
+    "guest_address_twice": Rule(
+        "addresses on a link or network are unique, and so are those of loopbacks",
+        "{address} belongs to {ends}; {rule}",
+    ),
     "listed_twice": Rule("list entries must be unique", "{kind} {name} is listed {count} times"),
     "not_found": Rule("references must exist", "{object} does not exist; existing: {known}"),
     "unknown_reference": Rule("references must exist", "{kind} {name} does not exist; existing: {known}"),
