@@ -19,6 +19,7 @@ from .. import bounds
 from ..cluster import DELETED_SLICES, USER_DATA, Cluster
 from ..errors import Refusal
 from ..models import VM, Slice
+from ..startup import is_valid as is_startup
 from . import startup
 from .cloud_init import FIELD, ID
 from .topology_spec import WantedSlice, WantedVM
@@ -116,15 +117,23 @@ def id_of(vm: VM) -> str | None:
 
 
 def tell(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:
-    """Return the texts of the slices' VMs that have some, with C(None) for one that the database lacks."""
+    """Return the texts of the slices' VMs that have some, with C(None) for one that the database lacks.
+
+    That includes one that somebody has edited so that it is invalid. A host would refuse it with those of all slices.
+    """
     texts = cluster.extra.get(USER_DATA, {}).get("texts", {})
+
+    def valid(made: str | None, allows: Callable[[str], bool]) -> str | None:
+        text = texts.get(made)
+        return text if isinstance(text, str) and allows(text) else None
+
     return [
         {
             "slice_id": slice_.slice_id,
             "vm_id": vm.vm_id,
             "name": vm.name,
-            "user_data": texts.get(id_of(vm)),
-            "startup": texts.get(startup.id_of(vm)),
+            "user_data": valid(id_of(vm), bounds.USER_DATA.allows),
+            "startup": valid(startup.id_of(vm), is_startup),
         }
         for slice_ in slices
         for vm in slice_.live_vms

@@ -91,6 +91,21 @@ def test_a_deleted_slice_keeps_its_user_data_as_long_as_it_can_be_restored() -> 
     assert texts(held) == []
 
 
+@pytest.mark.parametrize("text", ["", "no user data", "{}", '{"commands": 7}', 7, None])
+def test_a_text_that_somebody_has_edited_is_null(text: Any) -> None:
+    """A host refuses all texts of a call if one of them is invalid."""
+    held = cluster()
+    started = vm("vm2", startup=json.dumps({"commands": ["true"]}))
+    slice_ = put(held, topology(vms=[vm("vm1", cloud_init={"user_data": TEXT}), started]))
+    set_up, startup = user_data.tell(held, [slice_])
+    assert (set_up["user_data"], set_up["startup"], startup["user_data"]) == (TEXT, None, None)
+    assert json.loads(startup["startup"])["commands"] == ["true"]
+    kept = held.extra[USER_DATA]["texts"]
+    kept[user_data.id_of(slice_.vms[0])] = text
+    kept[slice_.vms[1].extra["startup"]["startup_id"]] = text if text != "{}" else "[]"
+    assert [(each["user_data"], each["startup"]) for each in user_data.tell(held, [slice_])] == [(None, None)] * 2
+
+
 def test_a_text_that_the_database_lacks_is_null() -> None:
     held = cluster()
     slice_ = put(held, web(TEXT))
