@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ..changes import Change, between
 from ..errors import Refusal, Refused
 from ..vlans import POOL_COUNT
-from . import acls, files, retirement, revisions, roles, vm_folders, worker_orphans
+from . import acls, files, retirement, revisions, roles, worker_orphans
 from .datapath import flows, ovsdb
 from .disk import trash
 from .orphans import DISK
@@ -141,7 +141,7 @@ def apply(todo: WorkerRetirementPlan, runner: Runner, *, state_dir: str, places:
 def _refuse_tenants(runner: Runner, *, state_dir: str, unit_dir: str) -> None:
     held = worker_orphans.find([], worker_orphans.observe(runner, state_dir=state_dir, unit_dir=unit_dir))
     disks = [each for each in held if each.kind == DISK]
-    deleted = [path for entry in trash.entries(state_dir) for path in vm_folders.overlays(entry.path)]
+    deleted = [path for entry in trash.entries(state_dir) for path in entry.overlays]
     if held or deleted:
         ids = sorted({each.slice_id for each in held if each.slice_id is not None})
         figures = {"slices": ids or "none", "disks": len(disks), "deleted": len(deleted)}
