@@ -22,7 +22,9 @@ from .stored_fields import FieldError, Record, boolean, fields, integer, list_of
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
 from .vm_order import Interface as Ordered
 
-_FLAVOR = fields({"cores": integer, "ram_gb": number, "disk_gb": number, "image": text}, {"name": text})
+_FLAVOR = fields(
+    {"cores": integer, "ram_gb": number, "disk_gb": number, "image": text}, {"name": text, "checksum": text}
+)
 _OBSERVED = fields({"state": text}, {"since": text, "revision": integer, "moment": text})
 _PLACEMENT = fields({}, {"worker": text, "policy": text})
 _ADDRESSES = list_of(fields({"name": text, "addresses": list_of(text)}))
@@ -496,7 +498,7 @@ class Slice(Identified):
     C(reserved_vlans), a list of C({vlan_id, name}) without a link; C(peers), if its VMs may communicate on VLAN 400;
     C(expires), the time in UTC at which it expires, if it does;
     C(trashed_disks), data disks of its deleted VMs in the trash of their workers;
-    C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})), and C(giving_up), a UUID for
+    C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})), and C(release_id), a UUID for
     these and for VMs that are being deleted.
     """
 
@@ -582,7 +584,7 @@ class Slice(Identified):
             ("addressing", _ADDRESSING),
             ("trashed_disks", _TRASHED_OF_DELETED),
             ("releasing", _RELEASING),
-            ("giving_up", text),
+            ("release_id", text),
         ):
             record.check(key, read)
         stored = cls(record.take("slice_id", int), record.take("owner", str), record.take("topology_type", str))

@@ -172,6 +172,7 @@ class SegmentBuilder:
         for name in CIDRS.values():
             set_extra(made.extra, name, getattr(want, name))
         own = [{"vm_id": self.live[vm].vm_id, **each.to_dict()} for vm, each in found.items() if each.to_dict()]
+        own.sort(key=lambda each: each["vm_id"] != made.vm1_id)
         set_extra(made.extra, ADDRESSES, own or None)
         for end in want.endpoints:
             taps[end].vlan_id, taps[end].link_id = made.vlan_id, made.link_id

@@ -85,7 +85,7 @@ def restore(
 
 def carry(cluster: Cluster, change: Callable[[Slice], None]) -> None:
     """Apply a change, such as that of a worker's address, to all deleted slices."""
-    entries = []
+    entries = list[Mapping[str, Any]]()
     for entry in _entries(cluster):
         slice_ = Slice.from_dict(entry["slice"])
         change(slice_)

@@ -27,6 +27,7 @@ from .qemu import firmware, seed, vnc
 from .qemu import plan as qemu_plan
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
+from .qemu.vm_plan import VmPlan
 from .runner import observed
 from .stopwatch import Stopwatch
 from .work_order import all_disks, all_vms, slice_ids
@@ -78,7 +79,7 @@ class Plan:
 
     disks: DiskPlan
     wires: WirePlan
-    vms: qemu_plan.VmPlan
+    vms: VmPlan
     overrides: tuple[str, ...] = ()
 
     @property

@@ -7,6 +7,16 @@ from __future__ import annotations
 from .rule import Rule
 
 HOST = {
+    "port_is_bridge": Rule(
+        "a trunk is an interface that leads to other hosts",
+        "it is a bridge of Open vSwitch itself, and cannot be on {bridge}; {rule}",
+        "set cloudrepo_uplink to another interface",
+    ),
+    "port_of_another_bridge": Rule(
+        "a port is taken from another bridge only by its administrator",
+        "it belongs to {other}, not to {bridge}; {rule}",
+        "set cloudrepo_uplink to another interface, or remove this one from {other}",
+    ),
     "sudo_missing": Rule(
         "Ansible becomes root with sudo",
         "{rule}, which this host does not have",
@@ -184,7 +194,7 @@ HOST = {
     ),
     "orphan_seen_once": Rule(
         "an orphan is removed only if an earlier run has seen it",
-        "seen for the first time; {rule}",
+        "seen for the first time, or changed since then; {rule}",
         "run cloudrepo.slices.orphans again to remove it",
     ),
     "worker_in_use": Rule(

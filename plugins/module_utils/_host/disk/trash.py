@@ -44,16 +44,21 @@ class Entry:
     Attributes:
         path: its path.
         age_s: how long it has been here while the host was running; less if that is not known exactly.
-        disks: the paths of overlays by UUID, without those that have no UUID.
+        overlays: the UUIDs of all overlays, by path; C(None) for those that have none.
         slice_id: the slice that the disks belonged to; C(None) if it is not known.
         retention_s: how long it is kept; C(None) if it is not known.
     """
 
     path: str
     age_s: float
-    disks: Mapping[str, str]
+    overlays: Mapping[str, str | None]
     slice_id: int | None = None
     retention_s: float | None = None
+
+    @property
+    def disks(self) -> Mapping[str, str]:
+        """The paths of overlays by UUID, without those that have no UUID."""
+        return {uuid: path for path, uuid in self.overlays.items() if uuid is not None}
 
     @property
     def name(self) -> str:
@@ -283,7 +288,7 @@ def listed(state_dir: str, *, retention_s: float) -> list[dict[str, Any]]:
     return [
         {"path": path, "uuid": uuid, "slice_id": entry.slice_id, "left_s": max(0, round(entry.left_s(retention_s)))}
         for entry in entries(state_dir)
-        for uuid, path in sorted(entry.disks.items())
+        for path, uuid in entry.overlays.items()
     ]
 
 
@@ -327,12 +332,11 @@ def _names(path: str) -> Iterator[str]:
 
 def _entry(path: str, age_s: float, retention_s: float | None) -> Entry:
     folder = vm_folders.read_one(path)
-    named = {} if folder is None else {uuid: name for name, uuid in folder.disks.items() if uuid is not None}
-    there = {os.path.basename(each): each for each in vm_folders.overlays(path)}
+    named = {} if folder is None else folder.disks
     return Entry(
         path=path,
         age_s=age_s,
-        disks={uuid: there[name] for uuid, name in named.items() if name in there},
+        overlays={each: named.get(os.path.basename(each)) for each in vm_folders.overlays(path)},
         slice_id=None if folder is None else folder.slice_id,
         retention_s=retention_s,
     )

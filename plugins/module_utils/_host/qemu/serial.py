@@ -174,8 +174,8 @@ def _read(
     ask_at = now() + patience_s
     while now() < deadline:
         seen += console.receive(min(deadline, ask_at) - now())
-        if longest is not None and len(seen) > 2 * longest:
-            seen = f"BEGIN-{nonce}\n[…]{seen[-longest:]}"
+        if longest is not None:
+            seen = _shortened(seen, nonce, longest)
         match = end.search(seen)
         if match:
             return Answer(rc=int(match[1]), stdout=_between(seen, nonce, match.start()))
@@ -186,6 +186,14 @@ def _read(
             ask_at = now() + patience_s
     _interrupt(console, nonce)
     raise SlicesError("the command timed out and was interrupted", stdout=_between(seen, nonce, len(seen)))
+
+
+def _shortened(seen: str, nonce: str, longest: int) -> str:
+    """Return what was seen with the end of a long output alone. What precedes the output is what was typed."""
+    before, begun, text = seen.partition(f"BEGIN-{nonce}")
+    if not begun:
+        return before[-_HEARD:]
+    return f"{begun}\n[…]{text[-longest:]}" if len(text) > 2 * longest else begun + text
 
 
 def _interrupt(console: Console, nonce: str) -> None:

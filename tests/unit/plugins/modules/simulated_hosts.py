@@ -95,7 +95,7 @@ class Machine:
         self.created: set[str] = set()
         self.starts = 0
 
-    def carry_out(self, order: Mapping[str, Any], owners: Mapping[int, str]) -> dict[str, Any]:
+    def apply(self, order: Mapping[str, Any], owners: Mapping[int, str]) -> dict[str, Any]:
         """Carry a work order out, and return the report without the names of the host.
 
         Args:
@@ -233,8 +233,8 @@ class NetworkNode:
         # Of each slice's UUID that it has served.
         self.owners: dict[str, str] = {}
 
-    def carry_out(self, order: Mapping[str, Any], owners: Mapping[int, str]) -> dict[str, Any]:
-        """See C(Machine.carry_out)."""
+    def apply(self, order: Mapping[str, Any], owners: Mapping[int, str]) -> dict[str, Any]:
+        """See C(Machine.apply)."""
         slices, invalid = read_services(order["slices"], links=LINKS)
         older = revisions.older(slices, state_dir=self.folder, kind=revisions.NETWORK_NODE)
         told = {"failure": None, "answers": answers(order["slices"])}

@@ -441,9 +441,9 @@ def test_the_names_of_disks_are_those_of_their_labels() -> None:
 
 def test_what_is_given_up_is_marked_for_its_receipt() -> None:
     held, slice_ = started(DB, LOG)
-    slice_.extra.pop(receipts.GIVING_UP, None)
+    slice_.extra.pop(receipts.RELEASE_ID, None)
     slice_ = put(held, wanted(LOG))
-    assert slice_.extra[receipts.GIVING_UP]
+    assert slice_.extra[receipts.RELEASE_ID]
     slice_ = put(held, wanted(LOG, DB))
     assert [disk.name for disk in slice_.vms[0].given_up_disks] == []
 

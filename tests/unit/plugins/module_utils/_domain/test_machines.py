@@ -156,12 +156,34 @@ def test_duplicate_machine_ids_are_refused() -> None:
     ]
 
 
+@pytest.mark.parametrize("other", [A, C])
+def test_two_hosts_of_the_inventory_at_one_address_are_refused(other: str) -> None:
+    """They are two machines, or two names of one, and each would get the orders of the worker."""
+    made = held()
+    before = made.to_dict()
+    wants = [
+        {"ip": ip, "state": "present", "machine_id": machine} for ip, machine in ((ONE, other), (TWO, B), (ONE, A))
+    ]
+    with pytest.raises(Refused) as refused:
+        machines.follow(made, wants)
+    assert refused.value.message == (
+        f"worker {ONE}: 2 hosts of the inventory have this address (machines {other}, {A}); each worker must have one "
+        "entry, and an address of its own; correct ansible_host or worker_ip of those with another address, or remove "
+        "the surplus names of one host"
+    )
+    assert made.to_dict() == before
+    # One that was not reached has no machine-id yet, and one that is removed may be replaced.
+    for entry in ({"state": "present", "machine_id": None}, {"state": "absent", "machine_id": C}):
+        assert machines.follow(made, [*wants[1:], {"ip": ONE, **entry}]) == []
+
+
 @pytest.mark.parametrize("text", ["", "A" * 32, "a" * 31, "uninitialized"])
 def test_invalid_machine_ids_are_refused(text: str) -> None:
     made = held()
     if text:
         assert refusals(made, {NINE: text}) == [
-            f"worker {NINE}: a machine-id must be 32 hexadecimal digits, got {text!r}"
+            f"worker {NINE}: a machine-id must be 32 hexadecimal digits, got {text!r}; run systemd-machine-id-setup on "
+            "the host, which writes /etc/machine-id"
         ]
     else:
         assert follow(made, {NINE: text}) == []

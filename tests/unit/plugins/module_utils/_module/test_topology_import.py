@@ -157,6 +157,7 @@ def test_there_are_enough_pools_for_the_links_even_with_vlan_400() -> None:
     nodes = {str(number): Node(f"n{number}", 1) for number in range(40)}
     segments = [Segment((("0", None), (str(number), None)), 2) for number in range(1, 40)]
     assert topology(Graph(None, nodes, segments), Options(None, "cirros"))["vlan_pools"] == 3
+    assert topology(Graph(None, nodes, segments[:20]), Options(None, "cirros"))["vlan_pools"] == 2
     assert "vlan_pools" not in topology(Graph(None, nodes, segments[:19]), Options(None, "cirros"))
 
 
@@ -175,6 +176,14 @@ links:
     ]
     assert made["networks"] == [{"name": "net-1", "members": ["r-1", "r2"], "cidr": "10.2.0.0/24"}]
     assert [each["ipv4"] for each in put(cluster(), made).links[0].extra["addresses"]] == ["10.1.0.2", "10.1.0.1"]
+
+
+def test_an_address_of_what_is_not_a_node_is_left_out() -> None:
+    found = Graph(nodes={"a": Node("A", 1), "b": Node("B", 2)})
+    addresses = {key: {"ipv4": f"10.0.0.{number}"} for number, key in enumerate(("a", "b", "ghost"), start=1)}
+    found.connect([("a", None), ("b", None), ("ghost", None)], 3, addresses=addresses)
+    (made,) = topology(found, Options(None, "cirros"))["links"]
+    assert made["addresses"] == [{"vm": "A", "ipv4": "10.0.0.1"}, {"vm": "B", "ipv4": "10.0.0.2"}]
 
 
 @pytest.mark.parametrize("title", ["", "\n", "x" * 300, "a\u2028b", "{{ x }}"])

@@ -783,15 +783,3 @@ def test_disks_are_registered_when_they_are_created_and_forgotten_when_they_go(t
     assert overlays.register.read(str(tmp_path)).keys() == paths
     apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=[give_up(1, tmp_path)])
     assert overlays.register.read(str(tmp_path)).keys() == {disk(1001, state_dir=str(tmp_path))["path"]}
-
-
-def test_only_qemu_may_read_the_disks_and_secrets_of_a_vm(tmp_path: Path) -> None:
-    (order,) = orders(vm(1001, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    found = [(Path(path).name, is_roots, mode) for path, _kind, is_roots, mode in overlays._places(order.vms[0])]
-    assert (found[0], found[1][1:]) == (("1001", True, 0o750), (True, 0o640))
-    assert [each for each in found if not each[1]] == [
-        ("vm1_img.qcow2", False, 0o600),
-        ("console.log", False, 0o640),
-        (overlays.VNC_SECRET, False, 0o400),
-        (overlays.UEFI_VARIABLES, False, 0o600),
-    ]

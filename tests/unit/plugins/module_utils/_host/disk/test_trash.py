@@ -431,6 +431,9 @@ def test_only_disks_with_a_uuid_are_found_in_the_trash(tmp_path):
         (folder / f"{name}_img.qcow2").write_text("")
     (entry,) = trash.entries(str(tmp_path))
     assert (dict(entry.disks), entry.slice_id) == ({uuid(2): f"{folder}/b_img.qcow2"}, 1000)
+    # The list has all of them.
+    told = [(each["path"], each["uuid"]) for each in trash.listed(str(tmp_path), retention_s=60)]
+    assert told == [(f"{folder}/a_img.qcow2", None), (f"{folder}/b_img.qcow2", uuid(2))]
     (folder / "identity.json").unlink()
     (entry,) = trash.entries(str(tmp_path))
     assert (dict(entry.disks), entry.slice_id) == ({}, None)

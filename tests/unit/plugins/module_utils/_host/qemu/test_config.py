@@ -415,7 +415,7 @@ def test_a_changed_display_requires_a_restart(place, reason):
 
 
 def test_a_display_without_a_password_requires_a_restart():
-    before = {**as_started(one(), SETTINGS), "vnc": "10.0.10.1:1"}  # as older versions started it
+    before = {**as_started(one(), SETTINGS), "vnc": "10.0.10.1:1"}
 
     assert not started_with_password(before)
     assert started_with_password(as_started(one(), SETTINGS))
