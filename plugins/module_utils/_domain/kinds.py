@@ -203,6 +203,38 @@ def both_names(name: str, own: str | None) -> str:
     return name if own in (None, name) else f"{name}={own}"
 
 
+def links_told(slice_: Slice) -> list[dict[str, Any]]:
+    """Return the links as plain data, with the names that interfaces have in guests where they differ."""
+    own = _own_names(slice_)
+    found = []
+    for link in slice_.links:
+        ends = {"vm1": (link.vm1_id, link.vm1_interface), "vm2": (link.vm2_id, link.vm2_interface)}
+        named = {f"{vm}_guest_interface": own[end] for vm, end in ends.items() if end in own}
+        found.append({**link.to_dict(), **named})
+    return found
+
+
+def networks_told(slice_: Slice) -> list[dict[str, Any]]:
+    """Return the networks as plain data, whose members have C(guest_interface) where it differs."""
+    own = _own_names(slice_)
+
+    def told(member: Mapping[str, Any]) -> dict[str, Any]:
+        end = member["vm_id"], member["interface"]
+        return {**member, **({"guest_interface": own[end]} if end in own else {})}
+
+    said = (network.to_dict() for network in slice_.networks)
+    return [{**each, **({"members": [*map(told, each["members"])]} if "members" in each else {})} for each in said]
+
+
+def _own_names(slice_: Slice) -> dict[tuple[int, str], str]:
+    return {
+        (vm.vm_id, each.name): each.extra[GUEST_NAME]
+        for vm in slice_.vms
+        for each in vm.interfaces
+        if GUEST_NAME in each.extra
+    }
+
+
 def names_shown(slice_: Slice) -> dict[tuple[int, str], str]:
     """Return C(shown) for all interfaces of a slice, by VM id and name."""
     return {(vm.vm_id, each.name): shown(each) for vm in slice_.vms for each in vm.interfaces}
