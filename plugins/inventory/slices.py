@@ -191,9 +191,9 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import guests as rules
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import ADVICE, NAME, NAME_OR_ID
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import NAME_ADVICE
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
 
 try:
@@ -246,14 +246,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         names = given.get("names")
         kinds = [each for each in given.get("kinds") or () if isinstance(each, Mapping)]
         wanted = [
-            *(("names", each, NAME_OR_ID) for each in (names if isinstance(names, list) else [names])),
-            *((option, given.get(option), NAME) for option in ("owner", "acting_user", "jump_host", "parent_group")),
-            *(("kinds", each.get("name"), NAME) for each in kinds),
-            *(("kinds", flavor, NAME) for each in kinds for flavor in each.get("flavors") or ()),
+            *(("names", each) for each in (names if isinstance(names, list) else ()) if not _is_id(each)),
+            *((option, given.get(option)) for option in ("owner", "acting_user", "jump_host", "parent_group")),
+            *(("kinds", each.get("name")) for each in kinds),
+            *(("kinds", flavor) for each in kinds for flavor in each.get("flavors") or ()),
         ]
-        for option, value, kind in wanted:
-            if value is not None and not kind.takes(value):
-                raise AnsibleParserError(f"{option}: got {value!r}; {ADVICE}")
+        for option, value in wanted:
+            if value is not None and not isinstance(value, str):
+                raise AnsibleParserError(f"{option}: got {value!r}; {NAME_ADVICE}")
 
     def _guests(self, path: str, cache: bool) -> list[dict[str, Any]]:
         """Return the VMs from the cache or the database."""
@@ -402,6 +402,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             raise AnsibleParserError("\n".join(problems))
         for problem in problems:
             self.display.warning(problem)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _label(guest: Mapping[str, Any]) -> str:
