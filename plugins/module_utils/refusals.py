@@ -816,6 +816,11 @@ _HOST = {
         "the start-up did not begin within {timeout_s} s: {why}",
         "check the console of the guest, and deploy again",
     ),
+    "startup_unreadable": Rule(
+        "the log and the note of a start-up are files of root beside the disk",
+        "the start-up was not completed: {why}; {rule}",
+        "move what is there away, and deploy again",
+    ),
     "startup_file_failed": Rule(
         "a file of a start-up must be written completely",
         "file {path} could not be written (return code {rc}): {output}",

@@ -19,7 +19,7 @@ from typing import Any
 from ..defaults import STATE_DIR
 from ..errors import Refusal, SlicesError
 from ..startup import File, Startup, is_valid
-from . import files, probes, readiness, vm_folders
+from . import files, one_by_one, probes, readiness, vm_folders
 from .disk import startup_notes
 from .qemu import confidential, console_log, login, serial
 from .qemu.login import Login
@@ -105,8 +105,15 @@ def faults(guests: Sequence[Guest], state_dir: str) -> list[Refusal]:
 
 
 def due(guests: Sequence[Guest]) -> list[Guest]:
-    """Return the guests whose disk has not had their start-up."""
-    return [guest for guest in guests if startup_notes.read(guest.disk) != guest.startup_id]
+    """Return the guests whose disk has not had their start-up, or has a note that cannot be read."""
+    return [guest for guest in guests if _noted(guest) != guest.startup_id]
+
+
+def _noted(guest: Guest) -> str | None:
+    try:
+        return startup_notes.read(guest.disk)
+    except one_by_one.FAILURES:
+        return None  # run_all() refuses it
 
 
 def run_all(
@@ -128,7 +135,12 @@ def run_all(
     """
 
     def one(guest: Guest) -> Refusal | None:
-        return _run(guest, Startup.from_text(texts[guest.vm_id]), state_dir, open_console, wait or _waiting(state_dir))
+        found = Startup.from_text(texts[guest.vm_id])
+        try:
+            return _run(guest, found, state_dir, open_console, wait or _waiting(state_dir))
+        except one_by_one.FAILURES as error:
+            # Such as a file beside its disk that somebody has replaced.
+            return Refusal("startup_unreadable", str(guest), {"why": one_by_one.reason(error)})
 
     # A thread each, because a guest that is slow must not delay another.
     with ThreadPoolExecutor(max_workers=max(1, len(guests))) as threads:
@@ -157,6 +169,7 @@ def _run(guest: Guest, startup: Startup, state_dir: str, open_console: Open, wai
     refusal = vm_folders.of_another(guest.vm_id, guest.vm_uuid, state_dir=state_dir)
     if refusal is not None:
         return refusal
+    startup_notes.read(guest.disk)
     deadline = time.monotonic() + guest.timeout_s
     why = wait(guest, deadline)
     log: list[str] = []
