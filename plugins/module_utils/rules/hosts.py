@@ -306,6 +306,11 @@ HOST = {
         "the start-up did not begin within {timeout_s} s: {why}",
         "check the console of the guest, and deploy again",
     ),
+    "startup_unreadable": Rule(
+        "the log and the note of a start-up are files of root beside the disk",
+        "the start-up was not completed: {why}; {rule}",
+        "move what is there away, and deploy again",
+    ),
     "startup_not_begun_over_ssh": Rule(
         "a start-up over ssh begins when root has a shell in the guest",
         "{user} got no root shell over ssh at {address} within {timeout_s} s: {why}",
