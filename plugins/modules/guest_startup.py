@@ -13,7 +13,7 @@ description:
     worker. Start-ups are set with O(cloudrepo.slices.slice#module:vms[].startup). The playbook
     C(cloudrepo.slices.deploy) calls this module.
   - A start-up runs once for each disk. It runs again when it is changed, and when the disk of the VM is created again.
-  - All guests get theirs at the same time. The first command that fails ends the start-up of its VM, which begins anew
+  - All guests get theirs at the same time. The first command that fails ends the start-up of its VM, which starts again
     with the next call. The others are not affected, and the task fails at its end.
   - The output of the last run is in C(startup.log) in the folder of the VM, which only root can read.
 author:

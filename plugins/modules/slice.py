@@ -367,7 +367,7 @@ options:
             default); C(commands), a list of texts; and C(timeout_s), the time limit in seconds for all of it, including
             the boot of the guest (600 by default)."
           - It runs once for each disk, and again when files or commands are changed. The first command with a return
-            code other than 0 ends it, and the next deploy begins it anew, so commands have to bear being repeated.
+            code other than 0 ends it, and the next deploy starts it again, so it must be possible to repeat commands.
           - It may contain secrets. They are stored in the database. Results, diffs, the history and work orders only
             contain its id, C(startup_id). A command that fails is shown, with the end of its output, so keep secrets in
             files.

@@ -145,7 +145,7 @@ HOST = {
     "not_this_vm": Rule(
         "an id identifies one VM on a host",
         "this host has another VM with this id: {where} belongs to {held}, not to {got}",
-        "deploy its slice, which tells why it is not on this host",
+        "deploy its slice to see why it is not on this host",
     ),
     "path_replaced": Rule(
         "symbolic links in the folder of a VM are not followed",
@@ -282,7 +282,7 @@ HOST = {
     "user_data_missing": Rule(
         "user data that is written to a disk for cloud-init must be in user_data",
         "the disk for cloud-init has to be written, but user_data does not include this VM; {rule}",
-        "deploy the slice; if the database does not have the user data any more, set it again",
+        "deploy the slice; if the database no longer has the user data, set it again",
     ),
     "invalid_startup": Rule("a start-up must be valid", "{rule}"),
     "startup_missing": Rule(
