@@ -106,12 +106,12 @@ HOST = {
     ),
     "another_cloud": Rule(
         "a host belongs to one cloud",
-        "{object} belongs to cloud {held} since {since}, claimed from controller {controller}, and not to {got}",
+        "{object} belongs to cloud {held}, claimed from controller {controller} at {since}, and not to {got}",
         "run cloudrepo.slices.site with -e claim_hosts=true to take the host over",
     ),
     "another_incarnation": Rule(
         "a host follows one database of its cloud",
-        "{object} follows another database of cloud {cloud} since {since}, claimed from controller {controller}: "
+        "{object} follows another database of cloud {cloud}, claimed from controller {controller} at {since}: "
         "incarnation {held}, and not the copy {got}",
         "run cloudrepo.slices.site with -e claim_hosts=true if this database replaces the other one",
     ),
