@@ -116,12 +116,12 @@ HOST = {
     ),
     "another_cloud": Rule(
         "a host belongs to one cloud",
-        "{object} belongs to cloud {held} since {since}, claimed from controller {controller}, and not to {got}",
+        "{object} belongs to cloud {held}, claimed from controller {controller} at {since}, and not to {got}",
         "run cloudrepo.slices.site with -e claim_hosts=true to take the host over",
     ),
     "another_incarnation": Rule(
         "a host follows one database of its cloud",
-        "{object} follows another database of cloud {cloud} since {since}, claimed from controller {controller}: "
+        "{object} follows another database of cloud {cloud}, claimed from controller {controller} at {since}: "
         "incarnation {held}, and not the copy {got}",
         "run cloudrepo.slices.site with -e claim_hosts=true if this database replaces the other one",
     ),
@@ -155,7 +155,7 @@ HOST = {
     "not_this_vm": Rule(
         "an id identifies one VM on a host",
         "this host has another VM with this id: {where} belongs to {held}, not to {got}",
-        "deploy its slice, which tells why it is not on this host",
+        "deploy its slice to see why it is not on this host",
     ),
     "path_replaced": Rule(
         "symbolic links in the folder of a VM are not followed",
@@ -292,7 +292,7 @@ HOST = {
     "user_data_missing": Rule(
         "user data that is written to a disk for cloud-init must be in user_data",
         "the disk for cloud-init has to be written, but user_data does not include this VM; {rule}",
-        "deploy the slice; if the database does not have the user data any more, set it again",
+        "deploy the slice; if the database no longer has the user data, set it again",
     ),
     "invalid_startup": Rule("a start-up must be valid", "{rule}"),
     "invalid_startup_result": Rule("a result of a start-up must be one that this collection has made", "{rule}"),
