@@ -127,7 +127,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 network:
-  description: The network as it is stored, or would be in check mode. Null if it is removed.
+  description:
+    - The network as it is stored, or would be in check mode. Null if it is removed.
+    - Members to whose interface the kind of the VM gives another name have it in C(guest_interface).
   returned: success
   type: dict
   sample:

@@ -68,7 +68,9 @@ class VmBuilder:
                 self._set_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
                 if count > max(len(vm.interfaces) - 1, ends[want.name]) and want.data_interfaces is None:
-                    figures = {"segments": ends[want.name], "highest": count}
+                    own = f"eth{count}" if want.of_kind is None else want.of_kind.own_name(f"eth{count}")
+                    named = kinds.both_names(f"eth{count}", own)
+                    figures = {"segments": ends[want.name], "highest": count, "named": named}
                     self._refuse("interface_without_segment", want.name, figures)
                 self._set_interfaces(vm, count, internet=want.internet)
                 kinds.set_kind(vm, want.of_kind)
