@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".test"
 PARTS = {
     "lint": ["lint"],
-    "sanity": ["sanity"],
+    "sanity": ["sanity", "--oldest-and-newest"],
     "unit": ["unit"],
     "newest": ["newest"],
     "molecule-1": ["molecule", "--half", "1"],

@@ -12,6 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import TIME
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils import raw_text
 
 PREFIX = "mol"
 _LONGEST_SCENARIO = 63 - len(PREFIX) - len("--12345678")
@@ -27,6 +28,18 @@ def molecule_name(scenario: str, run_id: str) -> str:
     """
     label = re.sub(r"[^a-z0-9]+", "-", scenario.lower())[:_LONGEST_SCENARIO].strip("-")
     return "-".join(part for part in (PREFIX, label, run_id) if part)
+
+
+def molecule_topology(text: str) -> Any:
+    """Return the content of a scenario's file, in which no key may be set twice.
+
+    Raises:
+        AnsibleFilterError: the text is not valid YAML; the message contains the line.
+    """
+    try:
+        return raw_text.load(text)
+    except ValueError as error:
+        raise AnsibleFilterError(f"the topology of the scenario: {error}") from error
 
 
 def molecule_slices(
@@ -97,4 +110,5 @@ class FilterModule:
             "molecule_expired": molecule_expired,
             "molecule_name": molecule_name,
             "molecule_slices": molecule_slices,
+            "molecule_topology": molecule_topology,
         }

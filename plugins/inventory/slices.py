@@ -193,6 +193,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import guests as rules
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import ADVICE, NAME, NAME_OR_ID
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
@@ -245,7 +246,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         given = self._read_config_data(path)
         # Ansible ignores the others: with `owners`, everybody's VMs would be hosts.
         _check_keys("", given, {"plugin", *self.get_options()})
+        self._refuse_other_types(given)
         self._add(self._wanted(self._guests(path, cache)))
+
+    @staticmethod
+    def _refuse_other_types(given: Mapping[str, Any]) -> None:
+        """Refuse names that YAML reads as something else, before Ansible converts them to other texts."""
+        names = given.get("names")
+        kinds = [each for each in given.get("kinds") or () if isinstance(each, Mapping)]
+        wanted = [
+            *(("names", each, NAME_OR_ID) for each in (names if isinstance(names, list) else [names])),
+            *((option, given.get(option), NAME) for option in ("owner", "acting_user", "jump_host", "parent_group")),
+            *(("kinds", each.get("name"), NAME) for each in kinds),
+            *(("kinds", flavor, NAME) for each in kinds for flavor in each.get("flavors") or ()),
+        ]
+        for option, value, kind in wanted:
+            if value is not None and not kind.takes(value):
+                raise AnsibleParserError(f"{option}: got {value!r}; {ADVICE}")
 
     def _guests(self, path: str, cache: bool) -> list[dict[str, Any]]:
         """Return the VMs from the cache or the database."""
@@ -273,7 +290,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         except Exception as error:
             why = "a plugin sees no variables of playbooks; set it to a path or URL, or set CLOUDREPO_DATABASE"
             raise AnsibleParserError(f"database: {error}; {why}") from error
-        names, owner = [str(name) for name in self.get_option("names")], self.get_option("owner")
+        # An id may be a number.
+        names, owner = [str(each) for each in self.get_option("names")], self.get_option("owner")
         store = open_store(database, lock_timeout_s=30, backups=0)
         with store.transaction(write=False, create=False) as cluster:
             chosen = access.choose(cluster, names, owner=owner, everything=True, acting_user=user)

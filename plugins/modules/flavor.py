@@ -64,7 +64,8 @@ options:
   kind:
     &kind
     description:
-      - The kind of guest in the image, as M(cloudrepo.slices.kind) registers it or one of the shipped ones.
+      - The kind of guest in the image, as M(cloudrepo.slices.kind) registers it or one of the shipped ones. Empty for
+        none. Without this option, an existing flavor keeps its kind.
     type: str
   convert:
     &convert

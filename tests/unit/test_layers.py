@@ -113,7 +113,7 @@ def test_modules_of_hosts_import_few_shared_modules(path):
             "identity",
             "network_order",
         ),
-        *("refusals", "report", "startup", "steps", "vlans", "work_order"),
+        *("refusals", "report", "startup", "steps", "vlans", "vm_order", "work_order"),
     }
 
 

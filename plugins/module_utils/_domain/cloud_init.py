@@ -18,7 +18,7 @@ from ..cluster import slice_label
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
 from ..vlans import MANAGEMENT_VLAN
-from ..work_order import SeedFile
+from ..vm_order import SeedFile
 from . import addressing, host_requirements
 
 FIELD = "cloud_init"
@@ -96,6 +96,11 @@ def problems(where: str, want: CloudInit | None) -> Iterator[Refusal]:
             why = _invalid(address)
             if why is not None:
                 yield Refusal("invalid_guest_address", f"{where} {each.name}", {"got": address, "why": why})
+
+
+def stored_problems(vm: VM, slice_: Slice) -> Iterator[Refusal]:
+    """Yield refusals for the stored set-up of a VM of a slice, from which C(files) could not be made."""
+    return problems(f"VM {slice_label(slice_)}/{vm.name}", _of(vm))
 
 
 def _invalid(address: str) -> str | None:

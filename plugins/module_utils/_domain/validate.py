@@ -107,7 +107,7 @@ def _guest_problems(want: WantedSlice) -> Iterator[Refusal]:
         yield from kinds.problems(where, vm)
         yield from cloud_init.problems(where, vm.cloud_init)
         yield from readiness.problems(where, vm.ready_when, internet=vm.internet)
-        yield from startup.problems(where, vm.startup, vm.of_kind)
+        yield from startup.problems(where, vm.startup, vm.of_kind, internet=vm.internet)
 
 
 def _segment_problems(want: WantedSlice) -> Iterator[Refusal]:

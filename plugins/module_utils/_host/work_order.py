@@ -9,7 +9,8 @@ from typing import Any
 
 from ..errors import Refusal
 from ..vlans import MANAGEMENT_VLAN
-from ..work_order import VM, Disk, GivenUp, SliceOrder
+from ..vm_order import VM, Disk
+from ..work_order import GivenUp, SliceOrder
 from . import ownership
 from .ownership import Conflict, Refusals
 

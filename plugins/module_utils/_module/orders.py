@@ -105,7 +105,7 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     is_some = named or not params["names"]
     chosen, refused = choose_each(cluster, {**params, "names": named}) if is_some else ([], [])
     require_some(refused, chosen)
-    before = [Slice.from_dict(slice_.to_dict()) for slice_ in chosen if not slice_.deleting]
+    before = [Slice.from_dict(slice_.to_dict()) for slice_ in chosen]
     for slice_ in chosen:
         if not slice_.deleting:
             undelete.keep(cluster, slice_, now=utc_now(), retention_h=retention_h)

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 
 from ...changes import Change, SliceRef, between
 from ...vlans import MANAGEMENT_VLAN
-from ...work_order import Interface, SliceOrder
+from ...vm_order import Interface
+from ...work_order import SliceOrder
 from .. import files
 from ..runner import Runner
 from .management import Management, mac_of

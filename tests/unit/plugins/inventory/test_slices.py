@@ -117,6 +117,32 @@ def test_vms_become_hosts_in_groups(read: Read) -> None:
 
 
 @pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"names": [False]}, "names: got False; quote names"),
+        ({"names": ["web", 1e3]}, "names: got 1000.0; quote names"),
+        ({"owner": False}, "owner: got False; quote names"),
+        ({"acting_user": 750}, "acting_user: got 750; quote names"),
+        ({"jump_host": 7}, "jump_host: got 7; quote names"),
+        ({"parent_group": True}, "parent_group: got True; quote names"),
+        ({"kinds": [{"name": False}]}, "kinds: got False; quote names"),
+        ({"kinds": [{"name": "linux", "flavors": [True]}]}, "kinds: got True; quote names"),
+    ],
+)
+def test_names_of_other_types_are_refused(read: Read, options: dict[str, Any], told: str) -> None:
+    """Ansible would search for a slice called False."""
+    found = read(**options)
+    assert told in found["said"]
+    assert "cloudrepo_vms" not in found["groups"]
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_slice_may_be_selected_by_its_id(read: Read) -> None:
+    assert read(names=[1000])["groups"]["cloudrepo_vms"] == read(names="web")["groups"]["cloudrepo_vms"]
+
+
+@pytest.mark.usefixtures("stored")
 def test_a_host_has_variables_from_the_database(read: Read) -> None:
     found = read()["hosts"]["web-vm1"]
     found = {name: value for name, value in found.items() if not name.startswith("inventory_")}

@@ -13,8 +13,10 @@ from string import Formatter
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils import refusals
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
-from ansible_collections.cloudrepo.slices.plugins.module_utils.refusals import RULES, Rule
+from ansible_collections.cloudrepo.slices.plugins.module_utils.refusals import RULES
+from ansible_collections.cloudrepo.slices.plugins.module_utils.rules.rule import Rule
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 FOLDERS = ("action", "filter", "module_utils", "plugin_utils")
@@ -88,6 +90,12 @@ def named(rule: Rule) -> set[str]:
 
 def test_all_refusal_rules_are_used_and_all_used_ones_exist() -> None:
     assert {call.code for call in CALLS} == set(RULES)
+
+
+def test_each_code_is_in_one_group_of_rules() -> None:
+    groups = [group for group in vars(refusals).values() if isinstance(group, dict) and group is not RULES]
+    codes = [code for group in groups for code, rule in group.items() if isinstance(rule, Rule)]
+    assert sorted(codes) == sorted(RULES)
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.where} {call.code}")
