@@ -1080,8 +1080,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import to
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME, NAME_OR_ID
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME, NAME_OR_ID
 
 NAMED: dict[str, Any] = {"required_one_of": [("name", "title")]}
 VM = {

@@ -30,10 +30,10 @@ from ..changes import Change
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice
+from ..names import NAME
 from ..vm_order import Interface
 from . import orders
 from .edge import Outcome, listed
-from .names import NAME
 from .orders import STATE_DIR, choose, choose_each, described, dispatch
 from .refused_slices import RefusedSlice, error, require_some, told
 
