@@ -72,10 +72,12 @@ _ANY = {
         "give it fewer ssh keys or addresses",
     ),
     "check_needs_address": Rule(
-        "these checks need an address on VLAN 400: {checks}", "{rule}; check is {got}", "set internet to true"
+        "these checks need an address on the management VLAN: {checks}",
+        "{rule}; check is {got}",
+        "set internet to true",
     ),
     "invalid_check_option": Rule("{option} must be {form}", "{rule}"),
-    "address_from_dhcp": Rule("an interface on VLAN 400 gets its address by DHCP", "{rule}, got {got}"),
+    "address_from_dhcp": Rule("an interface on the management VLAN gets its address by DHCP", "{rule}, got {got}"),
     "guest_address_twice": Rule("addresses on a link or network are unique", "{address} belongs to {ends}; {rule}"),
     "listed_twice": Rule("list entries must be unique", "{kind} {name} is listed {count} times"),
     "not_found": Rule("references must exist", "{object} does not exist; existing: {known}"),
@@ -141,6 +143,16 @@ _CONTRACT = {
     "field_missing": Rule("{field} is required", "{field} is missing"),
     "field_unknown": Rule("only documented fields are allowed", "field {field} is unknown"),
     "field_not_allowed": Rule("{field} must be {allowed}", "{rule}, got {got!r}"),
+    "not_on_management_vlan": Rule(
+        "an interface with a reserved address is on the management VLAN of its host",
+        "{interface} is on VLAN {got}, but the management VLAN of this host is {held}",
+        "run cloudrepo.slices.site, which sets the management VLAN of the cloud on all hosts",
+    ),
+    "on_management_vlan": Rule(
+        "a link or network is not on the management VLAN of its host",
+        "{interface} is on VLAN {got}, which is the management VLAN of this host",
+        "run cloudrepo.slices.site, which sets the management VLAN of the cloud on all hosts",
+    ),
     "management_vlan": Rule("vlan_id must not be {vlan}, the management VLAN", "{rule}"),
     "firmware_missing": Rule(
         "a VM with UEFI needs OVMF on its worker",
@@ -637,10 +649,11 @@ _HOST = {
         "run cloudrepo.slices.site with -e claim_hosts=true if this database replaces the other one",
     ),
     "address_answered": Rule(
-        "only the network node answers for its addresses on VLAN 400",
-        "{object} needs {address} on VLAN 400 with MAC {own}, but {who} on {interface} answers for it with MAC {mac}",
+        "only the network node answers for its addresses on the management VLAN",
+        "{object} needs {address} on VLAN {vlan} with MAC {own}, but {who} on {interface} answers for it "
+        "with MAC {mac}",
         "run cloudrepo.slices.site with -e retire=true if that is a former network node; otherwise take it off the "
-        "trunk, or give each cloud a trunk of its own",
+        "trunk, or give each cloud a management VLAN or a trunk of its own",
     ),
     "not_this_machine": Rule(
         "a worker is its machine, not its address",
@@ -789,7 +802,7 @@ _HOST = {
         "restore a backup, or move the database away if it is not the one of these hosts",
     ),
     "address_reserved": Rule(
-        "an address on VLAN 400 is reserved for one VM",
+        "an address on the management VLAN is reserved for one VM",
         "address {address} of VM {vm_id} is reserved for slice {holder} on this host",
         "deploy or delete that slice first",
     ),

@@ -15,7 +15,6 @@ from ..cluster import Cluster, slice_label
 from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
 from ..models import VM, Slice, User
-from ..vlans import MANAGEMENT_VLAN
 from . import (
     access,
     address_rules,
@@ -190,7 +189,7 @@ def _moved_problems(slice_: Slice, management: ManagementNetwork) -> Iterator[Re
     for vm in slice_.live_vms:
         for nic in vm.interfaces:
             address = (nic.ip_config or {}).get("ip")
-            if nic.vlan_id == MANAGEMENT_VLAN and address and ipaddress.IPv4Address(address) not in subnet:
+            if address and ipaddress.IPv4Address(address) not in subnet:
                 where = f"VM {slice_label(slice_)}/{vm.name}"
                 yield Refusal("address_outside_management", where, {"got": address, "subnet": str(subnet)})
 

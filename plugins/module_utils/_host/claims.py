@@ -16,6 +16,7 @@ from .. import identity
 from ..changes import Change, between
 from ..claim import Claim
 from ..errors import Refusal, Refused, SlicesError
+from ..vlans import MANAGEMENT_VLAN, Vlans
 from . import applied_orders, files, host_info, revisions, vm_folders
 
 FILE = "cloud.json"
@@ -88,6 +89,16 @@ def read(state_dir: str) -> Claim | None:
         ) from error
 
 
+def management_vlan(state_dir: str) -> int:
+    """Return the management VLAN of the cloud that has claimed this host; of an unclaimed host, the default.
+
+    Raises:
+        SlicesError: the claim is unreadable.
+    """
+    held = read(state_dir)
+    return MANAGEMENT_VLAN if held is None else held.management_vlan
+
+
 def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
     """Check that the caller's cloud has claimed this host, and means this machine. A call without a cloud passes.
 
@@ -125,7 +136,16 @@ def this_machine(cloud_uuid: str) -> str | None:
     return None if machine_id is None else identity.machine_mark(cloud_uuid, machine_id)
 
 
-def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, claim: bool, state_dir: str) -> ClaimPlan:
+def plan(
+    held: Claim | None,
+    called_by: Caller,
+    *,
+    controller: str,
+    now: str,
+    claim: bool,
+    state_dir: str,
+    vlans: Vlans,
+) -> ClaimPlan:
     """Return the change that makes this host belong to the caller.
 
     Args:
@@ -135,6 +155,7 @@ def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, cl
         now: the current time in UTC.
         claim: whether to take the host from another owner.
         state_dir: the parent of the VM folders.
+        vlans: the VLANs of the new owner.
 
     Raises:
         Refused: the host belongs to another cloud, and C(claim) is not set.
@@ -145,14 +166,24 @@ def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, cl
     mark = this_machine(called_by.uuid)
     if held is not None and refusal is None:
         # A machine-id that is emptied for now must not make the next one the right one.
-        return ClaimPlan(held, replace(held, title=called_by.title, machine_mark=mark or held.machine_mark))
-    wanted = Claim(called_by.uuid, called_by.title, called_by.incarnation, now, controller, machine_mark=mark)
+        kept = replace(held, title=called_by.title, machine_mark=mark or held.machine_mark)
+        return ClaimPlan(held, replace(kept, vlan_pools=vlans.pools_text, management_vlan=vlans.management))
+    wanted = Claim(
+        called_by.uuid,
+        called_by.title,
+        called_by.incarnation,
+        now,
+        controller,
+        machine_mark=mark,
+        vlan_pools=vlans.pools_text,
+        management_vlan=vlans.management,
+    )
     todo = ClaimPlan(held, wanted)
     return replace(todo, orphans=_vms(state_dir)) if todo.is_handed_over else todo
 
 
 def plan_for(params: Mapping[str, Any], called_by: Caller, *, now: str) -> ClaimPlan:
-    """The same from a module's arguments C(controller), C(claim) and C(state_dir), and what is on this host."""
+    """The same from a module's arguments C(CLAIM_ARGUMENTS) and C(state_dir), and what is on this host."""
     return plan(
         read(params["state_dir"]),
         called_by,
@@ -160,6 +191,7 @@ def plan_for(params: Mapping[str, Any], called_by: Caller, *, now: str) -> Claim
         now=now,
         claim=params["claim"],
         state_dir=params["state_dir"],
+        vlans=Vlans.from_dict(params),
     )
 
 
@@ -186,13 +218,14 @@ def _conflict(held: Claim | None, called_by: Caller) -> Refusal | None:
     return None
 
 
-def _shown(claim: Claim) -> dict[str, str]:
+def _shown(claim: Claim) -> dict[str, Any]:
     return {
         "cloud": str(claim),
         "incarnation": claim.incarnation,
         "since": claim.since,
         "controller": claim.controller,
         "machine": claim.machine_mark or "no machine-id",
+        **claim.vlans.to_dict(),
     }
 
 

@@ -38,7 +38,7 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
             raise Refused(refusals)
     kept = _kept(cluster, params)
     before = _attributes(cluster)
-    cloud_vlans.change(cluster, vlan_pools=params["vlan_pools"])
+    cloud_vlans.change(cluster, vlan_pools=params["vlan_pools"], management_vlan=params["management_vlan"])
     cloud = cluster.identify(title=params["title"] or controller())
     if params["title"] is not None:
         cloud = replace(cloud, title=params["title"])
@@ -51,10 +51,15 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         counters.take_in(cluster, hosts, complete={*params["expected_hosts"]} <= {each.host for each in hosts})
     after = _attributes(cluster)
     changes = [] if before == after else [between("cloud", cloud.uuid, before, after, name=cloud.title)]
-    said = {**cloud.told(), "controller": controller(), "vlan_pools": cluster.vlans.pools_text}
+    said = {**cloud.told(), "controller": controller(), **vlans_of(cluster)}
     behind = [refusal.message for refusal in counters.behind(cluster, hosts)]
     known = cluster.extra.get(HOSTS, [])
     return Outcome(changes, {"cloud": said, "next_vm_id": cluster.next_vm_id, "behind": behind, "hosts": known})
+
+
+def vlans_of(cluster: Cluster) -> dict[str, Any]:
+    """Return the VLANs of the cloud, which hosts store with their claim."""
+    return {"vlan_pools": cluster.vlans.pools_text, "management_vlan": cluster.vlans.management}
 
 
 def _kept(cluster: Cluster, params: Mapping[str, Any]) -> Kept:
