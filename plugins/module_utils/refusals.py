@@ -511,6 +511,11 @@ _CAPACITY = {
     "vlan_pools_invalid": Rule(
         "vlan_pools must be ranges of pools, 0-99, such as 0-49,60-79", "{rule}, got {got!r}: {why}"
     ),
+    "vlans_shared": Rule(
+        "clouds on the same trunk have no VLAN in common",
+        "{object} ({own}) and its neighbour {other} ({others}) have VLANs {vlans} in common; {rule}",
+        "set cloudrepo_vlan_pools and cloudrepo_management_vlan of each of them",
+    ),
     "vlans_in_use": Rule(
         "the VLANs of the cloud change only as far as no slice uses them",
         "{object} keeps its VLANs, because {count} of its slices would be left without theirs: {found}",
@@ -639,7 +644,7 @@ _HOST = {
     ),
     "another_cloud": Rule(
         "a host belongs to one cloud",
-        "{object} belongs to cloud {held} since {since}, claimed from controller {controller}, and not to {got}",
+        "{object} belongs to cloud {held} since {since}, claimed from controller {controller}, and not to {got}{vlans}",
         "run cloudrepo.slices.site with -e claim_hosts=true to take the host over",
     ),
     "another_incarnation": Rule(

@@ -43,6 +43,17 @@ class Vlans:
         """The pools as ranges, such as C(0-49,60-79)."""
         return ranges(self.pools)
 
+    def __str__(self) -> str:
+        """Return the VLANs for messages."""
+        return f"pools {self.pools_text} and management VLAN {self.management}"
+
+    def shared_with(self, other: Vlans) -> str:
+        """Return the VLANs that two clouds have in common as ranges, empty if there are none."""
+        mine, others = (
+            {each.management, *(vlan for n in each.pools for vlan in pool_range(n))} for each in (self, other)
+        )
+        return ranges(mine & others)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the stored form, without defaults."""
         pools = {} if self.pools == ALL_POOLS else {"vlan_pools": self.pools_text}

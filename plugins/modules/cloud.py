@@ -49,6 +49,29 @@ options:
       - A change is refused while a VM is on the management VLAN, or a slice uses the new one.
       - The default is the stored value, and V(400) at first.
     type: int
+  neighbours:
+    description:
+      - Other clouds on the same trunk. The module fails if this cloud may use a VLAN of one of them.
+      - They are not stored.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      title:
+        description:
+          - The name of the other cloud for messages.
+        type: str
+        required: true
+      vlan_pools:
+        description:
+          - Its O(vlan_pools).
+        type: str
+        default: 0-99
+      management_vlan:
+        description:
+          - Its O(management_vlan).
+        type: int
+        default: 400
   hosts:
     description:
       - The values in use on hosts, as M(cloudrepo.slices.host_info) returns them.
@@ -170,6 +193,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module import cl
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Asked
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import ALL_POOLS, MANAGEMENT_VLAN, ranges
+
+NEIGHBOUR_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "title": {"type": "str", "required": True},
+    "vlan_pools": {"type": "str", "default": ranges(ALL_POOLS)},
+    "management_vlan": {"type": "int", "default": MANAGEMENT_VLAN},
+}
 
 
 def arguments() -> dict[str, Any]:
@@ -182,6 +212,7 @@ def arguments() -> dict[str, Any]:
             "history_days": {"type": "int"},
             "vlan_pools": {"type": "str"},
             "management_vlan": {"type": "int"},
+            "neighbours": {"type": "list", "elements": "dict", "default": [], "options": NEIGHBOUR_ARGUMENTS},
             **Asked.arguments(),
             "expected_hosts": {"type": "list", "elements": "str", "default": []},
         },

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from .. import bounds
 from ..cluster import Cluster, slice_label
@@ -65,3 +66,50 @@ def change(cluster: Cluster, *, vlan_pools: str | None, management_vlan: int | N
     if found:
         raise Refused([Refusal("vlans_in_use", "cloud", {"count": len(found), "found": found})])
     cluster.vlans = wanted
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another cloud on the same trunk, as an administrator describes it."""
+
+    title: str
+    vlans: Vlans
+
+
+def read_neighbours(given: Iterable[Mapping[str, Any]]) -> list[Neighbour]:
+    """Return other clouds from a module's argument, a list of C({title, vlan_pools, management_vlan}).
+
+    Raises:
+        Refused: a value is invalid.
+    """
+    refusals: list[Refusal] = []
+    found = []
+    for each in given:
+        where = f"neighbour {each['title']}"
+        refusals += bounds.VLAN.problems(where, "management_vlan", each["management_vlan"])
+        try:
+            found.append(Neighbour(each["title"], Vlans(read_pools(each["vlan_pools"]), each["management_vlan"])))
+        except ValueError as error:
+            refusals.append(Refusal("vlan_pools_invalid", where, {"got": each["vlan_pools"], "why": str(error)}))
+    if refusals:
+        raise Refused(refusals)
+    return found
+
+
+def compare(title: str, vlans: Vlans, neighbours: Iterable[Neighbour]) -> None:
+    """Compare the VLANs of a cloud with those of others on its trunk.
+
+    Raises:
+        Refused: they have VLANs in common.
+    """
+    refusals = [
+        Refusal(
+            "vlans_shared",
+            f"cloud {title}",
+            {"vlans": shared, "other": other.title, "own": str(vlans), "others": str(other.vlans)},
+        )
+        for other in neighbours
+        if (shared := vlans.shared_with(other.vlans))
+    ]
+    if refusals:
+        raise Refused(refusals)

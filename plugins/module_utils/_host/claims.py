@@ -56,6 +56,15 @@ class ClaimPlan:
         return self.held is not None and self.held.uuid != self.wanted.uuid
 
     @property
+    def warnings(self) -> list[str]:
+        """What to look after when the host is taken from another cloud, whose other hosts may share the trunk."""
+        if self.held is None or not self.is_handed_over:
+            return []
+        shared = _in_common(self.held, self.wanted.vlans)
+        told = f"this host was taken from cloud {self.held} for cloud {self.wanted}{shared}"
+        return [f"{told}; other hosts of that cloud must not be on the same trunk"] if shared else []
+
+    @property
     def changes(self) -> list[Change]:
         """The claim, if it differs."""
         if self.held == self.wanted:
@@ -160,7 +169,7 @@ def plan(
     Raises:
         Refused: the host belongs to another cloud, and C(claim) is not set.
     """
-    refusal = _conflict(held, called_by)
+    refusal = _conflict(held, called_by, vlans)
     if refusal is not None and not claim:
         raise Refused([refusal])
     mark = this_machine(called_by.uuid)
@@ -206,16 +215,24 @@ def apply(todo: ClaimPlan, *, state_dir: str) -> None:
         files.write_text(f"{state_dir}/{FILE}", f"{text}\n", mode=0o600)
 
 
-def _conflict(held: Claim | None, called_by: Caller) -> Refusal | None:
+def _conflict(held: Claim | None, called_by: Caller, vlans: Vlans | None = None) -> Refusal | None:
     if held is None:
         return None
     told = {"since": held.since, "controller": held.controller}
     if held.uuid != called_by.uuid:
-        return Refusal("another_cloud", _HOST, {**told, "held": str(held), "got": str(called_by)})
+        return Refusal(
+            "another_cloud", _HOST, {**told, "held": str(held), "got": str(called_by), "vlans": _in_common(held, vlans)}
+        )
     if called_by.incarnation not in ("", held.incarnation):
         figures = {**told, "cloud": str(held), "held": held.incarnation, "got": called_by.incarnation}
         return Refusal("another_incarnation", _HOST, figures)
     return None
+
+
+def _in_common(held: Claim, vlans: Vlans | None) -> str:
+    """Return the VLANs that the cloud of a claim has in common with another one, as the end of a sentence."""
+    shared = "" if vlans is None else held.vlans.shared_with(vlans)
+    return f"; VLANs {shared} belong to both ({held.vlans} there, {vlans} here)" if shared else ""
 
 
 def _shown(claim: Claim) -> dict[str, Any]:

@@ -29,7 +29,8 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the identity of the cloud, which is created if there is none, and take in what its hosts have in use.
 
     Raises:
-        Refused: the acting user is not an admin, the title is not one, or the VLANs cannot be those of the cloud.
+        Refused: the acting user is not an admin, the title is not one, or the VLANs cannot be those of the
+            cloud or are those of a neighbour.
     """
     require_admin(cluster, params["acting_user"], "cloud")
     if params["title"] is not None:
@@ -37,12 +38,14 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         if refusals:
             raise Refused(refusals)
     kept = _kept(cluster, params)
+    neighbours = cloud_vlans.read_neighbours(params["neighbours"])
     before = _attributes(cluster)
     cloud_vlans.change(cluster, vlan_pools=params["vlan_pools"], management_vlan=params["management_vlan"])
     cloud = cluster.identify(title=params["title"] or controller())
     if params["title"] is not None:
         cloud = replace(cloud, title=params["title"])
         cluster.become(cloud)
+    cloud_vlans.compare(cloud.title, cluster.vlans, neighbours)
     cluster.keep(kept)
     if params["expected_hosts"]:
         cluster.extra[HOSTS] = sorted({*cluster.extra.get(HOSTS, ()), *params["expected_hosts"]})

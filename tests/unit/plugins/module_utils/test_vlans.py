@@ -77,3 +77,17 @@ def test_the_vlans_of_a_cloud_are_stored_without_defaults() -> None:
     assert Vlans.from_dict({}) == Vlans()
     elsewhere = Vlans(management=3000)
     assert (elsewhere.to_dict(), Vlans.from_dict(elsewhere.to_dict())) == ({"management_vlan": 3000}, elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        (Vlans(), Vlans(), "100-2099"),
+        (Vlans((0, 1), 400), Vlans((2, 3), 401), ""),
+        (Vlans((0, 1), 400), Vlans((2, 3), 400), "400"),
+        (Vlans((0, 1), 400), Vlans((2, 3), 110), "110"),
+        (Vlans((0, 1, 5), 110), Vlans((1, 5), 3000), "120-139,200-219"),
+    ],
+)
+def test_clouds_have_vlans_of_pools_and_management_vlans_in_common(one: Vlans, other: Vlans, shared: str) -> None:
+    assert one.shared_with(other) == other.shared_with(one) == shared

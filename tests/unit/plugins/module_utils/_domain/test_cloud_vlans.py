@@ -10,6 +10,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import cl
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import Vlans
 
 from .builders import cluster, link, put, refusals, topology, vm
 
@@ -136,4 +137,35 @@ def test_the_check_reports_what_is_on_another_management_vlan() -> None:
         "link web/1 is on VLAN 100, the management VLAN",
         "VM web/vm1 (1001): eth0 is on VLAN 400, which is not allocated to the slice",
         "slice web (1000) of admin: eth0 of VM vm1 (1001) with address 10.60.7.101 is on VLAN 400, not on 100",
+    ]
+
+
+def test_clouds_on_a_trunk_have_no_vlan_in_common() -> None:
+    given = [
+        {"title": "east", "vlan_pools": "0-9,30", "management_vlan": 401},
+        {"title": "west", "vlan_pools": "10-19", "management_vlan": 400},
+        {"title": "north", "vlan_pools": "40", "management_vlan": 402},
+    ]
+    with pytest.raises(Refused) as caught:
+        cloud_vlans.compare("lab", Vlans((9, 20), 400), cloud_vlans.read_neighbours(given))
+    advice = "set cloudrepo_vlan_pools and cloudrepo_management_vlan of each of them"
+    assert [refusal.message for refusal in caught.value.refusals] == [
+        "cloud lab (pools 9,20 and management VLAN 400) and its neighbour east (pools 0-9,30 and management VLAN 401) "
+        f"have VLANs 280-299 in common; clouds on the same trunk have no VLAN in common; {advice}",
+        "cloud lab (pools 9,20 and management VLAN 400) and its neighbour west (pools 10-19 and management VLAN 400) "
+        f"have VLANs 400 in common; clouds on the same trunk have no VLAN in common; {advice}",
+    ]
+    cloud_vlans.compare("lab", Vlans((20,), 3000), cloud_vlans.read_neighbours(given))
+
+
+def test_invalid_neighbours_are_refused() -> None:
+    given = [
+        {"title": "east", "vlan_pools": "0-100", "management_vlan": 401},
+        {"title": "west", "vlan_pools": "1", "management_vlan": 4095},
+    ]
+    with pytest.raises(Refused) as caught:
+        cloud_vlans.read_neighbours(given)
+    assert [(each.object, each.code) for each in caught.value.refusals] == [
+        ("neighbour east", "vlan_pools_invalid"),
+        ("neighbour west", "out_of_range"),
     ]

@@ -259,3 +259,26 @@ def test_a_claim_is_readable_by_people_and_only_by_root(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert text.startswith('{\n  "')
     assert "Übung" in text
+
+
+def test_clouds_with_vlans_in_common_are_told_when_a_host_is_refused_and_when_it_is_taken(tmp_path: Path) -> None:
+    claimed(tmp_path, LAB, vlans=Vlans((0, 1), 400))
+    with pytest.raises(Refused) as refused:
+        claimed(tmp_path, OTHER, vlans=Vlans((1, 2), 401))
+    both = (
+        "VLANs 120-139 belong to both (pools 0-1 and management VLAN 400 there, pools 1-2 and management VLAN 401 here)"
+    )
+    assert refused.value.message == (
+        f"this host belongs to cloud lab ({uuid(1)}) since 2026-01-31T12:00:00Z, claimed from controller controller1, "
+        f"and not to other ({uuid(3)}); {both}; run cloudrepo.slices.site with -e claim_hosts=true to take the "
+        "host over"
+    )
+    with pytest.raises(Refused) as refused:
+        claimed(tmp_path, OTHER, vlans=Vlans((2,), 401))
+    assert "belong to both" not in refused.value.message
+    assert claimed(tmp_path, OTHER, claim=True, vlans=Vlans((1, 2), 401)).warnings == [
+        f"this host was taken from cloud lab ({uuid(1)}) for cloud other ({uuid(3)}); {both}; other hosts of that cloud "
+        "must not be on the same trunk"
+    ]
+    assert claimed(tmp_path, OTHER, vlans=Vlans((1, 2), 401)).warnings == []
+    assert claimed(tmp_path, LAB, claim=True, vlans=Vlans((0,), 400)).warnings == []
