@@ -22,6 +22,7 @@ from .history import Entry, History, Kept, NoHistory
 from .models import VM, Flavor, Slice, User, kind_fields
 from .stored_fields import FieldError, Record, at, integer, list_of, text
 from .stored_fields import fields as mapping
+from .vlans import Vlans
 
 FIRST_ID = 1000
 ADMIN = "admin"
@@ -37,6 +38,8 @@ REVISION = "revision"
 """The field beyond the model with the revision of work orders (docs/decisions/0014)."""
 CLOUD = "cloud"
 """The field beyond the model with the cloud's identity, which hosts store (docs/decisions/0018)."""
+VLANS = "vlans"
+"""The field beyond the model with the VLANs of the cloud, as far as they are not the defaults (docs/decisions/0026)."""
 LEFT_BEHIND = "left_behind"
 """The field beyond the model with resources of slices that a restored backup does not contain: numbers by kind, which
 are not allocated before C(site) has checked the hosts, because these may still use them."""
@@ -316,6 +319,17 @@ class Cluster:
             self.extra = {**self.extra, HISTORY: {"entries": kept.entries, "days": kept.days}}
 
     @property
+    def vlans(self) -> Vlans:
+        """The VLANs of the cloud."""
+        return Vlans.from_dict(self.extra.get(VLANS, {}))
+
+    @vlans.setter
+    def vlans(self, vlans: Vlans) -> None:
+        others = {key: value for key, value in self.extra.items() if key != VLANS}
+        said = vlans.to_dict()
+        self.extra = {**others, VLANS: said} if said else others
+
+    @property
     def cloud(self) -> Cloud | None:
         """The cloud's identity; C(None) before it has been sent to any host."""
         found = self.extra.get(CLOUD)
@@ -423,6 +437,7 @@ class Cluster:
         for key in (REVISION, NETWORK_NODE_TRUNK_MTU, NOTED):
             record.check(key, integer)
         record.check(KINDS, kinds_by_name)
+        record.check(VLANS, stored_vlans)
         slices = table("slices", Slice.from_dict)
         for key, slice_ in slices.items():
             if key != str(slice_.slice_id):
@@ -485,6 +500,15 @@ def kinds_by_name(data: Any) -> None:
     """Check the types of stored kinds."""
     for name, kind in Record(data).extra().items():
         at((name,), kind_fields, kind)
+
+
+def stored_vlans(data: Any) -> Vlans:
+    """Return the stored VLANs of the cloud after checking the types of their fields."""
+    mapping({"vlan_pools": text})(data)
+    try:
+        return Vlans.from_dict(data)
+    except ValueError as error:
+        raise FieldError((), str(error)) from None
 
 
 def slice_ref(slice_: Slice) -> SliceRef:

@@ -34,6 +34,14 @@ options:
     description:
       - Number of days for which entries of the history are kept. The default is the stored value, and 365 at first.
     type: int
+  vlan_pools:
+    description:
+      - The VLAN pools that slices of this cloud may have, as ranges of numbers from 0 to 99, such as V(0-49,60-79).
+        Pool C(n) has the VLANs from 100 + 20 × C(n) to the 19th after that. Clouds on the same trunk need different
+        pools.
+      - A change is refused while a slice has a pool that is left out.
+      - The default is the stored value, and V(0-99) at first.
+    type: str
   hosts:
     description:
       - The values in use on hosts, as M(cloudrepo.slices.host_info) returns them.
@@ -116,7 +124,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 cloud:
-  description: The identity of the cloud, and C(controller), the machine on which the module ran.
+  description:
+    - The identity of the cloud, with C(controller), the machine on which the module ran, and C(vlan_pools), the VLAN
+      pools of its slices.
   returned: success
   type: dict
   sample:
@@ -124,6 +134,7 @@ cloud:
     title: lab
     incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
     controller: controller1
+    vlan_pools: 0-99
 next_vm_id:
   description: The next id that a slice or VM can get.
   returned: success
@@ -161,6 +172,7 @@ def arguments() -> dict[str, Any]:
             "title": {"type": "str"},
             "history_entries": {"type": "int"},
             "history_days": {"type": "int"},
+            "vlan_pools": {"type": "str"},
             **Asked.arguments(),
             "expected_hosts": {"type": "list", "elements": "str", "default": []},
         },

@@ -127,7 +127,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 network:
-  description: The network as it is stored, or would be in check mode. Null if it is removed.
+  description:
+    - The network as it is stored, or would be in check mode. Null if it is removed.
+    - Members to whose interface the kind of the VM gives another name have it in C(guest_interface).
   returned: success
   type: dict
   sample:
@@ -180,7 +182,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import parts, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},

@@ -17,8 +17,14 @@ description:
     of loopback interfaces are converted.
   - Nodes whose device, kind or image belongs to a shipped kind of guest (M(cloudrepo.slices.kind_info)) get that kind,
     and their interfaces keep their names, such as V(swp3).
+  - Start-up configuration whose text is in the file becomes O(cloudrepo.slices.slice#module:vms[].startup). This is
+    C(startup-config) and C(exec) of containerlab's nodes, and netlab's C(configlets) and C(config.inline) without Jinja
+    expressions. A script that begins with C(#!) is run, and so is any configuration of a netlab device C(linux).
+    Others are loaded in guests of the kinds V(frr) and V(nokia-srlinux). Kinds whose start-ups go over ssh need
+    O(internet=true).
   - Elements without a counterpart in a slice are listed in RV(not_imported), with their lines. This includes other
-    addresses, routing, start-up configuration, images, unknown kinds, and interface names that a kind does not have.
+    addresses, routing, other start-up configuration, images, unknown kinds, and interface names that a kind does not
+    have.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -145,8 +151,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, yaml_lines
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import UnreadableTopology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "src": {"type": "path", "required": True},

@@ -98,6 +98,11 @@ def problems(where: str, want: CloudInit | None) -> Iterator[Refusal]:
                 yield Refusal("invalid_guest_address", f"{where} {each.name}", {"got": address, "why": why})
 
 
+def stored_problems(vm: VM, slice_: Slice) -> Iterator[Refusal]:
+    """Yield refusals for the stored set-up of a VM of a slice, from which C(files) could not be made."""
+    return problems(f"VM {slice_label(slice_)}/{vm.name}", _of(vm))
+
+
 def _invalid(address: str) -> str | None:
     if "/" not in address:
         return "it has no prefix length"

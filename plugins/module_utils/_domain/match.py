@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TypeVar
@@ -223,7 +223,7 @@ def _is_alike(link: WantedLink, stored: Link) -> bool:
     return all(stored.extra.get(key) == value for key, value in {**wanted, "title": link.title}.items())
 
 
-def in_stored_order(things: Iterable[T], stored: Iterable[T], key: Callable[[T], int]) -> list[T]:
+def in_stored_order(things: Iterable[T], stored: Iterable[T], key: Callable[[T], Hashable]) -> list[T]:
     """Return the things in the order in which they are stored, with new ones at the end.
 
     Otherwise a topology whose lists are written in another order would be a change.

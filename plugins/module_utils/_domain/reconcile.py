@@ -15,7 +15,7 @@ from ..cluster import Cluster, slice_label
 from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
 from ..models import VM, Slice, User
-from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
+from ..vlans import MANAGEMENT_VLAN
 from . import (
     access,
     address_rules,
@@ -23,6 +23,7 @@ from . import (
     cloud_init,
     expiry,
     host_requirements,
+    invariants,
     kinds,
     networks,
     titles,
@@ -73,14 +74,44 @@ def settle(
     C(refuse) returns further refusals for the change from the stored slice to the desired one.
 
     Raises:
-        Refused: with all violations; the cluster is then unchanged.
+        Refused: with all violations, or because the stored slice violates invariants; the cluster is then unchanged.
     """
     before = stored_slice(cluster, want, acting_user)
+    try:
+        return _settle(cluster, want, settings, before, refuse)
+    except Refused:
+        raise
+    except Exception as error:
+        # A bug, unless somebody has edited the database: that concerns this slice alone.
+        broken = [] if before is None else [*invariants.of_slice(before), *_misnamed(before)]
+        if before is None or not broken:
+            raise
+        raise Refused([Refusal("slice_damaged", f"slice {slice_label(before)}", {"breaches": broken})]) from error
+
+
+def _misnamed(slice_: Slice) -> Iterator[str]:
+    """Yield a sentence for each VM whose interfaces are not C(eth0), C(eth1) and so on.
+
+    Other names may be in a database that was imported, and are wrong only where a topology needs them.
+    """
+    for vm in slice_.live_vms:
+        names = [nic.name for nic in vm.interfaces]
+        if names != [f"eth{number}" for number in range(len(names))]:
+            yield f"{invariants.call(slice_, vm)} has the interfaces {', '.join(names)}"
+
+
+def _settle(
+    cluster: Cluster,
+    want: WantedSlice,
+    settings: Settings,
+    before: Slice | None,
+    refuse: Callable[[Slice | None, Slice], Iterable[Refusal]],
+) -> Slice:
     want = kinds.with_kinds(cluster, titles.named(want, before), before)
     refusals = list(_problems(cluster, want, settings, before))
     if refusals:
         raise Refused(refusals)
-    vault = user_data.Vault(cluster)
+    vault = user_data.Vault(cluster, before)
     want = vault.sealed(want)
     allocator = Allocator(cluster, settings.network)
     slice_, refusals = _draft(cluster, want, settings, before, allocator)
@@ -207,7 +238,7 @@ def _draft(
 ) -> tuple[Slice, list[Refusal]]:
     """Return the slice as it would be stored, and refusals."""
     slice_id = before.slice_id if before else allocator.slice_id()
-    full = [] if slice_id is not None else [Refusal("no_free_pool", f"slice {want.name}", {"pools": POOL_COUNT})]
+    full = [] if slice_id is not None else [allocator.no_free_pool(f"slice {want.name}")]
     slice_ = Slice.from_dict(before.to_dict()) if before else Slice(slice_id or 0, want.owner)
     _describe(slice_, want)
     matches = match_topology(want, slice_)

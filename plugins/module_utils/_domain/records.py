@@ -57,6 +57,7 @@ def record(slice_: Slice, next_vm_id: int) -> SliceRecord | None:
         return None
     said = slice_.to_dict()
     said.pop(RELEASE_ID, None)
+    said.pop(TRASHED, None)
     released = said.pop("releasing", {}).get("vlan_ids", ())
     used = [vlan_id for vlan_id in said["vlan_pool_used"] if vlan_id not in released]
     pools = [pool for pool in said.pop(FURTHER_POOLS, ()) if not set(used).isdisjoint(pool_range(pool))]

@@ -103,7 +103,7 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
         cluster: changed in place.
         want: C({name, cores, ram_gb, disk_gb, image, checksum, virtual_size_gb, content, kind}); C(checksum) is the
             SHA-256 of the image, C(virtual_size_gb) its virtual size, and C(content) what it is if it is the image of a
-            CD (see C(cd)); they are null if unknown.
+            CD (see C(cd)); they are null if unknown. An empty C(kind) removes it.
     """
     name = want["name"]
     refusals: list[Refusal] = []
@@ -111,11 +111,13 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
     flavor = dict(cluster.flavors.get(name, {}))
     required = ("cores", "ram_gb", "disk_gb", "image")
     flavor.update({key: want[key] for key in (*required, "kind") if want.get(key) is not None})
+    if not flavor.get("kind"):
+        flavor.pop("kind", None)
     missing = [key for key in required if key not in flavor]
     if missing:
         raise Refused([Refusal("option_missing", where, {"kind": "new flavor", "option": missing})])
     refusals += bounds.IDENTIFIER.problems(where, "flavor", name)
-    refusals += kinds.unknown(where, cluster, want.get("kind"))
+    refusals += kinds.unknown(where, cluster, want.get("kind") or None)
     for key, limit in bounds.FLAVOR.items():
         refusals.extend(limit.problems(where, key, flavor[key]))
     if not flavor["image"].isprintable() or not flavor["image"]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import Refusal
 from ..models import VM, Interface, Link, Network, Slice
-from ..vlans import FURTHER_POOLS, POOL_COUNT, pool_vlans
+from ..vlans import FURTHER_POOLS, pool_vlans
 from . import address_rules, host_requirements, networks
 from .address_plan import AddressPlan
 from .addressing import ADDRESSES, CIDRS, Addresses, ends
@@ -95,7 +95,7 @@ class SegmentBuilder:
         while room < needed and 1 + len(slice_.further_pools) + len(taken) < limit:
             pool = self.allocator.further_pool()
             if pool is None:
-                self.refusals.append(Refusal("no_free_pool", f"slice {self.want.name}", {"pools": POOL_COUNT}))
+                self.refusals.append(self.allocator.no_free_pool(f"slice {self.want.name}"))
                 break
             taken.append(pool)
             room += len(pool_vlans(pool))
@@ -172,6 +172,7 @@ class SegmentBuilder:
         for name in CIDRS.values():
             set_extra(made.extra, name, getattr(want, name))
         own = [{"vm_id": self.live[vm].vm_id, **each.to_dict()} for vm, each in found.items() if each.to_dict()]
+        own.sort(key=lambda each: each["vm_id"] != made.vm1_id)
         set_extra(made.extra, ADDRESSES, own or None)
         for end in want.endpoints:
             taps[end].vlan_id, taps[end].link_id = made.vlan_id, made.link_id

@@ -151,10 +151,17 @@ def _cloud(cluster: Cluster) -> dict[str, Any]:
 
 
 def faults(slice_: Slice) -> Iterator[Refusal]:
-    """Yield refusals for values of a slice that a work order needs and the database does not have."""
+    """Yield refusals for values of a slice that a work order needs and the database does not have, or not as it should.
+
+    Hosts check each slice by itself, but images belong to all slices of an order.
+    """
+    images: set[Image] = set()
     for vm in slice_.live_vms:
+        yield from cloud_init.stored_problems(vm, slice_)
         try:
-            _flavor(vm)
+            for image in (each for each in _images([vm], "") if each not in images):
+                images.add(image)
+                Image.from_dict(image.to_dict())
             _given(vm, "a disk", vm.qcow_image)
             for interface in vm.interfaces:
                 _mac(vm, interface)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import bounds
-from .._domain import counters
+from .._domain import cloud_vlans, counters
 from .._domain.registering import require_admin
 from ..changes import between
 from ..claim import Asked
@@ -29,7 +29,7 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the identity of the cloud, which is created if there is none, and take in what its hosts have in use.
 
     Raises:
-        Refused: the acting user is not an admin, or the title is not one.
+        Refused: the acting user is not an admin, the title is not one, or the VLANs cannot be those of the cloud.
     """
     require_admin(cluster, params["acting_user"], "cloud")
     if params["title"] is not None:
@@ -38,6 +38,7 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
             raise Refused(refusals)
     kept = _kept(cluster, params)
     before = _attributes(cluster)
+    cloud_vlans.change(cluster, vlan_pools=params["vlan_pools"])
     cloud = cluster.identify(title=params["title"] or controller())
     if params["title"] is not None:
         cloud = replace(cloud, title=params["title"])
@@ -50,7 +51,7 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         counters.take_in(cluster, hosts, complete={*params["expected_hosts"]} <= {each.host for each in hosts})
     after = _attributes(cluster)
     changes = [] if before == after else [between("cloud", cloud.uuid, before, after, name=cloud.title)]
-    said = {**cloud.told(), "controller": controller()}
+    said = {**cloud.told(), "controller": controller(), "vlan_pools": cluster.vlans.pools_text}
     behind = [refusal.message for refusal in counters.behind(cluster, hosts)]
     known = cluster.extra.get(HOSTS, [])
     return Outcome(changes, {"cloud": said, "next_vm_id": cluster.next_vm_id, "behind": behind, "hosts": known})
@@ -84,6 +85,7 @@ def _attributes(cluster: Cluster) -> dict[str, Any] | None:
         "revision": cluster.revision,
         "history_entries": cluster.kept.entries,
         "history_days": cluster.kept.days,
+        **cluster.vlans.to_dict(),
         "hosts": " ".join(cluster.extra.get(HOSTS, ())),
         **{f"left_behind_{kind}": " ".join(map(str, numbers)) for kind, numbers in left.items()},
     }

@@ -28,7 +28,22 @@ CAPACITY = {
     ),
     "no_room": Rule("a VM needs a worker with room for it", "no worker has room: {shortages}"),
     "no_room_to_grow": Rule("a VM grows on its worker", "no room to grow: {shortages}"),
-    "no_free_pool": Rule("live slices share {pools} VLAN pools", "all {pools} VLAN pools are in use by live slices"),
+    "no_free_pool": Rule(
+        "live slices share the VLAN pools {pools} of the cloud",
+        "{used} of the cloud's VLAN pools {pools} are in use, {free} are free",
+        "delete a slice, or let the cloud use more pools (cloudrepo_vlan_pools)",
+    ),
+    "vlan_pools_invalid": Rule(
+        "vlan_pools must be ranges of pools, 0-99, such as 0-49,60-79", "{rule}, got {got!r}: {why}"
+    ),
+    "vlans_in_use": Rule(
+        "the VLANs of the cloud change only as far as no slice uses them",
+        "{object} keeps its VLANs, because {count} of its slices would be left without theirs: {found}",
+        "delete these slices first, or keep the setting",
+    ),
+    "vlans_of_another_setting": Rule(
+        "a slice has VLANs of the cloud", "{breach}; {rule}", "deploy the topology as a new slice"
+    ),
     "too_few_vlans": Rule(
         "each link, network and reservation takes one VLAN of the slice's pools",
         "{total} VLANs in pools {pools}, {releasing} of them still taken by removed links; {links} links, "

@@ -7,6 +7,11 @@ from __future__ import annotations
 from .rule import Rule
 
 EDITS = {
+    "slice_damaged": Rule(
+        "a stored slice must not contradict itself",
+        "it was changed outside of the collection: {breaches}; {rule}",
+        "restore a backup, or run cloudrepo.slices.database with state=migrate and repair=true",
+    ),
     "name_in_use": Rule(
         "names are unique within a slice", "{kind} {name} cannot be renamed to {got}, which exists; {rule}"
     ),

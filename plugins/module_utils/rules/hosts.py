@@ -7,6 +7,16 @@ from __future__ import annotations
 from .rule import Rule
 
 HOST = {
+    "port_is_bridge": Rule(
+        "a trunk is an interface that leads to other hosts",
+        "it is a bridge of Open vSwitch itself, and cannot be on {bridge}; {rule}",
+        "set cloudrepo_uplink to another interface",
+    ),
+    "port_of_another_bridge": Rule(
+        "a port is taken from another bridge only by its administrator",
+        "it belongs to {other}, not to {bridge}; {rule}",
+        "set cloudrepo_uplink to another interface, or remove this one from {other}",
+    ),
     "sudo_missing": Rule(
         "Ansible becomes root with sudo",
         "{rule}, which this host does not have",
@@ -184,7 +194,7 @@ HOST = {
     ),
     "orphan_seen_once": Rule(
         "an orphan is removed only if an earlier run has seen it",
-        "seen for the first time; {rule}",
+        "seen for the first time, or changed since then; {rule}",
         "run cloudrepo.slices.orphans again to remove it",
     ),
     "worker_in_use": Rule(
@@ -285,6 +295,7 @@ HOST = {
         "deploy the slice; if the database no longer has the user data, set it again",
     ),
     "invalid_startup": Rule("a start-up must be valid", "{rule}"),
+    "invalid_startup_result": Rule("a result of a start-up must be one that this collection has made", "{rule}"),
     "startup_missing": Rule(
         "a start-up that runs must be in startups",
         "the start-up has to run, but the database does not have its files and commands; {rule}",
@@ -294,6 +305,16 @@ HOST = {
         "a start-up begins when the guest has a prompt on its serial console",
         "the start-up did not begin within {timeout_s} s: {why}",
         "check the console of the guest, and deploy again",
+    ),
+    "startup_unreadable": Rule(
+        "the log and the note of a start-up are files of root beside the disk",
+        "the start-up was not completed: {why}; {rule}",
+        "move what is there away, and deploy again",
+    ),
+    "startup_not_begun_over_ssh": Rule(
+        "a start-up over ssh begins when root has a shell in the guest",
+        "{user} got no root shell over ssh at {address} within {timeout_s} s: {why}",
+        "check the guest's ssh server, and the key of this user, and deploy again",
     ),
     "startup_file_failed": Rule(
         "a file of a start-up must be written completely",

@@ -25,7 +25,7 @@ IMAGE = {
     "image_of_several_files": Rule(
         "an image to convert must be one file",
         "{object} is {format} that refers to other files; {rule}",
-        "run qemu-img convert where those files are",
+        "merge them where they are: with qemu-img convert, or for vpc with the program that made them",
     ),
     "image_encrypted": Rule("a base image must not be encrypted", "{object} is encrypted; {rule}", "run {command}"),
     "image_has_backing_file": Rule(

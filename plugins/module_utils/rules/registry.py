@@ -33,11 +33,20 @@ REGISTRY = {
     "invalid_worker_ip": Rule(
         "a worker needs an IPv4 address", "{rule}, got {got!r}", "set worker_ip for this host in the inventory"
     ),
-    "invalid_machine_id": Rule("a machine-id must be {form}", "{rule}, got {got!r}"),
+    "invalid_machine_id": Rule(
+        "a machine-id must be {form}",
+        "{rule}, got {got!r}",
+        "run systemd-machine-id-setup on the host, which writes /etc/machine-id",
+    ),
     "machine_shared": Rule(
         "each worker must have its own machine-id",
         "{count} workers have this machine-id ({workers}); {rule}",
         "create new ones with systemd-machine-id-setup on the cloned hosts",
+    ),
+    "address_shared": Rule(
+        "each worker must have one entry, and an address of its own",
+        "{count} hosts of the inventory have this address (machines {machines}); {rule}",
+        "correct ansible_host or worker_ip of those with another address, or remove the surplus names of one host",
     ),
     "another_machine": Rule(
         "a worker is identified by its machine-id",

@@ -31,7 +31,7 @@ TOPOLOGY = {
     ),
     "interface_without_segment": Rule(
         "without data_interfaces a VM has one data interface for each of its links and networks",
-        "eth{highest} is named, but the VM is on {segments} links and networks",
+        "{named} is named, but the VM is on {segments} links and networks",
         "set data_interfaces to {highest} or more",
     ),
     "size_of_custom_topology": Rule(
@@ -43,7 +43,7 @@ TOPOLOGY = {
     "segments_of_tree_only": Rule("segments: networks needs topology_type tree"),
     "topology_too_large": Rule(
         "a slice may use as many VLANs as its vlan_pools hold, {pool_size} each",
-        "{segments} {kind} need {needed} VLAN pools, vlan_pools is {pools}, the cluster has {pool_count}",
+        "{segments} {kind} need {needed} VLAN pools, vlan_pools is {pools}, a trunk has {pool_count}",
     ),
     "rate_out_of_range": Rule("{option} must be {least}-{most}", next_step="omit it for no limit"),
     "jitter_without_delay": Rule("jitter_ms needs delay_ms, which it varies", "{rule}, got jitter_ms {got}"),
@@ -54,7 +54,11 @@ TOPOLOGY = {
         "a pool must have room for the whole slice",
         "{pool} {subnet} has room for {room} with prefix length {length}, {needed} needed",
     ),
-    "address_outside_pool": Rule("a loopback must be in its pool", "address {got} is not in {pool} {subnet}"),
+    "address_outside_pool": Rule(
+        "an address must be in its pool",
+        "address {got} is not in {pool} {subnet}",
+        "give one in the pool; on a link or network, it may be in another subnet with cidr or cidr6",
+    ),
     "address_is_reserved": Rule(
         "a static address must not be that of the gateway or DHCP server, or in the DHCP range",
         "address {got} of {vm} is within {reserved}; {rule}",

@@ -39,7 +39,12 @@ ANY = {
     "startup_needs_console": Rule(
         "a start-up needs a shell or a login on the serial console of the guest",
         "{rule}, and kind {name} has none",
-        "register a kind with console, or use user data of cloud_init",
+        "register a kind with console, set via of startup to ssh, or use user data of cloud_init",
+    ),
+    "startup_needs_address": Rule(
+        "a start-up over ssh needs an address on VLAN 400",
+        "{rule}",
+        "set internet to true, or via of startup to console",
     ),
     "invalid_ssh_key": Rule("an ssh key must be {form}", "key {number}: {rule}"),
     "invalid_guest_address": Rule(
@@ -56,7 +61,10 @@ ANY = {
     ),
     "invalid_check_option": Rule("{option} must be {form}", "{rule}"),
     "address_from_dhcp": Rule("an interface on VLAN 400 gets its address by DHCP", "{rule}, got {got}"),
-    "guest_address_twice": Rule("addresses on a link or network are unique", "{address} belongs to {ends}; {rule}"),
+    "guest_address_twice": Rule(
+        "addresses on a link or network are unique, and so are those of loopbacks",
+        "{address} belongs to {ends}; {rule}",
+    ),
     "listed_twice": Rule("list entries must be unique", "{kind} {name} is listed {count} times"),
     "not_found": Rule("references must exist", "{object} does not exist; existing: {known}"),
     "unknown_reference": Rule("references must exist", "{kind} {name} does not exist; existing: {known}"),

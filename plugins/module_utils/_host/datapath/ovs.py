@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Callable
 
 from ...changes import Change, SliceRef, between
-from ...errors import SlicesError
+from ...errors import Refusal, Refused, SlicesError
 from ...network_order import Services
-from ...vlans import MANAGEMENT_VLAN
+from ...vlans import MANAGEMENT_VLAN, ranges
 from ...vm_order import VM, Interface
 from ...work_order import SliceOrder
 from ..runner import Runner
@@ -296,6 +296,9 @@ def plan_bridge(
         owner: the owner of the ports; ports that are not listed are removed if they belong to this owner or to none.
         fail_mode: its fail mode; C(None) leaves it unchanged.
         prune_vlans: whether existing trunks keep their VLANs, which are then maintained by C(plan_access_ports).
+
+    Raises:
+        Refused: a port is a bridge itself, or belongs to another bridge and is not ours.
     """
     found = have.bridges.get(name)
     if not present:
@@ -319,6 +322,9 @@ def plan_bridge(
 def _infrastructure_ports(
     bridge: str, ports: Sequence[Mapping[str, Any]], have: Switch, owner: str, *, prune_vlans: bool
 ) -> dict[str, Port]:
+    refusals = list(_foreign(bridge, [port["name"] for port in ports], have))
+    if refusals:
+        raise Refused(refusals)
     numbers = _numbers([port["name"] for port in ports], have, INFRASTRUCTURE_NUMBERS, ())
     marks = {port.name: port.external_ids.get(INFRASTRUCTURE, UNOWNED) for port in have.ports.values()}
     # A port that two owners list belongs to the first one.
@@ -333,6 +339,16 @@ def _infrastructure_ports(
     return {
         key: replace(port, trunks=kept.get(key, port.trunks)) if port.trunks else port for key, port in wanted.items()
     }
+
+
+def _foreign(bridge: str, names: Iterable[str], have: Switch) -> Iterator[Refusal]:
+    """Yield refusals for devices that are bridges, or ports of a bridge that somebody else has put them on."""
+    for name in names:
+        port = have.ports.get(name)
+        if name in have.bridges:
+            yield Refusal("port_is_bridge", f"port {name}", {"bridge": bridge})
+        elif port is not None and port.bridge != bridge and INFRASTRUCTURE not in port.external_ids:
+            yield Refusal("port_of_another_bridge", f"port {name}", {"bridge": bridge, "other": port.bridge})
 
 
 def apply(commands: Iterable[Sequence[str]], runner: Runner) -> None:
@@ -473,7 +489,7 @@ def _columns(port: Port) -> list[str]:
     if port.tag is not None:
         columns.append(f"tag={port.tag}")
     if port.trunks:
-        columns.append(f"trunks={ovsdb.ranges(port.trunks)}")
+        columns.append(f"trunks={ranges(port.trunks)}")
     if port.own_qdisc:
         columns.append(f"qos={_NOOP_QOS}")
     if port.vlan_mode == TUNNEL:

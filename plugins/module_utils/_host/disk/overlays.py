@@ -24,14 +24,18 @@ from ..access import FILE, FOLDER, Access
 from ..accounts import Accounts
 from ..files import File
 from ..ownership import Conflict, shown
+from ..qemu.devices import UEFI_VARIABLES
 from ..runner import Runner
-from ..vm_folders import MARK, Folder
+from ..vm_folders import MARK, NEW_OVERLAY, Folder
 from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
 from . import base_images, bases, growth, register, startup_notes, trash, vm_access
 from .base_images import Note
 from .growth import Growth
 from .qcow2 import Image, read_overlay
 from .register import Known
+
+# What goes with the disk that a VM boots from.
+_COMPANIONS = (UEFI_VARIABLES,)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Disks:
     Attributes:
         folders: the VM folders, by VM id.
         found: the paths of all overlays in the folders of the order's slices, by VM id.
+        deeper: the VMs among them with overlays in a folder in their folder, where somebody has put them.
         overlays: the overlays of the order that exist, by path.
         bases: the verified base images of the order and the backing files of its overlays, by path.
         known: the disks that exist or existed, by path.
@@ -51,6 +56,7 @@ class Disks:
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
     found: Mapping[int, Collection[str]] = field(default_factory=dict)
+    deeper: Collection[int] = ()
     overlays: Mapping[str, Image] = field(default_factory=dict)
     bases: Mapping[str, Note] = field(default_factory=dict)
     known: Mapping[str, Known] = field(default_factory=dict)
@@ -165,9 +171,11 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     paths.update(vm.cdrom for vm in vms if vm.cdrom is not None)
     changing = {disk.path for _vm, disk in disks if growth.is_due(disk, overlays)}
     changing.update(each.path for each in _of_kept_vms(orders) if os.path.exists(each.path))
+    own = {vm_id: folder.path for vm_id, folder in folders.items() if folder.slice_id in ours}
     return Disks(
         folders=folders,
-        found={vm_id: vm_folders.overlays(folder.path) for vm_id, folder in folders.items() if folder.slice_id in ours},
+        found={vm_id: vm_folders.overlays(path) for vm_id, path in own.items()},
+        deeper={vm_id for vm_id, path in own.items() if vm_folders.has_deeper(path)},
         overlays=overlays,
         bases={path: note for path in sorted(paths) if (note := base_images.known(path)) is not None},
         known=register.read(state_dir),
@@ -311,7 +319,7 @@ def _empty(vms: Iterable[VM], have: Disks, discard: Iterable[tuple[int, GivenUp]
     return tuple(
         (vm_id, have.folders[vm_id].slice_id or 0)
         for vm_id, paths in have.found.items()
-        if vm_id not in listed and going.issuperset(paths)
+        if vm_id not in listed and vm_id not in have.deeper and going.issuperset(paths)
     )
 
 
@@ -350,8 +358,11 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     )
     for vm, disk, path in todo.restore:
         account = accounts.of(vm.slice_id)
-        access.give(path, Access(FILE, account.uid, account.gid, 0o600))
-        trash.take(path, disk.path)
+        companions = _COMPANIONS if disk.name is None else ()
+        besides = (f"{os.path.dirname(path)}/{name}" for name in companions)
+        for each in (path, *filter(os.path.lexists, besides)):
+            access.give(each, Access(FILE, account.uid, account.gid, 0o600))
+        trash.take(path, disk.path, companions=companions)
     for alike in _alike(todo.create):
         _vm, first = alike[0]
         base = first.backing_file
@@ -369,12 +380,19 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
 def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> list[str]:
     """Move given-up overlays to the trash, or remove them. Return what should be in the trash and was removed."""
     by_vm, removed = dict[int, list[str]](), list[str]()
+    # A guest boots with the variables of its firmware, which nobody could make again.
+    booted = {each.vm_id for _slice_id, each in todo.discard if each.name is None}
     for _slice_id, each in todo.discard:
         by_vm.setdefault(each.vm_id, []).append(each.path)
     for vm_id, paths in by_vm.items():
         if todo.retention_h:
-            retention_s = todo.retention_h * 3600
-            removed += trash.put(paths, have.folders[vm_id], state_dir=state_dir, retention_s=retention_s)
+            removed += trash.put(
+                paths,
+                have.folders[vm_id],
+                state_dir=state_dir,
+                retention_s=todo.retention_h * 3600,
+                companions=_COMPANIONS if vm_id in booted else (),
+            )
         for path in paths:
             files.remove(path)
     return removed
@@ -389,7 +407,7 @@ def _alike(disks: Iterable[tuple[VM, Disk]]) -> Iterable[list[tuple[VM, Disk]]]:
 
 
 def _new_disk(disk: Disk, base: list[str], runner: Runner) -> bytes:
-    draft = f"{os.path.dirname(disk.path)}/.draft.qcow2"
+    draft = f"{os.path.dirname(disk.path)}/{NEW_OVERLAY}"
     try:
         runner.run(["qemu-img", "create", "-q", "-f", "qcow2", *base, draft, str(disk.size_bytes)])
         with open(draft, "rb") as file:

@@ -89,9 +89,13 @@ RIGHT: dict[str, Any] = {
             "user": "cirros",
             "password": "gocubsgo",
             "shell": "sudo -i",
+            "address": "10.60.7.101",
         }
     ],
     "startups": {"1001": '{"commands": ["true"]}'},
+    "ssh_arguments": "-o ConnectTimeout=5",
+    "private_key_file": "/root/.ssh/id_ed25519",
+    "taken": {"1001": '{"log": "", "refusal": null}'},
     "checks": [
         {
             "vm_id": 1001,
@@ -115,6 +119,11 @@ FREE = {
         ("vms.user", "vms.password", "vms.shell"),
         "one line that is typed on the console of a guest; a control character is refused (test_guest_startup.py)",
     ),
+    **dict.fromkeys(
+        ("ssh_arguments", "private_key_file"),
+        "arguments of ssh on the controller, which run there whatever they are, and are not used on hosts",
+    ),
+    "taken": "what the action plugin has made; text that it cannot have made is refused (test_startup.py)",
     "startups": "what a guest's shell evaluates; it is typed as octal escapes (test_serial.py)",
     "vm_ids": "integers, which Ansible itself checks",
     "vnc_passwords": "alone in a file that is read whole, and in JSON",

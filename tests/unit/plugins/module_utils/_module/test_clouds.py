@@ -23,6 +23,7 @@ def params(**changes: Any) -> dict[str, Any]:
         "title": None,
         "history_entries": None,
         "history_days": None,
+        "vlan_pools": None,
         "hosts": [],
         "expected_hosts": [],
         **changes,
@@ -34,7 +35,7 @@ def test_the_identity_of_a_cloud_is_created_once() -> None:
     first = clouds.identify(held, params())
     assert [(change.kind, change.action) for change in first.changes] == [("cloud", "create")]
     assert held.cloud is not None
-    assert first.result["cloud"] == {**held.cloud.told(), "controller": clouds.controller()}
+    assert first.result["cloud"] == {**held.cloud.told(), "controller": clouds.controller(), "vlan_pools": "0-99"}
     again = clouds.identify(held, params())
     assert (again.changes, again.result) == ([], first.result)
     renamed = clouds.identify(held, params(title="lab"))
@@ -91,3 +92,14 @@ def test_the_limits_of_the_history_are_stored() -> None:
     for option, got in (("history_entries", -1), ("history_days", 0)):
         with pytest.raises(Refused):
             clouds.identify(held, params(**{option: got}))
+
+
+def test_the_vlan_pools_are_kept_and_a_change_once() -> None:
+    held = cluster()
+    clouds.identify(held, params())
+    limited = clouds.identify(held, params(vlan_pools="40-49,0-9"))
+    (change,) = limited.changes
+    assert (change.after or {})["vlan_pools"] == limited.result["cloud"]["vlan_pools"] == "0-9,40-49"
+    assert clouds.identify(held, params()).result["cloud"]["vlan_pools"] == "0-9,40-49"
+    again = clouds.identify(held, params(vlan_pools="0-9,40-49"))
+    assert (again.changes, again.result) == ([], limited.result)

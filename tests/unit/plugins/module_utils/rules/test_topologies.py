@@ -31,7 +31,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "topology_too_large",
             "slice web",
             {"pool_size": 20, "segments": 45, "kind": "links", "needed": 3, "pools": 1, "pool_count": 100},
-            "slice web: 45 links need 3 VLAN pools, vlan_pools is 1, the cluster has 100",
+            "slice web: 45 links need 3 VLAN pools, vlan_pools is 1, a trunk has 100",
         ),
     ],
 )
