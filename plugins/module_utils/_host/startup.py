@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs the start-ups of guests over their serial consoles or ssh, all of them at the same time, each once per disk.
 
-A start-up that fails begins anew in the next run, because nothing is known about a guest in which it was cut off.
+A start-up that fails starts again in the next run, because nothing is known about a guest in which it was cut off.
 """
 
 from __future__ import annotations
