@@ -277,8 +277,8 @@ def test_clouds_with_vlans_in_common_are_told_when_a_host_is_refused_and_when_it
         claimed(tmp_path, OTHER, vlans=Vlans((2,), 401))
     assert "belong to both" not in refused.value.message
     assert claimed(tmp_path, OTHER, claim=True, vlans=Vlans((1, 2), 401)).warnings == [
-        f"this host was taken from cloud lab ({uuid(1)}) for cloud other ({uuid(3)}); {both}; other hosts of that cloud "
-        "must not be on the same trunk"
+        f"this host was taken from cloud lab ({uuid(1)}) for cloud other ({uuid(3)}); {both}; other hosts of that "
+        "cloud must not be on the same trunk"
     ]
     assert claimed(tmp_path, OTHER, vlans=Vlans((1, 2), 401)).warnings == []
     assert claimed(tmp_path, LAB, claim=True, vlans=Vlans((0,), 400)).warnings == []

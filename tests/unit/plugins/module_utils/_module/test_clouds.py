@@ -120,7 +120,7 @@ def test_the_management_vlan_is_kept_and_a_change_once() -> None:
 def test_a_cloud_with_vlans_of_its_neighbour_is_refused() -> None:
     held = cluster()
     east = {"title": "east", "vlan_pools": "50-99", "management_vlan": 401}
-    with pytest.raises(Refused, match="cloud lab .* and its neighbour east .* have VLANs 401,1100-2099 in common"):
+    with pytest.raises(Refused, match=r"cloud lab .* and its neighbour east .* have VLANs 401,1100-2099 in common"):
         clouds.identify(held, params(title="lab", neighbours=[east]))
     agreed = clouds.identify(held, params(title="lab", vlan_pools="0-14", neighbours=[east]))
     assert agreed.result["cloud"]["vlan_pools"] == "0-14"
