@@ -301,6 +301,8 @@ def _join(where: str, interface: Interface, link: Link | None, slice_: Slice, ma
     wanted: tuple[int | None, int | None]
     if link is not None:
         wanted = link.vlan_id, link.link_id
+    elif interface.ip_config:
+        wanted = management_vlan, None
     elif interface.link_id is not None or interface.vlan_id not in (None, management_vlan, *slice_.vlan_pool_used):
         wanted = (interface.vlan_id, None) if interface.vlan_id == management_vlan else (None, None)
     else:

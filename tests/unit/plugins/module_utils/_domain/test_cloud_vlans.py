@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import cloud_vlans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariant_repair import repair
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
@@ -169,3 +170,12 @@ def test_invalid_neighbours_are_refused() -> None:
         ("neighbour east", "vlan_pools_invalid"),
         ("neighbour west", "out_of_range"),
     ]
+
+
+def test_what_is_on_another_management_vlan_is_repaired() -> None:
+    held = cluster()
+    put(held, topology())
+    held.extra["vlans"] = {"management_vlan": 100}
+    repair(held)
+    assert breaches(held) == []
+    assert [nic.vlan_id for nic in held.slices[1000].vms[0].interfaces] == [100, 101]
