@@ -172,6 +172,7 @@ class SegmentBuilder:
         _set_carried(made.extra, want)
         where = f"link {self.want.name}/{made.label}"
         self.refusals.extend(address_rules.without_subnet(where, want))
+        self.refusals.extend(address_rules.too_small_for_ipv6(where, want))
         found = self.plan.ends(where, want, self._stored_addresses(made))
         for name in CIDRS.values():
             set_extra(made.extra, name, getattr(want, name))
@@ -215,6 +216,7 @@ class SegmentBuilder:
 
     def _members(self, where: str, want: WantedNetwork, made: Network) -> list[dict[str, Any]]:
         self.refusals.extend(address_rules.without_subnet(where, want))
+        self.refusals.extend(address_rules.too_small_for_ipv6(where, want))
         found = self.plan.ends(
             where,
             want,
