@@ -193,9 +193,9 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import guests as rules
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import ADVICE, NAME, NAME_OR_ID
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import ADVICE, NAME, NAME_OR_ID
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
 
 try:

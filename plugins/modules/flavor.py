@@ -150,7 +150,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import edge, images, registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, within
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},

@@ -154,8 +154,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, yaml_lines
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import UnreadableTopology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "src": {"type": "path", "required": True},

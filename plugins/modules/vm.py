@@ -165,7 +165,7 @@ options:
       - V(ssh) connects from the controller through the network node to the VM's address on VLAN 400, with the key
         C(cloudrepo_guest_private_key_file), or with those that ssh finds.
       - It runs once for each disk, and again when files or commands are changed. The first command with a return code
-        other than 0 ends it, and the next deploy begins it anew, so commands have to bear being repeated.
+        other than 0 ends it, and the next deploy starts it again, so it must be possible to repeat commands.
       - It may contain secrets. They are stored in the database. Results, diffs, the history and work orders only
         contain its id, C(startup_id). A command that fails is shown, with the end of its output, so keep secrets in
         files.
@@ -393,8 +393,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import parts, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},

@@ -27,7 +27,7 @@ BELOW = {
     "action": {GROUND, *DRIVERS, "modules", "plugin_utils"},
     "connection": {GROUND, *DRIVERS},
     "doc_fragments": set(),
-    "filter": {GROUND, *DRIVERS},
+    "filter": {GROUND, *DRIVERS, "plugin_utils"},
     "inventory": {GROUND, *DRIVERS, "plugin_utils"},
 }
 # The packages that a layer may import, except for Python's standard library.

@@ -37,10 +37,10 @@ from ..cluster import ADMIN, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..lifecycle import RUNNING
 from ..models import Slice
+from ..names import NAME, NAME_OR_ID
 from ..report import HostReport
 from .clouds import controller
 from .edge import Outcome, listed
-from .names import NAME, NAME_OR_ID
 from .refused_slices import RefusedSlice, require_some, told
 
 RECREATE_DISKS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}

@@ -24,7 +24,7 @@ MAKERS = {"Refusal", "_refuse"}
 """What is called with a code, an object and figures; C(_refuse) hands its own on to C(Refusal)."""
 IMPERATIVES = {
     *("add", "check", "continue", "copy", "correct", "create", "delete", "deploy", "fetch", "give", "install", "list"),
-    *("move", "omit", "register", "restart", "restore", "run", "set", "stop"),
+    *("merge", "move", "omit", "register", "restart", "restore", "run", "set", "stop"),
 }
 CLUMSY = re.compile(r"\b((are|is) possible|ask(s|ed) for|promised|(is|are) none|(is|are) called|anew|shall)\b")
 
@@ -39,12 +39,12 @@ class Call:
 
 
 def calls(path: Path) -> Iterator[Call]:
-    """Yield all refusals in a file."""
+    """Yield all refusals in a file, except for those that are read from data."""
     for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(function, ast.FunctionDef) or function.name in MAKERS:
             continue
         for node in ast.walk(function):
-            if isinstance(node, ast.Call) and name_of(node.func) in MAKERS:
+            if isinstance(node, ast.Call) and node.args and name_of(node.func) in MAKERS:
                 dicts = dicts_before(node, function)
                 given = keys(node.args[2], dicts) if len(node.args) > 2 else frozenset()
                 yield Call(f"{path.relative_to(PLUGINS)}:{node.lineno}", getattr(node.args[0], "value", None), given)

@@ -157,3 +157,5 @@ def test_the_packets_of_another_vm_with_the_same_id_are_not_captured(
 def test_a_capture_of_the_right_vm_is_planned(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
     mark(pcap.parent, vm_uuid=uuid(2))
     assert run(monkeypatch, pcap, seen(ENDED), vm_uuid=uuid(2), _ansible_check_mode=True)["changed"]
+    told = run(monkeypatch, pcap, FakeRunner(), vm_uuid="", _ansible_check_mode=True)
+    assert [refusal.code for refusal in refused(told)] == ["not_this_vm"], "the database knows no UUID of its VM"

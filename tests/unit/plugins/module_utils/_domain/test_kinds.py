@@ -109,8 +109,7 @@ def test_a_kind_in_use_is_not_removed() -> None:
     with pytest.raises(Refused) as caught:
         kinds.remove_kind(made, "switch")
     assert caught.value.message == (
-        "kind switch: 3 flavors and VMs have it (flavor big, VM web/s1, VM web/s2); a kind can be removed if nothing "
-        "has it"
+        "kind switch is used by flavor big, VM web/s1, VM web/s2; a kind in use cannot be removed"
     )
 
 

@@ -334,7 +334,7 @@ def test_a_slice_keeps_its_owner() -> None:
     put(held, topology())
     found = refusals(held, topology(owner="alice", slice_id=1000))
     assert [each.message for each in found] == [
-        "slice web: owned by admin, got alice; the owner of a slice cannot change"
+        "slice web is owned by admin, got alice; the owner of a slice cannot change"
     ]
 
 
