@@ -507,7 +507,7 @@ def kinds_by_name(data: Any) -> None:
 
 def stored_vlans(data: Any) -> Vlans:
     """Return the stored VLANs of the cloud after checking the types of their fields."""
-    mapping({"vlan_pools": text})(data)
+    mapping({}, {"vlan_pools": text, "management_vlan": integer})(data)
     try:
         return Vlans.from_dict(data)
     except ValueError as error:

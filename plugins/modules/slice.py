@@ -527,6 +527,7 @@ options:
         description:
           - The MTU in bytes, without Ethernet header and VLAN tags. The guests must configure it on their interfaces.
             Between workers, the trunks must support it.
+          - With an IPv6 subnet, it must be at least 1280.
         type: int
         default: 1500
       qinq:

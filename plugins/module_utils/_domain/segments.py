@@ -89,7 +89,7 @@ class SegmentBuilder:
         """Allocate the required VLANs and return them, lowest first, from further pools if the slice may have some."""
         slice_ = self.slice
         needed = new_reserved + sum(old is None for _want, old in (*matches.links, *matches.networks))
-        room = len(slice_.pool()) - len(slice_.vlan_pool_used)
+        room = len(slice_.pool(self._management_vlan)) - len(slice_.vlan_pool_used)
         limit = slice_.extra.get("max_vlan_pools", 1)
         taken: list[int] = []
         while room < needed and 1 + len(slice_.further_pools) + len(taken) < limit:
@@ -98,14 +98,14 @@ class SegmentBuilder:
                 self.refusals.append(self.allocator.no_free_pool(f"slice {self.want.name}"))
                 break
             taken.append(pool)
-            room += len(pool_vlans(pool))
+            room += len(pool_vlans(pool, management=self._management_vlan))
         if taken:
             slice_.extra[FURTHER_POOLS] = sorted([*slice_.further_pools, *taken])
         self._is_short = room < needed
         if self._is_short:
             self.refusals.append(self._shortage(matches, reserved))
         used = set(slice_.vlan_pool_used)
-        free = [vlan_id for vlan_id in slice_.pool() if vlan_id not in used][:needed]
+        free = [vlan_id for vlan_id in slice_.pool(self._management_vlan) if vlan_id not in used][:needed]
         slice_.vlan_pool_used.extend(free)
         return iter(free)
 
@@ -118,11 +118,15 @@ class SegmentBuilder:
                 "links": len(matches.links),
                 "networks": len(matches.networks),
                 "reserved": reserved,
-                "pools": [pool_text(number) for number in slice_.pools],
-                "total": len(slice_.pool()),
+                "pools": [pool_text(number, self._management_vlan) for number in slice_.pools],
+                "total": len(slice_.pool(self._management_vlan)),
                 "releasing": len(slice_.extra.get("releasing", {}).get("vlan_ids", ())),
             },
         )
+
+    @property
+    def _management_vlan(self) -> int:
+        return self.allocator.vlans.management
 
     def _join(self, matches: Matches, fresh: Iterator[int]) -> None:
         """Create the links and networks, and connect the interfaces of the live VMs to them."""
@@ -168,6 +172,7 @@ class SegmentBuilder:
         _set_carried(made.extra, want)
         where = f"link {self.want.name}/{made.label}"
         self.refusals.extend(address_rules.without_subnet(where, want))
+        self.refusals.extend(address_rules.too_small_for_ipv6(where, want))
         found = self.plan.ends(where, want, self._stored_addresses(made))
         for name in CIDRS.values():
             set_extra(made.extra, name, getattr(want, name))
@@ -211,6 +216,7 @@ class SegmentBuilder:
 
     def _members(self, where: str, want: WantedNetwork, made: Network) -> list[dict[str, Any]]:
         self.refusals.extend(address_rules.without_subnet(where, want))
+        self.refusals.extend(address_rules.too_small_for_ipv6(where, want))
         found = self.plan.ends(
             where,
             want,

@@ -15,7 +15,6 @@ from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import Cluster
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
-from ..vlans import MANAGEMENT_VLAN
 from . import cd, cloud_init, data_disks, displays, host_requirements, kinds, readiness, startup
 from .allocation import Allocator, mac_address
 from .match import Matches, in_stored_order
@@ -194,13 +193,13 @@ class VmBuilder:
         for index in range(len(vm.interfaces), data_interfaces + 1):
             vm.interfaces.append(Interface(f"eth{index}", mac=mac_address(vm.vm_id, index)))
         del vm.interfaces[data_interfaces + 1 :]
-        management, network = vm.interfaces[0], self.allocator.network
+        management, network, vlan = vm.interfaces[0], self.allocator.network, self.allocator.vlans.management
         if internet and management.ip_config is None:
             address = self.allocator.address()
             if address is None:
-                figures = {"vlan": MANAGEMENT_VLAN, "first": network.first_address, "last": network.last_address}
+                figures = {"vlan": vlan, "first": network.first_address, "last": network.last_address}
                 self._refuse("no_free_address", vm.name, figures)
-            management.vlan_id = MANAGEMENT_VLAN
+            management.vlan_id = vlan
             management.ip_config = {"ip": address or "", "cidr": network.cidr, "gateway": network.gateway}
         elif not internet and management.ip_config is not None:
             if vm.handed_out:

@@ -275,7 +275,8 @@ def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """
     chosen, refused = choose_each(cluster, params)
     require_some(refused, chosen)
-    return Outcome(result={**described(chosen), "refused": told(refused)}, failure=error(refused))
+    result = {**described(chosen), "management_vlan": cluster.vlans.management, "refused": told(refused)}
+    return Outcome(result=result, failure=error(refused))
 
 
 def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:

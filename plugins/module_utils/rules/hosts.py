@@ -116,7 +116,7 @@ HOST = {
     ),
     "another_cloud": Rule(
         "a host belongs to one cloud",
-        "{object} belongs to cloud {held}, claimed from controller {controller} at {since}, and not to {got}",
+        "{object} belongs to cloud {held}, claimed from controller {controller} at {since}, and not to {got}{vlans}",
         "run cloudrepo.slices.site with -e claim_hosts=true to take the host over",
     ),
     "another_incarnation": Rule(
@@ -126,10 +126,11 @@ HOST = {
         "run cloudrepo.slices.site with -e claim_hosts=true if this database replaces the other one",
     ),
     "address_answered": Rule(
-        "only the network node answers for its addresses on VLAN 400",
-        "{object} needs {address} on VLAN 400 with MAC {own}, but {who} on {interface} answers for it with MAC {mac}",
+        "only the network node answers for its addresses on the management VLAN",
+        "{object} needs {address} on VLAN {vlan} with MAC {own}, but {who} on {interface} answers for it "
+        "with MAC {mac}",
         "run cloudrepo.slices.site with -e retire=true if that is a former network node; otherwise take it off the "
-        "trunk, or give each cloud a trunk of its own",
+        "trunk, or give each cloud a management VLAN or a trunk of its own",
     ),
     "not_this_machine": Rule(
         "a worker is its machine, not its address",
@@ -278,7 +279,7 @@ HOST = {
         "restore a backup, or move the database away if it is not the one of these hosts",
     ),
     "address_reserved": Rule(
-        "an address on VLAN 400 is reserved for one VM",
+        "an address on the management VLAN is reserved for one VM",
         "address {address} of VM {vm_id} is reserved for slice {holder} on this host",
         "deploy or delete that slice first",
     ),

@@ -125,3 +125,8 @@ def test_titles_are_matched_when_objects_are_added(door: Door) -> None:
 def test_an_object_needs_a_name_or_a_title(door: Door) -> None:
     assert "name, title" in door("slice", name="web", vms=[{"flavor": "cirros"}])["msg"]
     assert "name, title" in door("slice", slices=[{"vms": []}])["msg"]
+
+
+def test_the_title_of_a_cloud_is_a_text(door: Door) -> None:
+    assert "got True; quote names" in door("cloud", title=True)["msg"]
+    assert door("cloud", title="on")["cloud"]["title"] == "on"
