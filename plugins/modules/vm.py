@@ -36,6 +36,7 @@ options:
   title:
     description:
       - Free text of 1 to 200 characters without control characters, which is shown in tables and graphs.
+      - Without a name and an id, it identifies the VM. The name of a new one is made from it.
     type: str
   flavor:
     description:

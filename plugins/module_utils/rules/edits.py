@@ -15,6 +15,11 @@ EDITS = {
     "name_in_use": Rule(
         "names are unique within a slice", "{kind} {name} cannot be renamed to {got}, which exists; {rule}"
     ),
+    "title_of_several": Rule(
+        "a {kind} without a name is identified by its title",
+        "several have the title {title!r} ({names}); {rule}",
+        "give the name instead",
+    ),
     "identifier_missing": Rule("a {kind} is identified by its name or its {key}", "{rule}, neither is given"),
     "ambiguous_link": Rule(
         "a link is identified by its id, its name, or endpoints that only one link has",
