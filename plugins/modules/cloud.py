@@ -192,8 +192,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import clouds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Asked
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import ALL_POOLS, MANAGEMENT_VLAN, ranges
 
 NEIGHBOUR_ARGUMENTS: dict[str, dict[str, Any]] = {

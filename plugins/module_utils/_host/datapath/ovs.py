@@ -313,12 +313,12 @@ def plan_bridge(
         want=datapath_type,
         make=found is None,
         fail_mode=(mode or "standalone", fail_mode) if fail_mode not in (None, mode) else None,
-        ports=_plan(
-            wanted,
-            have,
-            ours=lambda port: port.bridge == name and port.external_ids.get(INFRASTRUCTURE) in (owner, UNOWNED),
-        ),
+        ports=_plan(wanted, have, ours=lambda port: _is_infrastructure(port, name, owner)),
     )
+
+
+def _is_infrastructure(port: Port, bridge: str, owner: str) -> bool:
+    return port.bridge == bridge and port.external_ids.get(INFRASTRUCTURE) in (owner, UNOWNED)
 
 
 def _infrastructure_ports(
