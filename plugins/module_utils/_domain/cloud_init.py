@@ -105,6 +105,11 @@ def stored_problems(vm: VM, slice_: Slice) -> Iterator[Refusal]:
 def _invalid(address: str) -> str | None:
     if "/" not in address:
         return "it has no prefix length"
+    # Python also reads netmasks and zones, which the guest does not.
+    if not address.rpartition("/")[2].isdecimal():
+        return "its prefix length must be a number"
+    if "%" in address:
+        return "it has a zone, but its interface is given"
     try:
         found = ipaddress.ip_interface(address)
     except ValueError as error:

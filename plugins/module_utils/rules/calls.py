@@ -42,7 +42,11 @@ SELECTION = {
     "core_too_old": Rule(
         "ansible-core must be {oldest} or newer", "{object} must be {oldest} or newer, got {got}", "install a newer one"
     ),
-    "orchestrator_missing": Rule("the group orchestrator must have a host", "{rule}"),
+    "orchestrator_missing": Rule(
+        "the group orchestrator must have a host",
+        "{rule}",
+        "give the inventory of the cloud with -i, or add a host to it, as in inventory/example of the collection",
+    ),
     "workers_missing": Rule(
         "the group workers must have a host", "{rule}", "add one, as in inventory/example of the collection"
     ),

@@ -168,14 +168,9 @@ def plan_access_ports(
         management_vlan: the management VLAN, which each trunk carries.
     """
     orders = tuple(orders)
-    taps = [nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
-    numbers = _numbers(taps, have, ACCESS_NUMBERS, reserved)
-    wanted = {
-        nic.tap: _access_port(vm, nic, bridge, numbers[nic.tap])
-        for vm in all_vms(orders)
-        for nic in vm.interfaces
-        if nic.vlan_id is not None
-    }
+    plugged = [(vm, nic) for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
+    numbers = _numbers([nic.tap for _vm, nic in plugged], have, ACCESS_NUMBERS, reserved)
+    wanted = {nic.tap: _access_port(vm, nic, bridge, numbers[nic.tap]) for vm, nic in plugged}
     slices = {nic.tap: vm.slice_id for vm in all_vms(orders) for nic in vm.interfaces}
     todo = _plan(
         wanted,

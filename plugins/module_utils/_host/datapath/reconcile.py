@@ -154,19 +154,24 @@ def plan(
         prune_vlans=settings.prune_vlans,
         management_vlan=settings.management.vlan_id,
     )
-    wanted = flows.shared_flows(have.switch, bridge=settings.bridge, management=settings.management)
-    wanted = wanted.union(
-        *(
-            flows.slice_flows(one, ports.numbers, have.switch, bridge=settings.bridge, management=settings.management)
-            for one in orders
-        )
-    )
+    wanted = _flows(orders, ports.numbers, have.switch, settings)
     return WirePlan(
         not have.closed,
         devices,
         ports,
         flows.plan(wanted, have.flows, slice_ids(orders) | {flows.SHARED}, have.saved),
         shaping.plan(orders, have.limits, numbers=ports.numbers, spoken=have.flows, fresh=devices.made),
+    )
+
+
+def _flows(
+    orders: Iterable[SliceOrder], numbers: Mapping[str, int], switch: Switch, settings: Settings
+) -> frozenset[flows.Flow]:
+    """Return the flows of slices and those that do not depend on slices."""
+    bridge, management = settings.bridge, settings.management
+    shared = flows.shared_flows(switch, bridge=bridge, management=management)
+    return shared.union(
+        *(flows.slice_flows(one, numbers, switch, bridge=bridge, management=management) for one in orders)
     )
 
 

@@ -107,7 +107,7 @@ def test_a_limit_leaves_out_no_guard(name: str) -> None:
         for play in plays_of(name)
         if any("cloudrepo.slices.guard" in task for task in play.get("tasks", ()))
     ]
-    assert {*guards} == {"orchestrator:all"}
+    assert {*guards} == {"orchestrator:all:localhost"}
 
 
 TAGS: list[tuple[list[str], list[str]]] = [
