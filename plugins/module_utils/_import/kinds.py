@@ -44,8 +44,12 @@ def has_start_up(kind: str | None, *, internet: bool) -> bool:
     """
     if kind not in SHIPPED:
         return True
-    own = SHIPPED[kind].kind
-    return internet if own.startup_via == SSH_START else own.console != NO_CONSOLE
+    return internet if needs_address(kind) else SHIPPED[kind].kind.console != NO_CONSOLE
+
+
+def needs_address(kind: str | None) -> bool:
+    """Return whether VMs of a shipped kind can only have a start-up with an address on VLAN 400."""
+    return kind in SHIPPED and SHIPPED[kind].kind.startup_via == SSH_START
 
 
 def loads(kind: str | None, device: str | None, path: str, text: str) -> str | None:

@@ -96,6 +96,7 @@ def _startup(graph: Graph, node: Node, kind: str | None, options: Options) -> di
     length = sum(len(each.text) + _MARGIN for each in node.configs) + sum(len(text) for _line, text in node.commands)
     is_short = STARTUP_LENGTH.allows(length) and STARTUP_FILES.allows(len(node.configs))
     fits = is_possible and is_short and STARTUP_COMMANDS.allows(count)
+    hint = " (possible with internet=true)" if kinds.needs_address(kind) and not options.internet else ""
     files: list[dict[str, str]] = []
     commands: list[str] = []
     for number, config in enumerate(node.configs, start=1):
@@ -105,12 +106,12 @@ def _startup(graph: Graph, node: Node, kind: str | None, options: Options) -> di
             files.append({"path": path, "content": config.text, "mode": "0700"})
             commands.append(command)
         else:
-            graph.remark(config.line, f"{config.name} of node {node.title}: {config.text[:80]}")
+            graph.remark(config.line, f"{config.name} of node {node.title}: {config.text[:80]}{hint}")
     for line, text in node.commands:
         if fits and STARTUP_COMMAND.allows(text):
             commands.append(text)
         else:
-            graph.remark(line, f"exec of node {node.title}: {text[:80]}")
+            graph.remark(line, f"exec of node {node.title}: {text[:80]}{hint}")
     found = {"files": files, "commands": commands}
     return {name: value for name, value in found.items() if value}
 

@@ -55,3 +55,19 @@ def test_interfaces_have_names_of_their_kind(
     assert kinds.interface(kind, interface) == name
     if name is not None:
         assert kinds.number(kind, name) == number
+
+
+@pytest.mark.parametrize(
+    ("kind", "internet", "possible"),
+    [
+        (None, False, True),
+        ("of-mine", False, True),
+        ("vyos", False, True),
+        ("frr", False, False),
+        ("frr", True, True),
+        ("cumulus-vx", True, False),
+    ],
+)
+def test_a_start_up_needs_a_way_into_the_guest(kind: str | None, internet: bool, possible: bool) -> None:
+    assert kinds.has_start_up(kind, internet=internet) is possible
+    assert kinds.needs_address(kind) is (kind == "frr")

@@ -110,7 +110,7 @@ def test_commands_become_start_ups_of_guests_that_have_a_console() -> None:
     made = topology(found, Options(None, "cirros"))
     assert [vm.get("startup") for vm in made["vms"]] == [{"commands": ["ip link set eth1 up", "true"]}, None, None]
     assert [remark for remark in found.remarks if remark.what.startswith("exec")] == [
-        Remark(7, "exec of node b: ip link set eth1 up"),
+        Remark(7, "exec of node b: ip link set eth1 up (possible with internet=true)"),
         Remark(8, f"exec of node a: {'x' * 80}"),
         Remark(10, "exec of node c: true", 257),
     ]
