@@ -62,7 +62,9 @@ def test_a_field_that_is_missing_is_an_error_unless_it_has_a_default() -> None:
 def test_unknown_fields_are_extra_and_the_data_are_not_changed() -> None:
     data = {"a": 1, "b": 2, "c": 3}
     record = Record(data)
+    assert ("a" in record, "d" in record) == (True, False)
     record.take("a", int)
+    assert "a" not in record, "it was taken"
     record.check("b", integer)
     assert record.extra() == {"b": 2, "c": 3}
     assert data == {"a": 1, "b": 2, "c": 3}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import lock
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files import Backups, write_whole
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files import Backups, read_whole, write_whole
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
 
@@ -237,3 +237,13 @@ def test_a_backup_that_is_no_text_is_refused(tmp_path: Path) -> None:
     name = store.backup()
     with pytest.raises(DatabaseError, match=f"backup .*{name} cannot be read: .*utf-8"):
         store.backups.text(str(name))
+
+
+def test_what_is_no_file_is_neither_waited_for_nor_kept_open(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    before = os.listdir("/proc/self/fd")
+    for name, words in (("pipe", "Not a regular file"), ("folder", "Is a directory")):
+        with pytest.raises(OSError, match=f"{words}: '{tmp_path}/{name}'"):
+            read_whole(str(tmp_path / name))
+    assert os.listdir("/proc/self/fd") == before

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import serial
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
+from .....locks import is_held
 from .consoles import ShellConsole
 
 NONCE = "0123456789abcdef"
@@ -246,6 +247,17 @@ def test_a_console_has_one_user_at_a_time(tmp_path):
             serial.open_console(path, timeout_s=0.3),
         ):
             pass
+
+
+def test_a_console_is_free_after_its_use(tmp_path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "serial.sock"))
+        listener.listen(1)
+        with serial.open_console(str(tmp_path / "serial.sock"), timeout_s=1):
+            assert is_held(tmp_path)
+            guest, _address = listener.accept()
+        with guest:
+            assert (is_held(tmp_path), guest.recv(1)) == (False, b""), "QEMU serves one client at a time"
 
 
 def test_the_console_of_a_starting_or_busy_vm_is_awaited(tmp_path, monkeypatch):
