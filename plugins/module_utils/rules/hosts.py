@@ -310,7 +310,7 @@ HOST = {
     "startup_unreadable": Rule(
         "the log and the note of a start-up are files of root beside the disk",
         "the start-up was not completed: {why}; {rule}",
-        "move what is there away, and deploy again",
+        "move them away, and deploy again",
     ),
     "startup_not_begun_over_ssh": Rule(
         "a start-up over ssh begins when root has a shell in the guest",
