@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import import yaml_lines
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import UnreadableTopology
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import TIME
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils import raw_text
 
 PREFIX = "mol"
 _LONGEST_SCENARIO = 63 - len(PREFIX) - len("--12345678")
@@ -34,12 +36,13 @@ def molecule_topology(text: str) -> Any:
     """Return the content of a scenario's file, in which no key may be set twice.
 
     Raises:
-        AnsibleFilterError: the text is not valid YAML; the message contains the line.
+        AnsibleFilterError: the text is not a YAML mapping; the message contains the line.
     """
     try:
-        return raw_text.load(text)
-    except ValueError as error:
-        raise AnsibleFilterError(f"the topology of the scenario: {error}") from error
+        yaml_lines.load_topology(text)
+    except UnreadableTopology as error:
+        raise AnsibleFilterError(f"the topology of the scenario: {error.message}") from error
+    return yaml.safe_load(text)
 
 
 def molecule_slices(

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import settings
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import TAP_NAME
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import MOST_NAMES
 
 _OVS = "openvswitch"
 _BRIDGES = ("bridge", _OVS)
@@ -33,8 +35,11 @@ def missing_interfaces(values: Mapping[str, str | None], interfaces: Sequence[Ma
         interfaces: C(interfaces) of M(cloudrepo.slices.host_info); if it is empty, nothing is checked.
     """
     names = [str(each["name"]) for each in interfaces]
+    # A worker has thousands of taps.
+    others = [name for name in names if not TAP_NAME.allows(name)]
+    more = f" and {len(others) - MOST_NAMES:,} more" if len(others) > MOST_NAMES else ""
     return [
-        f"settings: {variable} is {name}, but this host has only the interfaces {', '.join(names)}"
+        f"settings: {variable} is {name}, but this host has only the interfaces {', '.join(others[:MOST_NAMES])}{more}"
         for variable, name in values.items()
         if name and names and name not in names
     ]

@@ -215,6 +215,7 @@ UTC_TIME = Form(
 
 DEFAULT_MTU = 1500
 MTU = Limit(68, 65521, "MTU of a link or network, without Ethernet header and VLAN tags", "IPv4; Linux's taps")
+IPV6_MTU = Limit(1280, MTU.most, "MTU of a link or network with an IPv6 subnet", "IPv6 (RFC 8200)")
 DHCP_MTU = Limit(576, MTU.most, "MTU of a network with DHCP", "DHCP (RFC 2131)")
 TRUNK_MTU = Limit(MTU.least, 65535, "MTU of a trunk", "Linux")
 RATE_KBPS = Limit(1, 100_000_000, "rate limit of an interface, in kbit/s", "100 Gbit/s")

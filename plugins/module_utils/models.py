@@ -540,14 +540,15 @@ class Slice(Identified):
         """The numbers of all its pools. The first one is determined by its id."""
         return [pool_number(self.slice_id), *self.further_pools]
 
-    def pool(self) -> list[int]:
+    def pool(self, management_vlan: int) -> list[int]:
         """Return the VLANs of all its pools in order, without the management VLAN."""
         first = range(self.vlan_pool_start, self.vlan_pool_start + POOL_SIZE)
-        return [*(vlan for vlan in first if vlan != MANAGEMENT_VLAN), *pool_vlans(*self.further_pools)]
+        further = pool_vlans(*self.further_pools, management=management_vlan)
+        return [*(vlan for vlan in first if vlan != management_vlan), *further]
 
-    def get_next_vlan(self) -> int | None:
+    def get_next_vlan(self, management_vlan: int = MANAGEMENT_VLAN) -> int | None:
         """Allocate the lowest free VLAN of the pool, or return C(None) if none is left."""
-        for vlan in self.pool():
+        for vlan in self.pool(management_vlan):
             if vlan not in self.vlan_pool_used:
                 self.vlan_pool_used.append(vlan)
                 return vlan

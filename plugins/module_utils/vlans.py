@@ -20,8 +20,10 @@ FURTHER_POOLS = "further_pools"
 
 ALL_POOLS = tuple(range(POOL_COUNT))
 
+POOLS_PATTERN = r"[0-9]{1,2}(-[0-9]{1,2})?(,[0-9]{1,2}(-[0-9]{1,2})?)*"
+"""The syntax of ranges of pools."""
+
 _FIRST_VLAN = 100
-_RANGES = re.compile(r"[0-9]{1,2}(-[0-9]{1,2})?(,[0-9]{1,2}(-[0-9]{1,2})?)*")
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,32 @@ class Vlans:
 
     Attributes:
         pools: the numbers of the pools that its slices may have, in ascending order.
+        management: the management VLAN, which is not part of the pool that contains it.
     """
 
     pools: tuple[int, ...] = ALL_POOLS
+    management: int = MANAGEMENT_VLAN
 
     @property
     def pools_text(self) -> str:
         """The pools as ranges, such as C(0-49,60-79)."""
         return ranges(self.pools)
 
+    def __str__(self) -> str:
+        """Return the VLANs for messages."""
+        return f"pools {self.pools_text} and management VLAN {self.management}"
+
+    def shared_with(self, other: Vlans) -> str:
+        """Return the VLANs that two clouds have in common as ranges, empty if there are none."""
+        mine, others = (
+            {each.management, *(vlan for n in each.pools for vlan in pool_range(n))} for each in (self, other)
+        )
+        return ranges(mine & others)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the stored form, without defaults."""
-        return {} if self.pools == ALL_POOLS else {"vlan_pools": self.pools_text}
+        pools = {} if self.pools == ALL_POOLS else {"vlan_pools": self.pools_text}
+        return pools if self.management == MANAGEMENT_VLAN else {**pools, "management_vlan": self.management}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Vlans:
@@ -51,7 +67,8 @@ class Vlans:
             ValueError: the pools are not ranges of pools.
         """
         text = data.get("vlan_pools")
-        return cls(ALL_POOLS if text is None else read_pools(text))
+        pools = ALL_POOLS if text is None else read_pools(text)
+        return cls(pools, data.get("management_vlan", MANAGEMENT_VLAN))
 
 
 def pool_number(slice_id: int) -> int:
@@ -65,9 +82,9 @@ def pool_range(number: int) -> range:
     return range(first, first + POOL_SIZE)
 
 
-def pool_vlans(*numbers: int) -> list[int]:
+def pool_vlans(*numbers: int, management: int) -> list[int]:
     """Return the VLANs of pools that can be allocated, without the management VLAN, lowest first within each pool."""
-    return [vlan for number in numbers for vlan in pool_range(number) if vlan != MANAGEMENT_VLAN]
+    return [vlan for number in numbers for vlan in pool_range(number) if vlan != management]
 
 
 def read_pools(text: str) -> tuple[int, ...]:
@@ -76,7 +93,7 @@ def read_pools(text: str) -> tuple[int, ...]:
     Raises:
         ValueError: these are not ranges of pools.
     """
-    if _RANGES.fullmatch(text) is None:
+    if re.fullmatch(POOLS_PATTERN, text) is None:
         raise ValueError("must be ranges of pools such as 0-49,60-79")
     ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
     if any(end[0] > end[-1] for end in ends):

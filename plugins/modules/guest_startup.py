@@ -15,7 +15,7 @@ description:
   - The connections by ssh are made on the controller, by the action plugin of this module. They are not known to the
     controller beforehand, so host keys are not checked.
   - A start-up runs once for each disk. It runs again when it is changed, and when the disk of the VM is created again.
-  - All guests get theirs at the same time. The first command that fails ends the start-up of its VM, which begins anew
+  - All guests get theirs at the same time. The first command that fails ends the start-up of its VM, which starts again
     with the next call. The others are not affected, and the task fails at its end.
   - The output of the last run is in C(startup.log) in the folder of the VM, which only root can read.
 author:

@@ -228,8 +228,11 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.kinds import Kind
 from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
+TEXTS = ("management_interface", "console_user", "console_password", "console_shell")
+"""What YAML may read as something else: a password of digits that begins with 0 as another number."""
 SPEC: dict[str, dict[str, Any]] = {
     **{part.name: part.spec.argument() for part in Kind.parts()},
+    **{part.name: {**part.spec.argument(), "type": NAME} for part in Kind.parts() if part.name in TEXTS},
     "name": {"type": NAME},
     "image": {"type": NAME},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -107,7 +107,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The link as it is stored, or would be in check mode. Null if it is removed.
+  description:
+    - The link as it is stored, or would be in check mode. Null if it is removed.
+    - Interfaces to which the kind of the VM gives another name have it in C(vm1_guest_interface) and
+      C(vm2_guest_interface).
   returned: success
   type: dict
   sample:

@@ -371,7 +371,7 @@ options:
           - V(ssh) connects from the controller through the network node to the VM's address on VLAN 400, with the key
             C(cloudrepo_guest_private_key_file), or with those that ssh finds.
           - It runs once for each disk, and again when files or commands are changed. The first command with a return
-            code other than 0 ends it, and the next deploy begins it anew, so commands have to bear being repeated.
+            code other than 0 ends it, and the next deploy starts it again, so it must be possible to repeat commands.
           - It may contain secrets. They are stored in the database. Results, diffs, the history and work orders only
             contain its id, C(startup_id). A command that fails is shown, with the end of its output, so keep secrets in
             files.
@@ -527,6 +527,7 @@ options:
         description:
           - The MTU in bytes, without Ethernet header and VLAN tags. The guests must configure it on their interfaces.
             Between workers, the trunks must support it.
+          - With an IPv6 subnet, it must be at least 1280.
         type: int
         default: 1500
       qinq:

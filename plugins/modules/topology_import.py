@@ -9,10 +9,11 @@ module: topology_import
 short_description: Convert a topology from another tool
 version_added: 1.0.0
 description:
-  - Reads GraphML or GML, such as the networks of the Internet Topology Zoo, or a netlab or containerlab file, and
-    returns the same nodes and links as the topology of a slice. Neither the database nor a host is changed.
+  - Reads GraphML or GML, such as the networks of the Internet Topology Zoo, a netlab or containerlab file, or a project
+    of GNS3 (C(.gns3)), and returns the same nodes and links as the topology of a slice. Neither the database nor a host
+    is changed.
   - Nodes become VMs. A label that is not a valid name becomes the VM's title, from which its name is made. Links
-    between two nodes become links, others become networks.
+    between two nodes become links, others become networks, and so do bridges of containerlab and switches of GNS3.
   - Of netlab's addresses, the pools V(p2p), V(lan) and V(loopback), prefixes of links, and addresses of their ends and
     of loopback interfaces are converted.
   - Nodes whose device, kind or image belongs to a shipped kind of guest (M(cloudrepo.slices.kind_info)) get that kind,
@@ -46,7 +47,7 @@ options:
     description:
       - Its format. With V(auto) it is detected.
     type: str
-    choices: [auto, graphml, gml, netlab, containerlab]
+    choices: [auto, graphml, gml, netlab, containerlab, gns3]
     default: auto
   name:
     description:
@@ -59,12 +60,14 @@ options:
     required: true
   flavors:
     description:
-      - Flavors by the image of a node, or by its netlab device or containerlab kind. The image has precedence.
+      - Flavors by the image of a node, or by its netlab device, containerlab kind or GNS3 node type. The image has
+        precedence.
     type: dict
     default: {}
   kinds:
     description:
-      - Kinds of guests by netlab device or containerlab kind, empty for none. The default is a shipped kind.
+      - Kinds of guests by netlab device, containerlab kind or GNS3 node type, empty for none. The default is a shipped
+        kind.
       - Interfaces of VMs whose kind is not shipped keep their names, which are checked by M(cloudrepo.slices.slice).
     type: dict
     default: {}

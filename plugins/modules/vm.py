@@ -36,6 +36,7 @@ options:
   title:
     description:
       - Free text of 1 to 200 characters without control characters, which is shown in tables and graphs.
+      - Without a name and an id, it identifies the VM. The name of a new one is made from it.
     type: str
   flavor:
     description:
@@ -164,7 +165,7 @@ options:
       - V(ssh) connects from the controller through the network node to the VM's address on VLAN 400, with the key
         C(cloudrepo_guest_private_key_file), or with those that ssh finds.
       - It runs once for each disk, and again when files or commands are changed. The first command with a return code
-        other than 0 ends it, and the next deploy begins it anew, so commands have to bear being repeated.
+        other than 0 ends it, and the next deploy starts it again, so it must be possible to repeat commands.
       - It may contain secrets. They are stored in the database. Results, diffs, the history and work orders only
         contain its id, C(startup_id). A command that fails is shown, with the end of its output, so keep secrets in
         files.

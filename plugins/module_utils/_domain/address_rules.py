@@ -138,6 +138,12 @@ def _address_problems(where: str, option: str, given: Addresses | None) -> Itera
             yield Refusal("special_address", where, figures)
 
 
+def too_small_for_ipv6(where: str, segment: WantedLink | WantedNetwork) -> Iterator[Refusal]:
+    """Yield a refusal for an MTU with which guests cannot have the IPv6 addresses of a link or network."""
+    if segment.cidr6 is not None:
+        yield from bounds.IPV6_MTU.problems(where, "mtu with an IPv6 subnet", segment.mtu)
+
+
 def without_subnet(where: str, segment: WantedLink | WantedNetwork) -> Iterator[Refusal]:
     """Yield refusals for given addresses of a link or network that has no subnet for them."""
     kind = LINKS if isinstance(segment, WantedLink) else NETWORKS

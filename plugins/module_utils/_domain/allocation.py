@@ -19,7 +19,8 @@ from ..bounds import DEVICE_NAME_LENGTH, FIRST_VNC_PORT, ID, LAST_VNC_PORT
 from ..cluster import Cluster
 from ..defaults import DHCP_SERVER, GATEWAY
 from ..errors import Refusal, Refused
-from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range
+from ..vlans import POOL_COUNT, pool_number, pool_range
+from .addressing import is_special
 
 WINDOW = 256
 """The count of MAC blocks per query."""
@@ -43,6 +44,8 @@ class ManagementNetwork:
         except ValueError as error:
             yield Refusal("invalid_subnet", where, {"option": "cidr", "got": self.cidr, "why": str(error)})
             return
+        if is_special(subnet):
+            yield Refusal("special_subnet", where, {"option": "cidr", "got": self.cidr})
         inside = {}
         for name in ("gateway", "dhcp_server", "first_address", "last_address"):
             address, problem = host_in(where, subnet, name, getattr(self, name))
@@ -86,13 +89,14 @@ class Allocator:
         self.next_id = cluster.next_vm_id
         self._cluster = cluster
         self.network = network
+        self.vlans = cluster.vlans
         self._blocks: dict[int, set[int]] = {}
 
     @cached_property
     def _pools(self) -> set[int]:
         """The numbers of the VLAN pools that are free."""
         left = self._cluster.left_behind(allocations.VLAN_POOL)
-        return {*self._cluster.vlans.pools} - self._cluster.held(allocations.VLAN_POOL, 0, POOL_COUNT - 1) - left
+        return {*self.vlans.pools} - self._cluster.held(allocations.VLAN_POOL, 0, POOL_COUNT - 1) - left
 
     @cached_property
     def _vnc_ports(self) -> Iterator[int]:
@@ -120,7 +124,7 @@ class Allocator:
 
     def no_free_pool(self, where: str) -> Refusal:
         """Return the refusal for a slice that needs more VLAN pools than are free; C(where) is the slice."""
-        vlans, free = self._cluster.vlans, Allocator(self._cluster, self.network)._pools
+        vlans, free = self.vlans, Allocator(self._cluster, self.network)._pools
         figures = {"pools": vlans.pools_text, "used": len(vlans.pools) - len(free), "free": len(free)}
         return Refusal("no_free_pool", where, figures)
 
@@ -190,8 +194,8 @@ def server_ip(cidr: str, gateway_ip: str | None) -> str:
         raise Refused([Refusal("invalid_subnet", "network", figures)]) from None
 
 
-def pool_text(number: int) -> str:
-    """Return the VLANs of a pool as text for messages."""
+def pool_text(number: int, management_vlan: int | None = None) -> str:
+    """Return the VLANs of a pool as text for messages, without the management VLAN if that is given."""
     vlans = pool_range(number)
-    skipped = f" without {MANAGEMENT_VLAN}" if MANAGEMENT_VLAN in vlans else ""
+    skipped = f" without {management_vlan}" if management_vlan in vlans else ""
     return f"{vlans[0]}–{vlans[-1]}{skipped}"

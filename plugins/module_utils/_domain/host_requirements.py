@@ -17,7 +17,6 @@ from ..bounds import DEFAULT_MTU
 from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
 from ..errors import Refusal
 from ..models import Interface, Link, Network, Slice
-from ..vlans import MANAGEMENT_VLAN
 
 NETEM = ("delay_ms", "jitter_ms", "loss_percent")
 FIELDS = vm_order.Interface.LIMITS
@@ -161,10 +160,10 @@ def crossings(slice_: Slice) -> Iterator[Crossing]:
         served = network.gateway_ip is not None or network.dhcp_enabled
         where = f"network {slice_label(slice_)}/{network.extra.get('name')}"
         yield from _crossing(where, network.extra, ends, served=served)
-    on_400 = [vm.worker_ip for vm in slice_.live_vms if any(nic.vlan_id == MANAGEMENT_VLAN for nic in vm.interfaces)]
-    if on_400:
-        where = f"slice {slice_label(slice_)} on VLAN {MANAGEMENT_VLAN}"
-        yield from _crossing(where, {}, on_400, served=True)
+    managed = [(vm.worker_ip, nic.vlan_id) for vm in slice_.live_vms for nic in vm.interfaces if nic.ip_config]
+    if managed:
+        where = f"slice {slice_label(slice_)} on VLAN {managed[0][1]}"
+        yield from _crossing(where, {}, [worker_ip for worker_ip, _vlan in managed], served=True)
 
 
 def _netem_shortcomings(slice_: Slice, workers: Mapping[str, Worker]) -> Iterator[Refusal]:

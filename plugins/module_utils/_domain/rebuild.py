@@ -14,6 +14,7 @@ from ..cluster import FIRST_ID, MACHINE_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD,
 from ..errors import Refusal, Refused
 from ..models import User
 from ..report import NETWORK_NODE
+from ..vlans import Vlans, read_pools
 from . import counters, displays, startup, user_data
 from .invariants import breaches
 from .records_merge import Entry, Merged, entries, leave_out_older, merge
@@ -125,6 +126,7 @@ def _cluster(hosts: Sequence[HostOrders], merged: Merged) -> Cluster:
                 cluster.flavors[vm.flavor["name"]] = flavor
     cloud = next(host for host in hosts if host.cloud_uuid is not None)
     # Another incarnation: should the lost database reappear, the hosts refuse it.
+    cluster.vlans = Vlans(read_pools(cloud.vlan_pools), cloud.management_vlan)
     cluster.become(Cloud(str(cloud.cloud_uuid), cloud.cloud_title or "", "").reborn())
     revisions = [host.highest_revision for host in hosts if host.highest_revision is not None]
     cluster.lift(next_vm_id=max([FIRST_ID, *merged.next_vm_ids]), revision=max(revisions, default=None))

@@ -15,7 +15,6 @@ from ..cluster import Cluster, slice_label
 from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
 from ..models import VM, Slice, User
-from ..vlans import MANAGEMENT_VLAN
 from . import (
     access,
     address_rules,
@@ -83,7 +82,7 @@ def settle(
         raise
     except Exception as error:
         # A bug, unless somebody has edited the database: that concerns this slice alone.
-        broken = [] if before is None else [*invariants.of_slice(before), *_misnamed(before)]
+        broken = [] if before is None else [*invariants.of_slice(before, cluster.vlans.management), *_misnamed(before)]
         if before is None or not broken:
             raise
         raise Refused([Refusal("slice_damaged", f"slice {slice_label(before)}", {"breaches": broken})]) from error
@@ -221,7 +220,7 @@ def _moved_problems(slice_: Slice, management: ManagementNetwork) -> Iterator[Re
     for vm in slice_.live_vms:
         for nic in vm.interfaces:
             address = (nic.ip_config or {}).get("ip")
-            if nic.vlan_id == MANAGEMENT_VLAN and address and ipaddress.IPv4Address(address) not in subnet:
+            if address and ipaddress.IPv4Address(address) not in subnet:
                 where = f"VM {slice_label(slice_)}/{vm.name}"
                 yield Refusal("address_outside_management", where, {"got": address, "subnet": str(subnet)})
 

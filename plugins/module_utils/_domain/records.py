@@ -15,7 +15,7 @@ from typing import Any
 
 from ..lifecycle import DELETING, DESIGN
 from ..models import Slice
-from ..stored_fields import Record, at, integer
+from ..stored_fields import FieldError, Record, at, integer
 from ..vlans import FURTHER_POOLS, pool_range
 from .data_disks import TRASHED
 from .receipts import RELEASE_ID
@@ -74,7 +74,11 @@ def read(text: str) -> tuple[Slice, SliceRecord]:
     Raises:
         FieldError: it is none.
     """
-    fields = Record(json.loads(text))
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FieldError((), f"it is not JSON ({error})") from None
+    fields = Record(said)
     stored = fields.take("slice", dict)
     found = SliceRecord(stored, tuple(fields.take_list("vm_ids", integer)), fields.take("next_vm_id", int))
     return at(("slice",), Slice.from_dict, stored), found

@@ -55,7 +55,7 @@ def slice_table(slice_: Slice) -> str:
     )
 
 
-def slices_table(slices: Sequence[Slice]) -> str:
+def slices_table(slices: Sequence[Slice], management_vlan: int) -> str:
     """Return slices as a text table with a line each; C(no slices) if there are none."""
     if not slices:
         return "no slices"
@@ -64,7 +64,7 @@ def slices_table(slices: Sequence[Slice]) -> str:
         vms = slice_.live_vms
         running = sum(1 for vm in vms if vm.status == RUNNING)
         workers = " ".join(dict.fromkeys(vm.worker_ip for vm in vms)) or "-"
-        used = f"{len(slice_.vlan_pool_used)}/{len(slice_.pool())}"
+        used = f"{len(slice_.vlan_pool_used)}/{len(slice_.pool(management_vlan))}"
         name = slice_label(slice_)
         title = slice_.extra.get("title", "")
         count = f"{running}/{len(vms)}"

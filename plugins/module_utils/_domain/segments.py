@@ -18,7 +18,7 @@ from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import FURTHER_POOLS, pool_vlans
 from . import address_rules, host_requirements, networks
 from .address_plan import AddressPlan
-from .addressing import ADDRESSES, CIDRS, Addresses, ends
+from .addressing import ADDRESSES, CIDRS, Addresses, ends, spelled
 from .allocation import Allocator, pool_text
 from .match import Matches, in_stored_order
 from .teardown import drop_empty_pools, let_go, segment_vlans, set_extra
@@ -89,7 +89,7 @@ class SegmentBuilder:
         """Allocate the required VLANs and return them, lowest first, from further pools if the slice may have some."""
         slice_ = self.slice
         needed = new_reserved + sum(old is None for _want, old in (*matches.links, *matches.networks))
-        room = len(slice_.pool()) - len(slice_.vlan_pool_used)
+        room = len(slice_.pool(self._management_vlan)) - len(slice_.vlan_pool_used)
         limit = slice_.extra.get("max_vlan_pools", 1)
         taken: list[int] = []
         while room < needed and 1 + len(slice_.further_pools) + len(taken) < limit:
@@ -98,14 +98,14 @@ class SegmentBuilder:
                 self.refusals.append(self.allocator.no_free_pool(f"slice {self.want.name}"))
                 break
             taken.append(pool)
-            room += len(pool_vlans(pool))
+            room += len(pool_vlans(pool, management=self._management_vlan))
         if taken:
             slice_.extra[FURTHER_POOLS] = sorted([*slice_.further_pools, *taken])
         self._is_short = room < needed
         if self._is_short:
             self.refusals.append(self._shortage(matches, reserved))
         used = set(slice_.vlan_pool_used)
-        free = [vlan_id for vlan_id in slice_.pool() if vlan_id not in used][:needed]
+        free = [vlan_id for vlan_id in slice_.pool(self._management_vlan) if vlan_id not in used][:needed]
         slice_.vlan_pool_used.extend(free)
         return iter(free)
 
@@ -118,11 +118,15 @@ class SegmentBuilder:
                 "links": len(matches.links),
                 "networks": len(matches.networks),
                 "reserved": reserved,
-                "pools": [pool_text(number) for number in slice_.pools],
-                "total": len(slice_.pool()),
+                "pools": [pool_text(number, self._management_vlan) for number in slice_.pools],
+                "total": len(slice_.pool(self._management_vlan)),
                 "releasing": len(slice_.extra.get("releasing", {}).get("vlan_ids", ())),
             },
         )
+
+    @property
+    def _management_vlan(self) -> int:
+        return self.allocator.vlans.management
 
     def _join(self, matches: Matches, fresh: Iterator[int]) -> None:
         """Create the links and networks, and connect the interfaces of the live VMs to them."""
@@ -168,9 +172,10 @@ class SegmentBuilder:
         _set_carried(made.extra, want)
         where = f"link {self.want.name}/{made.label}"
         self.refusals.extend(address_rules.without_subnet(where, want))
+        self.refusals.extend(address_rules.too_small_for_ipv6(where, want))
         found = self.plan.ends(where, want, self._stored_addresses(made))
-        for name in CIDRS.values():
-            set_extra(made.extra, name, getattr(want, name))
+        for version, name in CIDRS.items():
+            set_extra(made.extra, name, spelled(version, getattr(want, name)))
         own = [{"vm_id": self.live[vm].vm_id, **each.to_dict()} for vm, each in found.items() if each.to_dict()]
         own.sort(key=lambda each: each["vm_id"] != made.vm1_id)
         set_extra(made.extra, ADDRESSES, own or None)
@@ -203,7 +208,7 @@ class SegmentBuilder:
         made.extra["name"] = want.name
         set_extra(made.extra, "title", want.title)
         set_extra(made.extra, "nat", full.nat or None)
-        set_extra(made.extra, "cidr6", full.cidr6)
+        set_extra(made.extra, "cidr6", spelled(6, full.cidr6))
         _set_carried(made.extra, want)
         have: list[dict[str, Any]] = made.extra.get("members", [])
         made.extra["members"] = in_stored_order(self._members(where, full, made), have, lambda member: member["vm_id"])
@@ -211,6 +216,7 @@ class SegmentBuilder:
 
     def _members(self, where: str, want: WantedNetwork, made: Network) -> list[dict[str, Any]]:
         self.refusals.extend(address_rules.without_subnet(where, want))
+        self.refusals.extend(address_rules.too_small_for_ipv6(where, want))
         found = self.plan.ends(
             where,
             want,

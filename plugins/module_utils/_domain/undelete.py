@@ -18,7 +18,6 @@ from ..cluster import DELETED_SLICES, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..history import TIME
 from ..models import VM, Slice
-from ..vlans import MANAGEMENT_VLAN
 from . import access, cloud_vlans, data_disks, expiry
 from .allocation import Allocator, ManagementNetwork
 from .placement import Placement
@@ -164,7 +163,7 @@ def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
         yield Refusal("slice_name_in_use", where, figures)
     yield from (
         Refusal("vlans_of_another_setting", where, {"breach": breach})
-        for breach in cloud_vlans.breaches(slice_, cluster.vlans)
+        for breach in cloud_vlans.stranded(slice_, cluster.vlans)
     )
     for lease in leases(slice_):
         if lease.kind in (ID, MAC_BLOCK, VLAN_POOL) and _is_taken(cluster, lease.kind, lease.number):
@@ -194,10 +193,11 @@ def _renew(cluster: Cluster, slice_: Slice, network: ManagementNetwork) -> Itera
                 yield Refusal("no_free_vnc_port", _call(slice_, vm), {"first": FIRST_VNC_PORT, "last": LAST_VNC_PORT})
         for nic in vm.interfaces:
             number = address_number((nic.ip_config or {}).get("ip"))
-            if nic.vlan_id == MANAGEMENT_VLAN and number is not None and _is_taken(cluster, ADDRESS, number):
+            if number is not None and _is_taken(cluster, ADDRESS, number):
                 nic.ip_config = {**(nic.ip_config or {}), "ip": next(addresses, "")}
                 if not nic.ip_config["ip"]:
-                    figures = {"vlan": MANAGEMENT_VLAN, "first": network.first_address, "last": network.last_address}
+                    ends = {"first": network.first_address, "last": network.last_address}
+                    figures = {"vlan": cluster.vlans.management, **ends}
                     yield Refusal("no_free_address", _call(slice_, vm), figures)
 
 

@@ -15,7 +15,6 @@ from ..errors import Refusal, Refused
 from ..models import VM, Disk, Interface, Network, Slice
 from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..report import NETWORK_NODE
-from ..vlans import MANAGEMENT_VLAN
 from ..work_order import GivenUp, Image, Peer, WorkerOrder
 from . import (
     addressing,
@@ -328,7 +327,7 @@ def _peers(slice_: Slice) -> tuple[Peer, ...]:
         Peer(mac=_mac(vm, interface), address=_address(interface))
         for vm in slice_.live_vms
         for interface in vm.interfaces
-        if interface.vlan_id == MANAGEMENT_VLAN
+        if interface.ip_config
     )
 
 

@@ -27,7 +27,7 @@ DRAFT = ".draft"
 def read_text(path: str) -> str | None:
     """Return the text of a file, C(None) if it does not exist.
 
-    Bytes that are no text are replaced: such a file differs from every valid one, and is rejected or written anew.
+    Bytes that are no text are replaced: such a file differs from every valid one, and is rejected or written again.
 
     Raises:
         SlicesError: it cannot be read, for example because it is a folder.

@@ -54,17 +54,20 @@ def open_shell(argv: Sequence[str], deadline: float) -> Iterator[Console]:
     """Run a command that opens a shell, again and again until the shell responds.
 
     Raises:
-        SlicesError: none did until the deadline; the message has what the last command said.
+        SlicesError: none did until the deadline; the message is what the last command said that said anything.
         OSError: the command cannot be run.
     """
+    reason = ""
     while True:
         with tempfile.TemporaryFile() as said, _running(argv, said) as console:
             why = _why_silent(console, said, deadline)
             if why is None:
                 yield console
                 return
+        # An attempt that the deadline cuts off tells nothing, and the one before may have.
+        reason = why or reason
         if time.monotonic() + PAUSE_S >= deadline:
-            raise SlicesError(why)
+            raise SlicesError(reason or "no shell responded")
         time.sleep(PAUSE_S)
 
 
@@ -87,14 +90,14 @@ def _running(argv: Sequence[str], said: IO[bytes]) -> Iterator[Console]:
 
 
 def _why_silent(console: Console, said: IO[bytes], deadline: float) -> str | None:
-    """Return why the shell does not respond, C(None) if it does."""
+    """Return why the shell does not respond, C(None) if it does, and an empty text if nothing is known."""
     try:
         serial.run(console, "true", timeout_s=min(ATTEMPT_S, deadline - time.monotonic()))
     except SlicesError as error:
         said.seek(0)
         told = said.read().decode("utf-8", "replace")
         heard = console_log.plain(str(error.fields.get("console", "")))
-        return _last(told) or _last(heard) or ("no shell responded" if "console" in error.fields else error.message)
+        return _last(told) or _last(heard) or ("" if "console" in error.fields else error.message)
     return None
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs the start-ups of guests over their serial consoles or ssh, all of them at the same time, each once per disk.
 
-A start-up that fails begins anew in the next run, because nothing is known about a guest in which it was cut off.
+A start-up that fails starts again in the next run, because nothing is known about a guest in which it was cut off.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..bounds import CONSOLE_START, SSH_START
 from ..defaults import STATE_DIR
 from ..errors import Refusal, SlicesError
 from ..startup import File, Startup, is_valid
-from . import files, probes, readiness, vm_folders
+from . import files, one_by_one, probes, readiness, vm_folders
 from .disk import startup_notes
 from .qemu import confidential, console_log, login, serial
 from .qemu.login import Login
@@ -161,8 +161,15 @@ def faults(guests: Sequence[Guest], state_dir: str) -> list[Refusal]:
 
 
 def due(guests: Sequence[Guest]) -> list[Guest]:
-    """Return the guests whose disk has not had their start-up."""
-    return [guest for guest in guests if startup_notes.read(guest.disk) != guest.startup_id]
+    """Return the guests whose disk has not had their start-up, or has a note that cannot be read."""
+    return [guest for guest in guests if _noted(guest) != guest.startup_id]
+
+
+def _noted(guest: Guest) -> str | None:
+    try:
+        return startup_notes.read(guest.disk)
+    except one_by_one.FAILURES:
+        return None  # run_all() refuses it
 
 
 def run_all(
@@ -188,12 +195,13 @@ def run_all(
     def one(guest: Guest) -> Refusal | None:
         refusal = vm_folders.of_another(guest.vm_id, guest.vm_uuid, state_dir=state_dir)
         if refusal is None:
+            startup_notes.read(guest.disk)
             taken = _taken(guest, Startup.from_text(texts[guest.vm_id]), begin)
             _record(guest, taken)
             refusal = taken.refusal
         return refusal
 
-    return dict(zip((guest.vm_id for guest in guests), _of_each(one, guests)))
+    return dict(zip((guest.vm_id for guest in guests), _of_each(_apart(one), guests)))
 
 
 def run_over_ssh(guests: Sequence[Guest], texts: Mapping[int, str], open_shell: Begin) -> dict[int, str]:
@@ -232,14 +240,28 @@ def record_all(
 ) -> dict[int, Refusal | None]:
     """Record what C(run_over_ssh) has returned for guests, and return by VM id why one failed."""
 
-    def one(guest: Guest, own: Taken) -> Refusal | None:
+    def one(guest: Guest) -> Refusal | None:
+        own = Taken.from_text(taken[guest.vm_id])
         refusal = vm_folders.of_another(guest.vm_id, guest.vm_uuid, state_dir=state_dir)
         if refusal is None:
             _record(guest, own)
             refusal = own.refusal
         return refusal
 
-    return {guest.vm_id: one(guest, Taken.from_text(taken[guest.vm_id])) for guest in guests}
+    return {guest.vm_id: _apart(one)(guest) for guest in guests}
+
+
+def _apart(one: Callable[[Guest], Refusal | None]) -> Callable[[Guest], Refusal | None]:
+    """Return a function that also returns a refusal for a fault of its guest alone."""
+
+    def apart(guest: Guest) -> Refusal | None:
+        try:
+            return one(guest)
+        except one_by_one.FAILURES as error:
+            # Such as a file beside its disk that somebody has replaced.
+            return Refusal("startup_unreadable", str(guest), {"why": one_by_one.reason(error)})
+
+    return apart
 
 
 def _of_each(run: Callable[[Guest], _Result], guests: Sequence[Guest]) -> list[_Result]:

@@ -18,7 +18,8 @@ _BY_DEVICE = {
     **dict.fromkeys(("vyos", "vyosnetworks_vyos"), "vyos"),
 }
 _HOST = "linux"
-"""What both tools call a device of which only the image says more."""
+_HOSTS = (_HOST, "docker")
+"""What netlab and containerlab, and GNS3, call a device of which only the image says more."""
 _BY_IMAGE = ("alpine", "cirros", "debian", "frr", "ubuntu", "vyos")
 _OTHER_NAMES = {"nokia-srlinux": "e1-{n}"}
 """Names that containerlab has for the interfaces of a kind, which are not those in the guest."""
@@ -28,7 +29,7 @@ _REPOSITORY = re.compile(r"(?:.*/)?([^/:@]+)(?:[:@].*)?")
 
 def shipped(device: str | None, image: str | None) -> str | None:
     """Return the shipped kind of a device, or of the image of a host; C(None) if there is none."""
-    if device not in (None, _HOST):
+    if device not in (None, *_HOSTS):
         return _BY_DEVICE.get(device or "")
     match = _REPOSITORY.fullmatch(image or "")
     return match[1] if match is not None and match[1] in _BY_IMAGE else None

@@ -59,14 +59,14 @@ LINK = Part(
     "link_id",
     edits.put_link,
     edits.take_link,
-    lambda slice_: [link.to_dict() for link in slice_.links],
+    kinds.links_told,
 )
 NETWORK = Part(
     "network",
     "vlan_id",
     edits.put_network,
     edits.take_network,
-    lambda slice_: [network.to_dict() for network in slice_.networks],
+    kinds.networks_told,
 )
 VLAN = Part(
     "vlan",

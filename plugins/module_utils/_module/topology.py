@@ -140,7 +140,7 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     pairs, refused = _put_each(cluster, [_called(want) for want in wants], params)
     stored = [new for _old, new in pairs if new]
     if params["work_orders"]:
-        done = dispatch(cluster, stored, params, lambda: changes_by_slice(pairs))
+        done = dispatch(cluster, stored, params, lambda: changes_by_slice(pairs), refused)
         return replace(done, result={**described(stored), **done.result, "refused": told(refused)})
     given = [option for option in ("recreate_disks", "accept_revision") if params[option]]
     if given:
@@ -275,7 +275,8 @@ def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """
     chosen, refused = choose_each(cluster, params)
     require_some(refused, chosen)
-    return Outcome(result={**described(chosen), "refused": told(refused)}, failure=error(refused))
+    result = {**described(chosen), "management_vlan": cluster.vlans.management, "refused": told(refused)}
+    return Outcome(result=result, failure=error(refused))
 
 
 def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:

@@ -21,7 +21,7 @@ ARGUMENTS = {
 SELECTION = {
     "nothing_selected": Rule("exactly one variable selects slices", "nothing is selected", "set one of {accepted}"),
     "several_variables": Rule(
-        "exactly one variable selects slices", "{variables} are all set", "set one of {accepted}"
+        "exactly one variable selects slices", "several variables are set: {variables}", "set only one of {accepted}"
     ),
     "variable_not_accepted": Rule(
         "a playbook accepts some of the variables that select slices",

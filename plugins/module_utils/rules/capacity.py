@@ -36,6 +36,11 @@ CAPACITY = {
     "vlan_pools_invalid": Rule(
         "vlan_pools must be ranges of pools, 0-99, such as 0-49,60-79", "{rule}, got {got!r}: {why}"
     ),
+    "vlans_shared": Rule(
+        "clouds on the same trunk have no VLAN in common",
+        "{object} ({own}) and its neighbour {other} ({others}) have VLANs {vlans} in common; {rule}",
+        "set cloudrepo_vlan_pools and cloudrepo_management_vlan of each of them",
+    ),
     "vlans_in_use": Rule(
         "the VLANs of the cloud change only as far as no slice uses them",
         "{object} keeps its VLANs, because {count} of its slices would be left without theirs: {found}",

@@ -10,6 +10,16 @@ CONTRACT = {
     "field_missing": Rule("{field} is required", "{field} is missing"),
     "field_unknown": Rule("only documented fields are allowed", "field {field} is unknown"),
     "field_not_allowed": Rule("{field} must be {allowed}", "{rule}, got {got!r}"),
+    "not_on_management_vlan": Rule(
+        "an interface with a reserved address is on the management VLAN of its host",
+        "{interface} is on VLAN {got}, but the management VLAN of this host is {held}",
+        "run cloudrepo.slices.site, which sets the management VLAN of the cloud on all hosts",
+    ),
+    "on_management_vlan": Rule(
+        "a link or network is not on the management VLAN of its host",
+        "{interface} is on VLAN {got}, which is the management VLAN of this host",
+        "run cloudrepo.slices.site, which sets the management VLAN of the cloud on all hosts",
+    ),
     "management_vlan": Rule("vlan_id must not be {vlan}, the management VLAN", "{rule}"),
     "firmware_missing": Rule(
         "a VM with UEFI needs OVMF on its worker",

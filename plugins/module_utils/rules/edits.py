@@ -15,6 +15,11 @@ EDITS = {
     "name_in_use": Rule(
         "names are unique within a slice", "{kind} {name} cannot be renamed to {got}, which exists; {rule}"
     ),
+    "title_of_several": Rule(
+        "a {kind} without a name is identified by its title",
+        "several have the title {title!r} ({names}); {rule}",
+        "give the name instead",
+    ),
     "identifier_missing": Rule("a {kind} is identified by its name or its {key}", "{rule}, neither is given"),
     "ambiguous_link": Rule(
         "a link is identified by its id, its name, or endpoints that only one link has",
@@ -38,7 +43,7 @@ EDITS = {
     "revision_unknown": Rule(
         "based_on must be a revision of this database", "based_on is {got}, the newest revision is {newest}"
     ),
-    "owner_is_fixed": Rule("the owner of a slice cannot change", "owned by {owner}, got {got}; {rule}"),
+    "owner_is_fixed": Rule("the owner of a slice cannot change", "{object} is owned by {owner}, got {got}; {rule}"),
     "slice_is_being_deleted": Rule(
         "a slice that is being deleted cannot be changed",
         "slice {slice_id} is being deleted",
@@ -76,7 +81,7 @@ EDITS = {
         "kind {name} does not exist; existing: {known}",
         "add it to cloudrepo_kinds and run cloudrepo.slices.site",
     ),
-    "kind_in_use": Rule("a kind can be removed if nothing has it", "{count} flavors and VMs have it ({users}); {rule}"),
+    "kind_in_use": Rule("a kind in use cannot be removed", "{object} is used by {users}; {rule}"),
     "kind_names_ambiguous": Rule(
         "a name such as eth2 must be that of the same interface in topologies and in the guest",
         "interfaces would be called {names} and so on; {rule}",
@@ -93,7 +98,7 @@ EDITS = {
         "delete the slice and deploy it again",
     ),
     "vm_without_flavor": Rule("a new VM needs a flavor", "{rule}"),
-    "worker_is_fixed": Rule("a VM cannot move to another worker", "on worker {worker}, got {got}; {rule}"),
+    "worker_is_fixed": Rule("a VM cannot move to another worker", "{object} is on worker {worker}, got {got}; {rule}"),
     "image_is_fixed": Rule(
         "the base image of a disk cannot change",
         "made from {image}, flavor {flavor} has {got}; {rule}",

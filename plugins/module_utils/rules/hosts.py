@@ -121,20 +121,21 @@ HOST = {
     ),
     "another_cloud": Rule(
         "a host belongs to one cloud",
-        "{object} belongs to cloud {held} since {since}, claimed from controller {controller}, and not to {got}",
+        "{object} belongs to cloud {held}, claimed from controller {controller} at {since}, and not to {got}{vlans}",
         "run cloudrepo.slices.site with -e claim_hosts=true to take the host over",
     ),
     "another_incarnation": Rule(
         "a host follows one database of its cloud",
-        "{object} follows another database of cloud {cloud} since {since}, claimed from controller {controller}: "
+        "{object} follows another database of cloud {cloud}, claimed from controller {controller} at {since}: "
         "incarnation {held}, and not the copy {got}",
         "run cloudrepo.slices.site with -e claim_hosts=true if this database replaces the other one",
     ),
     "address_answered": Rule(
-        "only the network node answers for its addresses on VLAN 400",
-        "{object} needs {address} on VLAN 400 with MAC {own}, but {who} on {interface} answers for it with MAC {mac}",
+        "only the network node answers for its addresses on the management VLAN",
+        "{object} needs {address} on VLAN {vlan} with MAC {own}, but {who} on {interface} answers for it "
+        "with MAC {mac}",
         "run cloudrepo.slices.site with -e retire=true if that is a former network node; otherwise take it off the "
-        "trunk, or give each cloud a trunk of its own",
+        "trunk, or give each cloud a management VLAN or a trunk of its own",
     ),
     "not_this_machine": Rule(
         "a worker is its machine, not its address",
@@ -160,7 +161,7 @@ HOST = {
     "not_this_vm": Rule(
         "an id identifies one VM on a host",
         "this host has another VM with this id: {where} belongs to {held}, not to {got}",
-        "deploy its slice, which tells why it is not on this host",
+        "deploy its slice to see why it is not on this host",
     ),
     "path_replaced": Rule(
         "symbolic links in the folder of a VM are not followed",
@@ -283,7 +284,7 @@ HOST = {
         "restore a backup, or move the database away if it is not the one of these hosts",
     ),
     "address_reserved": Rule(
-        "an address on VLAN 400 is reserved for one VM",
+        "an address on the management VLAN is reserved for one VM",
         "address {address} of VM {vm_id} is reserved for slice {holder} on this host",
         "deploy or delete that slice first",
     ),
@@ -297,7 +298,7 @@ HOST = {
     "user_data_missing": Rule(
         "user data that is written to a disk for cloud-init must be in user_data",
         "the disk for cloud-init has to be written, but user_data does not include this VM; {rule}",
-        "deploy the slice; if the database does not have the user data any more, set it again",
+        "deploy the slice; if the database no longer has the user data, set it again",
     ),
     "invalid_startup": Rule("a start-up must be valid", "{rule}"),
     "invalid_startup_result": Rule("a result of a start-up must be one that this collection has made", "{rule}"),
@@ -310,6 +311,11 @@ HOST = {
         "a start-up begins when the guest has a prompt on its serial console",
         "the start-up did not begin within {timeout_s} s: {why}",
         "check the console of the guest, and deploy again",
+    ),
+    "startup_unreadable": Rule(
+        "the log and the note of a start-up are files of root beside the disk",
+        "the start-up was not completed: {why}; {rule}",
+        "move what is there away, and deploy again",
     ),
     "startup_not_begun_over_ssh": Rule(
         "a start-up over ssh begins when root has a shell in the guest",

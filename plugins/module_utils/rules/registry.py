@@ -19,12 +19,12 @@ REGISTRY = {
     "two_passwords": Rule("password and password_hash are mutually exclusive", "{rule}"),
     "first_admin_stays": Rule("the first admin must stay registered and an admin", "{rule}"),
     "user_owns_slices": Rule(
-        "a user with slices cannot be removed", "owns {count} slices ({slices})", "delete them first"
+        "a user with slices cannot be removed", "{object} still owns slices: {slices}", "delete them first"
     ),
     "invalid_image": Rule("image must be a path or URL", "{rule}, got {got!r}"),
     "invalid_checksum": Rule("checksum must be a SHA-256 digest of 64 hex digits", "{rule}, got {got!r}"),
     "disk_smaller_than_image": Rule("disk_gb must be at least {least}, the size of the disk in the image"),
-    "flavor_in_use": Rule("a flavor in use cannot be removed", "used by {count} VMs ({vms})"),
+    "flavor_in_use": Rule("a flavor in use cannot be removed", "{object} is used by VMs: {vms}"),
     "flavor_of_kinds": Rule(
         "a flavor whose image new VMs of a kind get cannot be removed",
         "it is the image of kind {kinds}",
@@ -58,5 +58,7 @@ REGISTRY = {
         "machine {got} now has the address {ip}, which in the database is that of {known} with {vms} VMs; {rule}",
         "give it another address, or remove worker {ip} first",
     ),
-    "worker_holds_vms": Rule("a worker with VMs cannot be removed", "has {count} VMs ({vms})", "delete them first"),
+    "worker_holds_vms": Rule(
+        "a worker with VMs cannot be removed", "{object} still has VMs: {vms}", "delete them first"
+    ),
 }

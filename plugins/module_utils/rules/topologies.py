@@ -31,7 +31,7 @@ TOPOLOGY = {
     ),
     "interface_without_segment": Rule(
         "without data_interfaces a VM has one data interface for each of its links and networks",
-        "eth{highest} is named, but the VM is on {segments} links and networks",
+        "{named} is named, but the VM is on {segments} links and networks",
         "set data_interfaces to {highest} or more",
     ),
     "size_of_custom_topology": Rule(

@@ -57,10 +57,12 @@ ANY = {
         "give it fewer ssh keys or addresses",
     ),
     "check_needs_address": Rule(
-        "these checks need an address on VLAN 400: {checks}", "{rule}; check is {got}", "set internet to true"
+        "these checks need an address on the management VLAN: {checks}",
+        "{rule}; check is {got}",
+        "set internet to true",
     ),
     "invalid_check_option": Rule("{option} must be {form}", "{rule}"),
-    "address_from_dhcp": Rule("an interface on VLAN 400 gets its address by DHCP", "{rule}, got {got}"),
+    "address_from_dhcp": Rule("an interface on the management VLAN gets its address by DHCP", "{rule}, got {got}"),
     "guest_address_twice": Rule(
         "addresses on a link or network are unique, and so are those of loopbacks",
         "{address} belongs to {ends}; {rule}",

@@ -21,7 +21,7 @@ from ...vm_order import VM, Disk
 from ...work_order import GivenUp, SliceOrder
 from .. import access, files, ownership, processes, vm_folders
 from ..access import FILE, FOLDER, Access
-from ..accounts import Accounts
+from ..accounts import Account, Accounts
 from ..files import File
 from ..ownership import Conflict, shown
 from ..qemu.devices import UEFI_VARIABLES
@@ -357,12 +357,7 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         for vm in (*todo.make_folders, *todo.mark)
     )
     for vm, disk, path in todo.restore:
-        account = accounts.of(vm.slice_id)
-        companions = _COMPANIONS if disk.name is None else ()
-        besides = (f"{os.path.dirname(path)}/{name}" for name in companions)
-        for each in (path, *filter(os.path.lexists, besides)):
-            access.give(each, Access(FILE, account.uid, account.gid, 0o600))
-        trash.take(path, disk.path, companions=companions)
+        _restore(disk, path, accounts.of(vm.slice_id))
     for alike in _alike(todo.create):
         _vm, first = alike[0]
         base = first.backing_file
@@ -396,6 +391,15 @@ def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> list[str]:
         for path in paths:
             files.remove(path)
     return removed
+
+
+def _restore(disk: Disk, path: str, account: Account) -> None:
+    """Move a disk from the trash, with the files beside it that belong to it."""
+    companions = _COMPANIONS if disk.name is None else ()
+    besides = (f"{os.path.dirname(path)}/{name}" for name in companions)
+    for each in (path, *filter(os.path.lexists, besides)):
+        access.give(each, Access(FILE, account.uid, account.gid, 0o600))
+    trash.take(path, disk.path, companions=companions)
 
 
 def _alike(disks: Iterable[tuple[VM, Disk]]) -> Iterable[list[tuple[VM, Disk]]]:

@@ -52,7 +52,7 @@ def replaced(vm: VM, owners: Mapping[str, Access]) -> Iterator[Refusal]:
 
 
 def _wanted(vm: VM, account: Account) -> Iterator[tuple[str, Access]]:
-    """Yield what the folder of a VM and everything in it shall be; QEMU runs with C(account)."""
+    """Yield the owner, group and mode for the folder of a VM and everything in it; QEMU runs with C(account)."""
     for path, kind, is_roots, mode in _places(vm):
         yield path, Access(kind, os.geteuid() if is_roots else account.uid, account.gid, mode)
 

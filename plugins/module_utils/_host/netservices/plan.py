@@ -11,7 +11,6 @@ from typing import Any
 
 from ...changes import Change, SliceRef, between
 from ...network_order import Services
-from ...vlans import MANAGEMENT_VLAN
 from .. import ownership, unit_overrides
 from ..access import FILE, Access
 from ..datapath import ovs
@@ -180,7 +179,7 @@ def _shared(have: State, folders: Folders, drift: list[Change]) -> dict[str, str
         units[GATEWAY_UNIT] = "restart"
     if have.gateway:
         was, will = (_of(have.gateway, side) for side in "><")
-        drift.append(Change("gateway", f"VLAN {MANAGEMENT_VLAN}", "restart", was, will))
+        drift.append(Change("gateway", f"VLAN {have.management_vlan}", "restart", was, will))
         units[GATEWAY_UNIT] = "restart"
     drift += [between("file", path, {}, None) for path in have.strangers]
     places = {os.path.dirname(path) for path in have.strangers}

@@ -86,11 +86,11 @@ class Constraints:
 
 
 @dataclass(frozen=True)
-class _Fates:
-    """What happens to VMs, those that shall run if nothing else is said.
+class _Actions:
+    """What happens to each VM. All VMs except those of C(halt) should run.
 
     Attributes:
-        halt: those that shall not run, and do.
+        halt: running VMs that should not run.
         start: those that do not run.
         restart: running VMs that are restarted, with the reasons.
         fixed: running VMs that need a restart, with the reasons, but must not be restarted.
@@ -190,29 +190,29 @@ def plan(
     orders = tuple(orders)
     vms = all_vms(orders)
     ownership.refuse(conflicts(orders, have, settings=settings))
-    fates = _sort(vms, have, settings, constraints, restart=restart)
+    actions = _decide(vms, have, settings, constraints, restart=restart)
     starting = {vm for vm in vms if vm.running and vm.vm_id not in constraints.barred}
     return VmPlan(
         prune=plan_prune(orders, have),
         templates=dict(_templates(orders, have, settings)),
-        writes=tuple(_all_writes(vms, fates, have, settings)),
+        writes=tuple(_all_writes(vms, actions, have, settings)),
         enable=tuple(vm for vm in vms if vm in starting and not _is_enabled(vm, have)),
         disable=tuple(vm for vm in vms if vm not in starting and _is_enabled(vm, have)),
-        halt=fates.halt,
-        start=fates.start,
-        restart=fates.restart,
+        halt=actions.halt,
+        start=actions.start,
+        restart=actions.restart,
         failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
-        links=tuple(_all_links(fates, have, settings)),
-        restart_required=fates.fixed,
-        passwords=_passwords(vms, have, settings, live=fates.staying),
-        pauses=pause.plan(fates.staying, [*fates.start, *(vm for vm, _reasons in fates.restart)], have.paused),
-        faults=_faults(fates, have, constraints),
-        seeds=seed.plan((vm for vm in vms if vm not in dict(fates.fixed)), have.seeds),
-        asked=tuple(vm for vm in (*fates.halt, *dict(fates.restart)) if _can_ask(vm, have)),
+        links=tuple(_all_links(actions, have, settings)),
+        restart_required=actions.fixed,
+        passwords=_passwords(vms, have, settings, live=actions.staying),
+        pauses=pause.plan(actions.staying, [*actions.start, *(vm for vm, _reasons in actions.restart)], have.paused),
+        faults=_faults(actions, have, constraints),
+        seeds=seed.plan((vm for vm in vms if vm not in dict(actions.fixed)), have.seeds),
+        asked=tuple(vm for vm in (*actions.halt, *dict(actions.restart)) if _can_ask(vm, have)),
     )
 
 
-def _sort(vms: Iterable[VM], have: Host, settings: Settings, constraints: Constraints, *, restart: bool) -> _Fates:
+def _decide(vms: Iterable[VM], have: Host, settings: Settings, constraints: Constraints, *, restart: bool) -> _Actions:
     """Decide which VMs start, restart or keep running."""
     vms = tuple(vms)
     live = [vm for vm in vms if vm.running and _is_live(vm, have)]
@@ -220,7 +220,7 @@ def _sort(vms: Iterable[VM], have: Host, settings: Settings, constraints: Constr
     fixed = {vm: why for vm, why in reasons.items() if not restart or vm.vm_id in constraints.barred}
     others = [vm for vm in vms if vm.running and vm not in live and vm.vm_id not in constraints.barred]
     off = {vm: constraints.off[vm.vm_id] for vm in others if vm.vm_id in constraints.off}
-    return _Fates(
+    return _Actions(
         halt=tuple(vm for vm in vms if _is_halted(vm, have, constraints)),
         start=tuple(vm for vm in others if vm not in off),
         restart=tuple((vm, why) for vm, why in {**reasons, **off}.items() if vm not in fixed),
@@ -281,24 +281,24 @@ def _reasons(vm: VM, have: Host, settings: Settings, constraints: Constraints) -
     )
 
 
-def _faults(fates: _Fates, have: Host, constraints: Constraints) -> dict[int, str]:
-    fixed = [vm.vm_id for vm, _reasons in fates.fixed]
+def _faults(actions: _Actions, have: Host, constraints: Constraints) -> dict[int, str]:
+    fixed = [vm.vm_id for vm, _reasons in actions.fixed]
     return {
-        **{vm.vm_id: have.faults[vm.vm_id] for vm in fates.staying if vm.vm_id in have.faults},
+        **{vm.vm_id: have.faults[vm.vm_id] for vm in actions.staying if vm.vm_id in have.faults},
         **{vm_id: found[vm_id] for found in (constraints.outdated, have.hung) for vm_id in fixed if vm_id in found},
         **constraints.barred,
     }
 
 
-def _all_writes(vms: Iterable[VM], fates: _Fates, have: Host, settings: Settings) -> Iterator[Write]:
-    fixed = dict(fates.fixed)
+def _all_writes(vms: Iterable[VM], actions: _Actions, have: Host, settings: Settings) -> Iterator[Write]:
+    fixed = dict(actions.fixed)
     for vm in vms:
         if vm not in fixed:
             texts = {**render(vm, settings), **_power_down(vm, have, settings)}
             yield from _writes(vm, texts, have, settings)
     for vm in fixed:
         # QEMU does not accept commands if it hangs, so the files with its state must not change either.
-        if vm in fates.staying:
+        if vm in actions.staying:
             yield from _writes(vm, _kept_texts(vm, have, settings), have, settings)
 
 
@@ -327,11 +327,11 @@ def _passwords(vms: Iterable[VM], have: Host, settings: Settings, *, live: Seque
     return vnc.plan(asking if settings.vnc_asks else (), have.passwords, live=live)
 
 
-def _all_links(fates: _Fates, have: Host, settings: Settings) -> Iterator[Link]:
-    for vm in fates.start:
+def _all_links(actions: _Actions, have: Host, settings: Settings) -> Iterator[Link]:
+    for vm in actions.start:
         yield from _first_links(vm, have, settings)
-    fixed = dict(fates.fixed)
-    for vm in fates.staying:
+    fixed = dict(actions.fixed)
+    for vm in actions.staying:
         yield from _links(vm, _links_down(vm, have, settings) if vm in fixed else vm.links_down, have, settings)
 
 

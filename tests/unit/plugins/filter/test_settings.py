@@ -20,6 +20,17 @@ def test_a_missing_interface_is_reported() -> None:
     assert missing(values, []) == [], "the command ip is missing"
 
 
+def test_of_many_interfaces_the_first_are_listed_without_those_of_vms() -> None:
+    missing = FilterModule().filters()["missing_interfaces"]
+    taps = [{"name": f"tap_{number}_eth0"} for number in range(1001, 2001)]
+    few, many = ([{"name": f"eno{number}"} for number in range(count)] for count in (10, 1234))
+    told = "settings: worker_uplink is trunk0, but this host has only the interfaces eno0, eno1, eno2, eno3, eno4, "
+    told += "eno5, eno6, eno7, eno8, eno9"
+    assert missing({"worker_uplink": "trunk0"}, [*taps, *few]) == [told]
+    assert missing({"worker_uplink": "trunk0"}, [*taps, *many]) == [f"{told} and 1,224 more"]
+    assert missing({"worker_uplink": "tap_1001_eth0"}, taps) == []
+
+
 HAS = [
     {"name": "eno1", "addresses": ["192.0.2.11/24"], "kind": None, "master": None},
     {"name": "eno2", "addresses": ["169.254.7.7/16"], "kind": None, "master": None},

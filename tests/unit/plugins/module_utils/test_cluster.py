@@ -414,6 +414,7 @@ def test_stored_user_data_has_its_types(bad: Any) -> None:
     [
         (["0-9"], "vlans: must be a mapping, got list \"['0-9']\""),
         ({"vlan_pools": 7}, "vlans.vlan_pools: must be str, got int '7'"),
+        ({"management_vlan": "7"}, "vlans.management_vlan: must be int, got str '7'"),
         ({"vlan_pools": "0-100"}, "vlans: must be ranges of pools such as 0-49,60-79"),
     ],
 )

@@ -24,7 +24,7 @@ def test_a_slice_has_the_pool_of_its_id(slice_id: int, first: int, last: int) ->
 
 
 def test_pools_contain_every_vlan_once_except_the_management_vlan() -> None:
-    vlans = pool_vlans(*range(POOL_COUNT))
+    vlans = pool_vlans(*range(POOL_COUNT), management=MANAGEMENT_VLAN)
     assert vlans == [vlan for vlan in range(100, 2100) if vlan != MANAGEMENT_VLAN]
 
 
@@ -64,9 +64,30 @@ def test_a_range_ends_after_its_start() -> None:
         read_pools("0-4,9-5")
 
 
+def test_the_management_vlan_is_taken_from_the_pool_that_contains_it() -> None:
+    assert pool_vlans(3, 4, management=170) == [vlan for vlan in range(160, 200) if vlan != 170]
+    assert pool_vlans(15, management=170) == list(range(400, 420))
+
+
 def test_the_vlans_of_a_cloud_are_stored_without_defaults() -> None:
     assert (Vlans().pools_text, Vlans().to_dict()) == ("0-99", {})
     some = Vlans(pools=(0, 1, 60))
     assert some.to_dict() == {"vlan_pools": "0-1,60"}
     assert Vlans.from_dict(some.to_dict()) == some
     assert Vlans.from_dict({}) == Vlans()
+    elsewhere = Vlans(management=3000)
+    assert (elsewhere.to_dict(), Vlans.from_dict(elsewhere.to_dict())) == ({"management_vlan": 3000}, elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        (Vlans(), Vlans(), "100-2099"),
+        (Vlans((0, 1), 400), Vlans((2, 3), 401), ""),
+        (Vlans((0, 1), 400), Vlans((2, 3), 400), "400"),
+        (Vlans((0, 1), 400), Vlans((2, 3), 110), "110"),
+        (Vlans((0, 1, 5), 110), Vlans((1, 5), 3000), "120-139,200-219"),
+    ],
+)
+def test_clouds_have_vlans_of_pools_and_management_vlans_in_common(one: Vlans, other: Vlans, shared: str) -> None:
+    assert one.shared_with(other) == other.shared_with(one) == shared

@@ -76,6 +76,7 @@ RIGHT: dict[str, Any] = {
     "cloud_incarnation": "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00",
     "machine_mark": machine_mark("4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10", "a" * 32),
     "controller": "controller1",
+    "vlan_pools": "0-49,60-79",
     "vm_ids": [1001],
     "vm_uuid": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77",
     "vm_uuids": {"1001": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77"},

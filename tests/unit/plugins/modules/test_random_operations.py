@@ -523,7 +523,7 @@ class Limited(Operations):
 
     def new_store(self) -> tuple[Store, str | None]:
         held = Cluster.initial()
-        cloud_vlans.change(held, vlan_pools="3,14-15,60")
+        cloud_vlans.change(held, vlan_pools="3,14-15,60", management_vlan=165)
         return Memory(held), None
 
 

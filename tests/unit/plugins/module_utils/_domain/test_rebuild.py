@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays, rebuild
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import cloud_vlans, displays, rebuild
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.rebuild import Rebuilt
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import VLAN_POOL
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, HostOrders, KnownDisplay
@@ -212,3 +212,12 @@ def test_a_breach_is_told_with_the_uuids_of_its_slices() -> None:
     assert named == [f"{first.uuid} (web)"]
     assert rebuild._named(f"slice lab ({second.slice_id}) of admin: x", held) == [f"{second.uuid} (lab)"]
     assert rebuild._named("nothing (7)", held) == []
+
+
+def test_the_vlans_of_the_cloud_are_those_of_the_claims() -> None:
+    held = cluster()
+    cloud_vlans.change(held, vlan_pools="0,60", management_vlan=3000)
+    slice_ = put(held, topology(owner="alice"))
+    done = rebuilt(hosts_of(slice_, vlan_pools="0,60", management_vlan=3000)).cluster
+    assert done.vlans == held.vlans
+    assert any("is on VLAN 3000, not on 400" in refusal.message for refusal in refusals(hosts_of(slice_)))

@@ -152,7 +152,7 @@ def test_the_101st_slice_is_refused() -> None:
         ),
         (
             topology(links=[link("vm1:eth9", "vm2:eth1")]),
-            [Refusal("interface_without_segment", "VM web/vm1", {"segments": 1, "highest": 9})],
+            [Refusal("interface_without_segment", "VM web/vm1", {"segments": 1, "highest": 9, "named": "eth9"})],
         ),
         (
             topology(links=[link("vm1:eth0", "vm2:eth1")]),
@@ -334,7 +334,7 @@ def test_a_slice_keeps_its_owner() -> None:
     put(held, topology())
     found = refusals(held, topology(owner="alice", slice_id=1000))
     assert [each.message for each in found] == [
-        "slice web: owned by admin, got alice; the owner of a slice cannot change"
+        "slice web is owned by admin, got alice; the owner of a slice cannot change"
     ]
 
 

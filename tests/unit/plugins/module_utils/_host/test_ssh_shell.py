@@ -70,6 +70,13 @@ def test_the_reason_is_told_when_the_time_is_over(text: str, why: str) -> None:
     assert error.value.message == why
 
 
+def test_an_attempt_that_is_cut_off_does_not_hide_the_reason(tmp_path: Path) -> None:
+    text = f"[ -e {tmp_path}/tried ] && exec sleep 20; touch {tmp_path}/tried; echo 'Permission denied.' >&2; exit 255"
+    with pytest.raises(SlicesError) as error, ssh_shell.open_shell(program(text), time.monotonic() + 2):
+        pass
+    assert error.value.message == "Permission denied."
+
+
 def test_a_program_that_does_not_exist() -> None:
     with pytest.raises(OSError, match="no-such-ssh"), ssh_shell.open_shell(["no-such-ssh"], time.monotonic() + 1):
         pass

@@ -129,7 +129,7 @@ def test_an_id_alone_says_nothing_and_an_id_without_a_folder_is_another_vms(tmp_
     assert refusal is not None
     assert refusal.message == (
         f"VM 1001: this host has another VM with this id: {tmp_path}/vms/1001 belongs to no UUID, not to {uuid(2)}; "
-        "deploy its slice, which tells why it is not on this host"
+        "deploy its slice to see why it is not on this host"
     )
 
 

@@ -46,7 +46,7 @@ def test_a_bridge_that_should_not_exist_is_not_created() -> None:
 
 def test_without_slices_only_the_shared_flows_are_planned() -> None:
     arguments = {"state_dir": "/nowhere", "bridge": "br-int", "gateway": "10.60.7.1", "dhcp_server": "10.60.7.2"}
-    settings = datapath.read_settings({**arguments, "prune_vlans": False})
+    settings = datapath.read_settings({**arguments, "prune_vlans": False}, management_vlan=400)
     runner = FakeRunner().tell("ovs-vsctl", MORE, rc=127).tell("nft", MORE, rc=127)
     runner.tell("ovs-ofctl", MORE, rc=127)
     todo = datapath_steps.ports((), "cloudrepo", settings, runner, missing_ok=True).plan()

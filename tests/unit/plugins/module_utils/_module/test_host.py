@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile, reconcile_all
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
@@ -144,3 +144,14 @@ def test_modules_of_hosts_do_not_handle_check_mode() -> None:
         )
     }
     assert reading == WITHOUT_PLAN
+
+
+def test_warnings_of_all_stages_are_returned() -> None:
+    def stages(_params: dict[str, Any], _missing_ok: bool) -> Iterator[Steps[Plan]]:
+        for result in ({"warnings": ["one"]}, {"claim": 1}, {"warnings": ["two"]}):
+            yield Steps(Plan, lambda _todo: None, result=lambda _todo, told=result: told)  # type: ignore[misc]
+
+    module = FakeModule(check_mode=False)
+    with pytest.raises(Left):
+        reconcile_all(module, stages, {})  # type: ignore[arg-type]
+    assert (module.left["warnings"], module.left["claim"]) == (["one", "two"], 1)

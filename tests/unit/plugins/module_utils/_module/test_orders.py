@@ -370,6 +370,49 @@ def test_a_vm_moved_from_a_lost_worker_is_listed_once() -> None:
     assert (change.before or {})["worker"] == lost != (change.after or {})["worker"]
 
 
+def all_on_lost_worker(*sizes: str) -> Cluster:
+    """Return a cluster with a slice of one VM for each flavor, all on a worker that was lost; another has 18 GiB."""
+    made = cluster(1)
+    for number, flavor in enumerate(sizes):
+        put(made, topology(f"s{number}", vms=[vm("a", flavor=flavor)], links=[]))
+    plan(made, all=True)
+    lost_workers.declare(made, "10.0.10.1")
+    made.workers["10.0.10.2"] = Worker("10.0.10.2", cores=1000, ram_gb=18)
+    return made
+
+
+def test_a_slice_that_has_no_room_elsewhere_does_not_affect_the_others() -> None:
+    """It takes no room from them either."""
+    made = all_on_lost_worker("big", "cirros", "big", "big", "cirros")
+    done = plan(made, all=True, recreate_disks=[str(each.vms[0].vm_id) for each in made.slices.values()])
+    assert [each["slice"] for each in done.result["refused"]] == ["admin/s3"]
+    assert done.result["refused"][0]["failure"].startswith(
+        "slice s3 (1006) was left unchanged: VM s3/a: no worker has room: worker 10.0.10.1: state is lost"
+    )
+    assert {slice_.vms[0].worker_ip for slice_ in made.slices.values() if slice_.slice_id != 1006} == {"10.0.10.2"}
+    assert made.slices[1006].vms[0].worker_ip == "10.0.10.1"
+
+
+def test_slices_on_a_lost_worker_that_have_no_room_are_all_refused() -> None:
+    made = all_on_lost_worker("big")
+    made.workers["10.0.10.2"].ram_gb = 1
+    with pytest.raises(Refused) as caught:
+        plan(made, all=True, recreate_disks=["a"])
+    assert [refusal.code for refusal in caught.value.refusals] == ["no_room"]
+
+
+def test_a_vm_of_a_refused_slice_may_be_named_with_those_of_the_others() -> None:
+    made = held()
+    plan(made, all=True)
+    flavor = made.slices[1000].vms[0].flavor
+    assert flavor is not None
+    del flavor["checksum"]
+    done = plan(made, all=True, recreate_disks=["web/vm1", "lab/a"])
+    assert [each["slice_id"] for each in done.result["refused"]] == [1000]
+    (order,) = (each for each in done.result["work_orders"]["workers"].values() if each["slices"][0]["vms"])
+    assert [disk.get("recreate") for disk in order["slices"][0]["vms"][0]["disks"]] == [True]
+
+
 def test_new_uuids_of_a_slice_are_one_change() -> None:
     made = held()
     plan(made, all=True)

@@ -24,7 +24,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "several_variables",
             "delete",
             {"variables": ["slice_name", "slice_owner"], "accepted": ["slice_name", "slice_owner"]},
-            "delete: slice_name, slice_owner are all set; set one of slice_name, slice_owner",
+            "delete: several variables are set: slice_name, slice_owner; set only one of slice_name, slice_owner",
         ),
         ("variable_is_empty", "slice_name", {"state": "null"}, "slice_name is null"),
         (

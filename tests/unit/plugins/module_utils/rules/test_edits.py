@@ -24,7 +24,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "worker_is_fixed",
             "VM web/vm1",
             {"worker": "10.0.10.1", "got": "10.0.10.2"},
-            "VM web/vm1: on worker 10.0.10.1, got 10.0.10.2; a VM cannot move to another worker",
+            "VM web/vm1 is on worker 10.0.10.1, got 10.0.10.2; a VM cannot move to another worker",
         ),
         (
             "changed_since",

@@ -18,9 +18,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "user_owns_slices",
             "user bob",
             {"count": 2, "slices": ["web", "db"]},
-            "user bob: owns 2 slices (web, db); delete them first",
+            "user bob still owns slices: web, db; delete them first",
         ),
-        ("flavor_in_use", "flavor guest", {"count": 1, "vms": ["web/vm1"]}, "flavor guest: used by 1 VMs (web/vm1)"),
+        ("flavor_in_use", "flavor guest", {"count": 1, "vms": ["web/vm1"]}, "flavor guest is used by VMs: web/vm1"),
         (
             "disk_smaller_than_image",
             "flavor guest",
@@ -48,8 +48,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
                 ],
             },
             (
-                "worker 10.0.10.1: has 12 VMs (web/vm1, web/vm2, web/vm3, web/vm4, web/vm5, web/vm6, web/vm7,"
-                " web/vm8, web/vm9, web/vm10 and 2 more); delete them first"
+                "worker 10.0.10.1 still has VMs: web/vm1, web/vm2, web/vm3, web/vm4, web/vm5, web/vm6, web/vm7, "
+                "web/vm8, web/vm9, web/vm10 and 2 more; delete them first"
             ),
         ),
     ],

@@ -55,3 +55,9 @@ def test_addresses_and_vlans_of_other_slices_are_refused() -> None:
     found = [refusal for _slice_id, refusal in owners.conflicts(FULL, have, FOLDERS)]
     assert [each.code for each in found] == ["address_reserved", "vlan_of_another_slice"]
     assert found[0].figures == {"address": "10.60.7.101", "vm_id": 1001, "holder": 1007}
+
+
+def test_networks_are_not_on_the_management_vlan_of_the_host() -> None:
+    (refusal,) = (refusal for _slice_id, refusal in owners.conflicts(FULL, State(management_vlan=101), FOLDERS))
+    assert refusal.message == "slice 1000, network lan: vlan_id must not be 101, the management VLAN"
+    assert list(owners.conflicts(FULL, State(management_vlan=102), FOLDERS)) == []

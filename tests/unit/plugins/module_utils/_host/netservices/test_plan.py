@@ -25,48 +25,20 @@ from ..fakes import slices, uuid
 from .test_work_order import LAN, LINKS, QUIET, VM1, VM2, order
 
 FOLDERS = Folders("/s", LINKS)
-
-
 DHCP, GATEWAY, NAT = "slices-dhcp.service", "slices-gateway.service", "slices-nat.service"
-
-
 NAMES, NETWORK = "slices-names@1000.service", "slices-network@1000.service"
-
-
 CLIENT = "name server's client"
-
-
 SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
 IN_GATEWAY = ("nsenter", "--net=/run/netns/slices-dhcp")
-
-
 IN_SLICE = ("nsenter", "--net=/run/netns/slice-1000")
-
-
 GATEWAY_RULES = (*IN_GATEWAY, "nft", "--json", "list", "ruleset")
-
-
 NAT_RULES = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
-
-
 SHARE_RULES = ("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
-
-
 SHARES = ("nft", "--json", "list", "map", "ip", "cloudrepo_shares", "slices")
-
-
 FULL = order(reservations=(VM1, VM2), networks=(LAN, QUIET))
-
-
 NOTHING = order()
-
-
 LAN_PORT = Port("net_101", "br-int", 101, "access", (), {"cloudrepo-services": "1000"}, "internal", 1000, 1000)
-
-
 QUIET_PORT = replace(LAN_PORT, name="net_102", tag=102, number=1001, live_number=1001)
-
-
 PORTS = {"net_101": LAN_PORT, "net_102": QUIET_PORT}
 
 

@@ -79,7 +79,6 @@ def test_reservations_with_separators_are_refused(field, got, allowed):
     ("changes", "where", "code", "figures"),
     [
         ({"name": "a b"}, *not_allowed("name", bounds.LABEL.rule, "a b")),
-        ({"vlan_id": 400}, NETWORK, "management_vlan", {"vlan": 400}),
         ({"vlan_id": 4095}, *not_allowed("vlan_id", "1-4094", 4095)),
         ({"gateway": False}, NETWORK, "option_needs_option", {"option": "nat", "needs": "gateway"}),
         ({"mtu": 67}, *not_allowed("mtu", "68-65521", 67)),
