@@ -1,6 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What to do if Ansible cannot become root on a host with sudo, which its own messages do not tell."""
+"""What to do if Ansible cannot become root on a host with sudo, or run modules with its Python.
+
+Its own messages do not tell.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,15 @@ from ..module_utils.errors import Refusal, Refused
 _MISSING = re.compile(r"sudo: (command )?not found")
 _WRONG_PASSWORD = re.compile(r"Incorrect sudo password|Sorry, try again|incorrect password attempt")
 _PASSWORD = re.compile(r"Missing sudo password|sudo: (a password is required|a terminal is required|no tty present)")
+# In the words of Pythons that cannot read Ansible's part of a module, of one that cannot read ours, and of Ansible.
+_OLD_PYTHON = re.compile(
+    r"AnsiballZ_[\s\S]*SyntaxError: |'(ABCMeta|type)' object is not subscriptable|requires (a minimum of )?Python"
+)
 _FORBIDDEN = re.compile(r"not in the sudoers file|is not allowed to (execute|run sudo)|may not run sudo")
 
 
 def explained(user: str | None, task_vars: Mapping[str, Any], call: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the result of a call on a host, or a failure with the next step if sudo has refused it.
+    """Return the result of a call on a host, or a failure with the next step if sudo or the host's Python refuse it.
 
     Args:
         user: who logs in on the host, null if that is not set.
@@ -28,7 +35,7 @@ def explained(user: str | None, task_vars: Mapping[str, Any], call: Callable[[],
         call: runs the module, and returns its result.
 
     Raises:
-        AnsibleError: that of C(call), if sudo is not the reason.
+        AnsibleError: that of C(call), for any other reason.
     """
     name, who = f"host {task_vars.get('inventory_hostname')}", user or "the user who logs in"
     try:
@@ -46,8 +53,10 @@ def explained(user: str | None, task_vars: Mapping[str, Any], call: Callable[[],
 
 
 def _output(result: Mapping[str, Any]) -> str:
-    """Return what a call printed that has not returned the result of a module."""
-    return f"{result.get('module_stdout', '')}\n{result.get('module_stderr', '')}" if result.get("failed") else ""
+    """Return what a call printed that has not returned the result of a module, or how the module was ended."""
+    if not result.get("failed"):
+        return ""
+    return "\n".join(str(result.get(key, "")) for key in ("module_stdout", "module_stderr", "exception"))
 
 
 def _refusal(name: str, user: str, said: str) -> Refusal | None:
@@ -59,4 +68,6 @@ def _refusal(name: str, user: str, said: str) -> Refusal | None:
         return Refusal("sudo_password_missing", name, {"user": user})
     if _FORBIDDEN.search(said):
         return Refusal("sudo_forbidden", name, {"user": user})
+    if _OLD_PYTHON.search(said):
+        return Refusal("python_too_old", name)
     return None

@@ -31,6 +31,7 @@ WITHOUT_TOPOLOGIES = {"data-model.md", "day-two.md", "inventory.md", "moving.md"
 COLLECTION = "cloudrepo.slices."
 WITHOUT_PLAYBOOKS = {"data-model.md", "molecule.md", "moving.md"}
 """They call modules and Molecule."""
+COMMAND = re.compile(r"^\s*(?:\$ |sudo |ansible[a-z-]* |make |molecule |tools/).*", re.MULTILINE)
 ROLE_VARIABLES = ("cloudrepo_", "lab_", "portal_", "worker_")
 """Prefixes of variables that an admin may set in addition."""
 
@@ -130,6 +131,14 @@ def test_the_scenario_runs_the_commands_of_all_guides() -> None:
     for known in ("not_run", "refused"):
         assert [command for command in listed[known] if command not in shown] == [], known
     assert all(reason.strip() for reason in listed["not_run"].values())
+
+
+@pytest.mark.parametrize("page", [*GUIDES, ROOT / "README.md"], ids=lambda page: page.name)
+def test_commands_stand_in_blocks_that_a_scenario_runs(page: Path) -> None:
+    fenced = re.findall(r"^```(.*)\n((?:.*\n)*?)```$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(fenced) == page.read_text(encoding="utf-8").count("```") // 2
+    others = [content for kind, content in fenced if kind not in ("sh", "console")]
+    assert [found for content in others for found in COMMAND.findall(content)] == []
 
 
 def test_guides_are_in_the_readme_and_on_the_site() -> None:

@@ -38,6 +38,11 @@ HOST = {
         "{user} may not use sudo on this host",
         "add {user} to the group sudo there, or set ansible_user to one who may",
     ),
+    "python_too_old": Rule(
+        "modules for hosts need Python 3.9 or newer",
+        "{rule}, which its interpreter is not",
+        "set ansible_python_interpreter to /usr/bin/python3 of Debian 12",
+    ),
     "package_lists_not_fetched": Rule(
         "hosts get packages from a mirror of Debian",
         "apt could not fetch its package lists, so packages are missing: {why}",

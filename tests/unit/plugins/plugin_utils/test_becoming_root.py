@@ -28,6 +28,10 @@ FORBIDDEN = (
     "host worker1: ops may not use sudo on this host; add ops to the group sudo there, or set ansible_user to one who "
     "may"
 )
+OLD = (
+    "host worker1: modules for hosts need Python 3.9 or newer, which its interpreter is not; set "
+    "ansible_python_interpreter to /usr/bin/python3 of Debian 12"
+)
 
 
 # As ansible-core 2.19 and sudo 1.9 say it.
@@ -43,6 +47,9 @@ FORBIDDEN = (
         ("sudo: 1 incorrect password attempt", WRONG),
         ("ops is not in the sudoers file.\nThis incident has been reported to the administrator.", FORBIDDEN),
         ("Sorry, user ops is not allowed to execute '/bin/sh -c true' as root on worker1.", FORBIDDEN),
+        ('  File "/tmp/AnsiballZ_host_info.py", line 7\nSyntaxError: future feature annotations is not defined', OLD),
+        ('  File "/tmp/AnsiballZ_host_info.py", line 7\n  File "x.zip"\n    ^\nSyntaxError: invalid syntax', OLD),
+        ("ansible-core requires a minimum of Python version 3.8. Current version: 3.7.16", OLD),
     ],
 )
 def test_a_refusal_of_sudo_has_its_next_step(said: str, message: str) -> None:
@@ -57,6 +64,18 @@ def test_a_refusal_of_sudo_has_its_next_step(said: str, message: str) -> None:
     assert [refusal["object"] for refusal in raised["refusals"]] == ["host worker1"]
 
 
+@pytest.mark.parametrize(
+    "why",
+    [
+        "'ABCMeta' object is not subscriptable",
+        "Ansible requires Python 3.9 or newer on the target. Current version: 3.8.18",
+    ],
+)
+def test_an_exception_of_an_old_python_is_explained(why: str) -> None:
+    ended = {"failed": True, "exception": f"CapturedErrorSummary(event=Event(msg={why!r}))"}
+    assert explained("ops", HOST, lambda: ended)["msg"] == OLD
+
+
 def test_a_user_that_is_not_known_is_described() -> None:
     said = {"failed": True, "module_stderr": "Missing sudo password"}
     assert "the password of the user who logs in;" in explained(None, HOST, lambda: said)["msg"]
@@ -67,6 +86,8 @@ def test_a_user_that_is_not_known_is_described() -> None:
     [
         {"changed": True, "stdout": "sudo: not found"},
         {"failed": True, "msg": "sudo: not found"},
+        {"failed": True, "exception": "TypeError: 'NoneType' object is not subscriptable"},
+        {"failed": True, "module_stderr": 'File "/tmp/AnsiballZ_host_info.py"\nMemoryError'},
         {"changed": False, "module_stderr": "sudo: not found"},
         {"failed": True, "msg": "No start of json char found", "module_stderr": "Segmentation fault"},
     ],
