@@ -175,19 +175,10 @@ def plan(
     mark = this_machine(called_by.uuid)
     if held is not None and refusal is None:
         # A machine-id that is emptied for now must not make the next one the right one.
-        kept = replace(held, title=called_by.title, machine_mark=mark or held.machine_mark)
-        return ClaimPlan(held, replace(kept, vlan_pools=vlans.pools_text, management_vlan=vlans.management))
-    wanted = Claim(
-        called_by.uuid,
-        called_by.title,
-        called_by.incarnation,
-        now,
-        controller,
-        machine_mark=mark,
-        vlan_pools=vlans.pools_text,
-        management_vlan=vlans.management,
-    )
-    todo = ClaimPlan(held, wanted)
+        wanted = replace(held, title=called_by.title, machine_mark=mark or held.machine_mark)
+        return ClaimPlan(held, wanted.with_vlans(vlans))
+    wanted = Claim(called_by.uuid, called_by.title, called_by.incarnation, now, controller, machine_mark=mark)
+    todo = ClaimPlan(held, wanted.with_vlans(vlans))
     return replace(todo, orphans=_vms(state_dir)) if todo.is_handed_over else todo
 
 

@@ -169,12 +169,8 @@ def plan_access_ports(
     orders = tuple(orders)
     taps = [nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
     numbers = _numbers(taps, have, ACCESS_NUMBERS, reserved)
-    wanted = {
-        nic.tap: _access_port(vm, nic, bridge, numbers[nic.tap])
-        for vm in all_vms(orders)
-        for nic in vm.interfaces
-        if nic.vlan_id is not None
-    }
+    nics = ((vm, nic) for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None)
+    wanted = {nic.tap: _access_port(vm, nic, bridge, numbers[nic.tap]) for vm, nic in nics}
     slices = {nic.tap: vm.slice_id for vm in all_vms(orders) for nic in vm.interfaces}
     todo = _plan(
         wanted,

@@ -141,25 +141,22 @@ def plan(
         SlicesError: there are conflicts with ports of other slices, another device has the name of a tap, no OpenFlow
             number is free, or the kernel has no netem for a fault.
     """
-    orders = tuple(orders)
-    ownership.refuse(port_owners.conflicts(orders, have.switch, management_vlan=settings.management.vlan_id))
+    orders, bridge, management = tuple(orders), settings.bridge, settings.management
+    ownership.refuse(port_owners.conflicts(orders, have.switch, management_vlan=management.vlan_id))
     devices = taps.plan(orders, have.devices, accounts=accounts, freed=freed)
     ports = ovs.plan_access_ports(
         orders,
         have.switch,
-        bridge=settings.bridge,
+        bridge=bridge,
         unplugged=devices.unplugged,
         gone=frozenset(tap.name for tap in devices.remove),
         reserved={flow.in_port for flow in have.flows if flow.in_port is not None},
         prune_vlans=settings.prune_vlans,
-        management_vlan=settings.management.vlan_id,
+        management_vlan=management.vlan_id,
     )
-    wanted = flows.shared_flows(have.switch, bridge=settings.bridge, management=settings.management)
+    wanted = flows.shared_flows(have.switch, bridge=bridge, management=management)
     wanted = wanted.union(
-        *(
-            flows.slice_flows(one, ports.numbers, have.switch, bridge=settings.bridge, management=settings.management)
-            for one in orders
-        )
+        *(flows.slice_flows(one, ports.numbers, have.switch, bridge=bridge, management=management) for one in orders)
     )
     return WirePlan(
         not have.closed,
