@@ -14,6 +14,7 @@ options:
     description:
       - The MTU in bytes, without Ethernet header and VLAN tags. The default for a new link or network is 1500. The
         guests must configure it on their interfaces. Between workers, the trunks must support it.
+      - With an IPv6 subnet, it must be at least 1280.
     type: int
   qinq:
     description:

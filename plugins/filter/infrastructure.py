@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import networks
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.addressing import is_special
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.management import mac_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
@@ -79,6 +80,7 @@ def management_problems(
     own: Sequence[str],
     dns_servers: Sequence[str],
     nat_links: str,
+    interfaces: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
     """Return a sentence for each invalid setting of VLAN 400 and of the networks that the network node connects it to.
 
@@ -88,8 +90,10 @@ def management_problems(
         own: those that C(infrastructure_networks) returns.
         dns_servers: the upstream servers of the slices' DNS servers.
         nat_links: the subnet for the veth pairs of slices with NAT.
+        interfaces: those of the network node, as M(cloudrepo.slices.host_info) returns them.
     """
-    return [each.message for each in _refusals(_management(network), given, own, dns_servers, nat_links)]
+    there = dict.fromkeys([*own, *(str(each.network) for each in _interfaces(interfaces))])
+    return [each.message for each in _refusals(_management(network), given, list(there), dns_servers, nat_links)]
 
 
 def _refusals(
@@ -103,8 +107,12 @@ def _refusals(
         others = {"other": other, "other_of": "the infrastructure"}
         yield Refusal("subnets_overlap", "management network", {**subnets, **others})
     for server in dns_servers:
+        figures = {"option": "network_node_dns_servers", "got": server}
         if not _is_ipv4(server):
-            yield Refusal("invalid_address", "settings", {"option": "network_node_dns_servers", "got": server})
+            yield Refusal("invalid_address", "settings", figures)
+        elif is_special(ipaddress.IPv4Address(server)):
+            # The servers of slices are in namespaces, where 127.0.0.53 of the host does not answer.
+            yield Refusal("special_address", "settings", figures)
     yield from _nat_link_problems(nat_links)
 
 

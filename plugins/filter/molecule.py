@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import import yaml_lines
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import UnreadableTopology
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import TIME
 
 PREFIX = "mol"
@@ -27,6 +30,19 @@ def molecule_name(scenario: str, run_id: str) -> str:
     """
     label = re.sub(r"[^a-z0-9]+", "-", scenario.lower())[:_LONGEST_SCENARIO].strip("-")
     return "-".join(part for part in (PREFIX, label, run_id) if part)
+
+
+def molecule_topology(text: str) -> Any:
+    """Return the content of a scenario's file, in which no key may be set twice.
+
+    Raises:
+        AnsibleFilterError: the text is not a YAML mapping; the message contains the line.
+    """
+    try:
+        yaml_lines.load_topology(text)
+    except UnreadableTopology as error:
+        raise AnsibleFilterError(f"the topology of the scenario: {error.message}") from error
+    return yaml.safe_load(text)
 
 
 def molecule_slices(
@@ -97,4 +113,5 @@ class FilterModule:
             "molecule_expired": molecule_expired,
             "molecule_name": molecule_name,
             "molecule_slices": molecule_slices,
+            "molecule_topology": molecule_topology,
         }

@@ -9,13 +9,8 @@ from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import failures_of
-from ansible_collections.cloudrepo.slices.plugins.module_utils.report import (
-    NETWORK_NODE,
-    Answer,
-    HostReport,
-    SliceRefusal,
-    VmReport,
-)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, HostReport
 
 _NO_NETWORK_NODE = (
     "the group network_node of the inventory has no host, so nothing provides gateways, DHCP and the addresses on "
@@ -50,10 +45,9 @@ def host_reports(
     if not groups.get("network_node") and any(map(_has_services, services)):
         reports.append(HostReport("network_node", NETWORK_NODE, _NO_NETWORK_NODE, (), revision=revision))
     for name in groups.get("network_node", ()):
-        host, result = hostvars[name], "network_node_result"
-        failure = _failure(host, "apply_work_orders_network_node_failure", result)
-        refused, answers = _refused(host, result), _answers(host, result)
-        reports.append(HostReport(name, NETWORK_NODE, failure, refused, answers=answers, revision=revision))
+        host, key = hostvars[name], "network_node_result"
+        failure = _failure(host, "apply_work_orders_network_node_failure", key)
+        reports.append(_read(name, NETWORK_NODE, failure, host.get(key) or {}, revision, ("refused", "answers")))
     return [report.to_dict() for report in reports]
 
 
@@ -62,11 +56,26 @@ def _of_worker(
 ) -> HostReport:
     key = "apply_work_order_result"
     failure = _failure(host, "apply_work_orders_worker_failure", key) if is_registered else _stranger(target)
-    result = host.get(key) or {}
-    vms = tuple(map(VmReport.from_dict, result.get("vms") or ()))
-    return HostReport(
-        name, target, failure, _refused(host, key), vms, _answers(host, key), revision, result.get("moment")
-    )
+    return _read(name, target, failure, host.get(key) or {}, revision, ("refused", "vms", "answers", "moment"))
+
+
+def _read(
+    name: str,
+    target: str,
+    failure: str | None,
+    result: Mapping[str, Any],
+    revision: int | None,
+    fields: Sequence[str],
+) -> HostReport:
+    """Return the report of a host with these fields of its result.
+
+    One that is malformed, such as that of a host in the hands of somebody else, must not be an obstacle to the others.
+    """
+    told = {"host": name, "target": target, "failure": failure, "revision": revision}
+    try:
+        return HostReport.from_dict({**{key: result.get(key) for key in fields}, **told})
+    except Refused as error:
+        return HostReport(name, target, f"its report is malformed: {error.message}", revision=revision)
 
 
 def has_news(reports: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]] | None) -> bool:
@@ -90,14 +99,6 @@ def report_failures(reports: Sequence[Mapping[str, Any]], deleting: Sequence[int
 def _has_services(slice_: Mapping[str, Any]) -> bool:
     """Return whether the network node does anything for a slice of its work order."""
     return bool(slice_.get("reservations") or slice_.get("networks"))
-
-
-def _refused(host: Mapping[str, Any], result: str) -> tuple[SliceRefusal, ...]:
-    return tuple(map(SliceRefusal.from_dict, (host.get(result) or {}).get("refused") or ()))
-
-
-def _answers(host: Mapping[str, Any], result: str) -> tuple[Answer, ...]:
-    return tuple(map(Answer.from_dict, (host.get(result) or {}).get("answers") or ()))
 
 
 def _stranger(address: str) -> str:

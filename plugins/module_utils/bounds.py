@@ -186,12 +186,14 @@ STARTUP_FILES = Limit(0, 64, "files of a start-up", "the time to type them on a 
 STARTUP_COMMANDS = Limit(0, 256, "commands of a start-up", STARTUP_FILES.why)
 STARTUP_LENGTH = Limit(0, 262_144, "files and commands of a start-up together, in characters", STARTUP_FILES.why)
 STARTUP_S = Limit(1, 86_400, "time limit of a start-up, in seconds", "a day")
+CONSOLE_START, SSH_START = STARTUP_WAYS = ("console", "ssh")
+"""How files and commands of a start-up get into a guest; the usual way is the first."""
 CONSOLES = ("shell", "login", "none")
 """What a guest has on its serial console; the usual one is the first."""
 CONSOLE_LINE = Form(
     r"[\x20-\x7e]{1,200}",
     "1-200 printable ASCII characters",
-    "what is typed to log in on a serial console",
+    "what logs in to a guest",
     "one line of a terminal",
 )
 
@@ -213,6 +215,7 @@ UTC_TIME = Form(
 
 DEFAULT_MTU = 1500
 MTU = Limit(68, 65521, "MTU of a link or network, without Ethernet header and VLAN tags", "IPv4; Linux's taps")
+IPV6_MTU = Limit(1280, MTU.most, "MTU of a link or network with an IPv6 subnet", "IPv6 (RFC 8200)")
 DHCP_MTU = Limit(576, MTU.most, "MTU of a network with DHCP", "DHCP (RFC 2131)")
 TRUNK_MTU = Limit(MTU.least, 65535, "MTU of a trunk", "Linux")
 RATE_KBPS = Limit(1, 100_000_000, "rate limit of an interface, in kbit/s", "100 Gbit/s")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from . import bounds, identity
 from .contract import Contract, integer, ipv4_address, many, text, uuid
@@ -49,10 +49,6 @@ class Claim(Contract):
     def vlans(self) -> Vlans:
         """The VLANs of the cloud."""
         return Vlans(read_pools(self.vlan_pools), self.management_vlan)
-
-    def with_vlans(self, vlans: Vlans) -> Claim:
-        """Return the claim with the VLANs of the cloud."""
-        return replace(self, vlan_pools=vlans.pools_text, management_vlan=vlans.management)
 
     def __str__(self) -> str:
         """Return the cloud as messages show it."""

@@ -442,19 +442,22 @@ class Cluster:
             if key != str(slice_.slice_id):
                 raise FieldError(("slices", key), f"has slice_id {slice_.slice_id}")
         workers = named("workers", lambda ip, row: Worker.from_dict(row, ip))
-        listed = data.get(WORKERS_LIST)
-        for ip in listed if isinstance(listed, list) else ():
-            if isinstance(ip, str) and ip not in workers:
-                workers[ip] = Worker(ip, absent=frozenset({ENTRY, *(each.name for each in fields(Worker))}))
         return cls(
             users=table("users", User.from_dict),
-            workers=workers,
+            workers={**workers, **_only_listed(data.get(WORKERS_LIST), workers)},
             flavors=table("flavors", read_flavor) if "flavors" in data else first_flavors(),
             slices={slice_.slice_id: slice_ for slice_ in slices.values()},
             next_vm_id=record.take_default("next_vm_id", FIRST_ID, int),
             extra=record.extra(),
             absent=frozenset(key for key in TABLES if key not in data),
         )
+
+
+def _only_listed(listed: Any, workers: Mapping[str, Worker]) -> dict[str, Worker]:
+    """Return the workers that are only in the list of their addresses."""
+    absent = frozenset({ENTRY, *(each.name for each in fields(Worker))})
+    ips = listed if isinstance(listed, list) else ()
+    return {ip: Worker(ip, absent=absent) for ip in ips if isinstance(ip, str) and ip not in workers}
 
 
 class WorkerFigures:

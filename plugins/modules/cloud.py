@@ -193,6 +193,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module import cl
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Asked
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import ALL_POOLS, MANAGEMENT_VLAN, ranges
 
 NEIGHBOUR_ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -207,7 +208,7 @@ def arguments() -> dict[str, Any]:
     return {
         "argument_spec": {
             **CONTROL_ARGUMENTS,
-            "title": {"type": "str"},
+            "title": {"type": NAME},
             "history_entries": {"type": "int"},
             "history_days": {"type": "int"},
             "vlan_pools": {"type": "str"},

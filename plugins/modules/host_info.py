@@ -67,11 +67,13 @@ trunk_mtu:
   type: int
   sample: 9000
 interfaces:
-  description: The network interfaces with their IPv4 addresses. Empty if the command C(ip) is missing.
+  description:
+    - The network interfaces with their IPv4 addresses. C(kind) is that of a virtual device, C(master) the bridge or
+      bond that it belongs to. Empty if the command C(ip) is missing.
   returned: success
   type: list
   elements: dict
-  sample: [{name: eth0, mtu: 1500, addresses: [192.0.2.11/24]}]
+  sample: [{name: eth0, mtu: 1500, addresses: [192.0.2.11/24], kind: null, master: null}]
 missing_packages:
   description: Those of O(packages) that are not installed.
   returned: success

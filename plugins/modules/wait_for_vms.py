@@ -191,7 +191,7 @@ GRAMMARS: Grammars = {
         "address": optional(ADDRESS),
         "port": optional(integer(int(PORT.least), int(PORT.most))),
         "path": optional(text(URL_PATH.pattern, URL_PATH.rule)),
-        "vm_uuid": UUID,
+        "vm_uuid": optional(UUID),
     },
     "timeout_s": integer(int(WAIT_S.least), int(WAIT_S.most)),
     "report_s": integer(1, 3600),

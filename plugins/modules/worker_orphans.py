@@ -137,7 +137,7 @@ trash:
       type: str
       sample: /var/lib/cloudrepo/trash/1795371735-1006/vm1_img.qcow2
     uuid:
-      description: Its UUID.
+      description: Its UUID. Null if it is not known.
       type: str
       sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
     slice_id:

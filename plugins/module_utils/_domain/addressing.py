@@ -63,7 +63,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class End(Addresses):
-    """The addresses that a VM shall have on a link or network."""
+    """The addresses that a VM should have on a link or network."""
 
     vm: str = ""
 
@@ -142,9 +142,17 @@ def read_subnet(version: int, text: str) -> Subnet:
     """Return a subnet.
 
     Raises:
-        ValueError: the text is no subnet of this IP version.
+        ValueError: the text is no subnet of this IP version, or has a zone.
     """
+    if "%" in text:
+        raise ValueError("it has a zone, which is part of an address on one host")
     return ipaddress.IPv4Network(text) if version == 4 else ipaddress.IPv6Network(text)
+
+
+def spelled(version: int, text: str | None) -> str | None:
+    """Return a subnet in the usual spelling, so that another one is no change. Other texts are unchanged."""
+    found = subnet(version, text)
+    return text if found is None else str(found)
 
 
 def subnet_of(text: str) -> Subnet | None:

@@ -20,6 +20,7 @@ from ..cluster import Cluster
 from ..defaults import DHCP_SERVER, GATEWAY
 from ..errors import Refusal, Refused
 from ..vlans import POOL_COUNT, pool_number, pool_range
+from .addressing import is_special
 
 WINDOW = 256
 """The count of MAC blocks per query."""
@@ -43,6 +44,8 @@ class ManagementNetwork:
         except ValueError as error:
             yield Refusal("invalid_subnet", where, {"option": "cidr", "got": self.cidr, "why": str(error)})
             return
+        if is_special(subnet):
+            yield Refusal("special_subnet", where, {"option": "cidr", "got": self.cidr})
         inside = {}
         for name in ("gateway", "dhcp_server", "first_address", "last_address"):
             address, problem = host_in(where, subnet, name, getattr(self, name))

@@ -17,7 +17,7 @@ from ..bounds import DEFAULT_MTU
 from ..cluster import slice_label
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
-from ..work_order import SeedFile
+from ..vm_order import SeedFile
 from . import addressing, host_requirements
 
 FIELD = "cloud_init"
@@ -97,9 +97,19 @@ def problems(where: str, want: CloudInit | None) -> Iterator[Refusal]:
                 yield Refusal("invalid_guest_address", f"{where} {each.name}", {"got": address, "why": why})
 
 
+def stored_problems(vm: VM, slice_: Slice) -> Iterator[Refusal]:
+    """Yield refusals for the stored set-up of a VM of a slice, from which C(files) could not be made."""
+    return problems(f"VM {slice_label(slice_)}/{vm.name}", _of(vm))
+
+
 def _invalid(address: str) -> str | None:
     if "/" not in address:
         return "it has no prefix length"
+    # Python also reads netmasks and zones, which the guest does not.
+    if not address.rpartition("/")[2].isdecimal():
+        return "its prefix length must be a number"
+    if "%" in address:
+        return "it has a zone, but its interface is given"
     try:
         found = ipaddress.ip_interface(address)
     except ValueError as error:

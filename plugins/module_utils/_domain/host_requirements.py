@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import bounds, work_order
+from .. import bounds, vm_order
 from ..bounds import DEFAULT_MTU
 from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
 from ..errors import Refusal
 from ..models import Interface, Link, Network, Slice
 
 NETEM = ("delay_ms", "jitter_ms", "loss_percent")
-FIELDS = work_order.Interface.LIMITS
-_DEFAULTS = {part.name: part.default for part in work_order.Interface.parts() if part.name in FIELDS}
+FIELDS = vm_order.Interface.LIMITS
+_DEFAULTS = {part.name: part.default for part in vm_order.Interface.parts() if part.name in FIELDS}
 SEGMENT_FIELDS = ("mtu", "qinq", "forward_bpdu")
 _TAG_BYTES = 4
 _UNITS = {"kbps": "kbit/s", "percent": "%"}

@@ -39,7 +39,7 @@ def breaches(cluster: Cluster) -> list[str]:
     found = [*_given_twice(cluster), *_uuids(cluster), *_counter(cluster), *_users(cluster), *_workers(cluster)]
     vlans = cluster.vlans
     for slice_ in cluster.slices.values():
-        found.extend(_slice(slice_, vlans.management))
+        found.extend(of_slice(slice_, vlans.management))
         found.extend(f"{call(slice_)}: {breach}" for breach in cloud_vlans.breaches(slice_, vlans))
     return found
 
@@ -95,9 +95,9 @@ def _uuids(cluster: Cluster) -> Iterator[str]:
         things = [(slice_.uuid, call(slice_)), *((vm.uuid, call(slice_, vm)) for vm in slice_.vms)]
         things += [(disk.uuid, f"disk {disk.path} of {call(slice_, vm)}") for vm in slice_.vms for disk in vm.disks]
         things += [
-            (each["uuid"], f"disk {each['name']} in the trash of {call(slice_, vm)}")
-            for vm in slice_.vms
-            for each in vm.extra.get(data_disks.TRASHED, ())
+            (each["uuid"], f"disk {each['name']} in the trash of {call(slice_, holder)}")
+            for holder in (*slice_.vms, None)
+            for each in (slice_ if holder is None else holder).extra.get(data_disks.TRASHED, ())
         ]
         for uuid, name in things:
             if uuid is not None:
@@ -158,7 +158,8 @@ def _workers(cluster: Cluster) -> Iterator[str]:
             yield f"disk {path} on worker {ip} belongs to {len(held_by)} VMs: {' and '.join(held_by)}"
 
 
-def _slice(slice_: Slice, management_vlan: int) -> Iterator[str]:
+def of_slice(slice_: Slice, management_vlan: int) -> Iterator[str]:
+    """Yield a sentence for every violation of an invariant by a slice alone."""
     where = call(slice_)
     vlans = pool_range(pool_number(slice_.slice_id))
     if (slice_.vlan_pool_start, slice_.vlan_pool_end) != (vlans[0], vlans[-1]):
@@ -255,10 +256,16 @@ def _links(slice_: Slice, allowed: set[int], management_vlan: int) -> Iterator[s
 def _networks(slice_: Slice, allowed: set[int], management_vlan: int) -> Iterator[str]:
     for vlan in _twice(network.vlan_id for network in slice_.networks):
         yield f"{call(slice_)}: several networks are on VLAN {vlan}"
+    nics = {(vm.vm_id, nic.name): nic for vm in slice_.live_vms for nic in vm.interfaces}
+    live = {vm.vm_id: vm for vm in slice_.live_vms}
     subnets: list[tuple[Network, ipaddress.IPv4Network]] = []
     for network in slice_.networks:
         where = f"network of VLAN {network.vlan_id} in {call(slice_)}"
         yield from _vlan(slice_, where, network.vlan_id, allowed, management_vlan)
+        for each in network.extra.get("members", ()):
+            vm, name = live.get(each["vm_id"]), each["interface"]
+            if vm is not None and (each["vm_id"], name) not in nics:
+                yield f"{where}: its member {call(slice_, vm)} has no interface {name}"
         try:
             subnet = ipaddress.IPv4Network(network.cidr)
         except ValueError:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..changes import UPDATE, Change
@@ -97,11 +97,17 @@ def replace(cluster: Cluster, slices: Sequence[Slice], vm_ids: Collection[int]) 
     Raises:
         Refused: no other worker has room.
     """
-    lost = [(slice_, vm) for slice_ in slices for vm in slice_.live_vms if vm.vm_id in vm_ids]
-    lost = [(slice_, vm) for slice_, vm in lost if is_on_lost(cluster, vm)]
-    places = _places(cluster, [(f"VM {slice_label(slice_)}/{vm.name}", vm) for slice_, vm in lost])
+    placed: list[tuple[Slice, VM, str]] = []
+    refusals: list[Refusal] = []
+    for slice_, vm, place in _places(cluster, slices, vm_ids):
+        if isinstance(place, Refusal):
+            refusals.append(place)
+        else:
+            placed.append((slice_, vm, place))
+    if refusals:
+        raise Refused(refusals)
     changes = []
-    for (slice_, vm), ip in zip(lost, places):
+    for slice_, vm, ip in placed:
         before, after = {"worker": vm.worker_ip}, {"worker": ip}
         label = f"{slice_label(slice_)}/{vm.name}"
         why, ref = "its worker is lost", slice_ref(slice_)
@@ -118,17 +124,36 @@ def replace(cluster: Cluster, slices: Sequence[Slice], vm_ids: Collection[int]) 
     return changes
 
 
-def _places(cluster: Cluster, vms: Iterable[tuple[str, VM]]) -> list[str]:
+def unplaced(cluster: Cluster, slices: Sequence[Slice], vm_ids: Collection[int]) -> dict[int, list[Refusal]]:
+    """Return by slice the VMs that C(replace) would refuse. Without these slices, it refuses none.
+
+    For the arguments see C(replace); nothing is changed.
+    """
+    found: dict[int, list[Refusal]] = {}
+    while True:
+        refused: dict[int, list[Refusal]] = {}
+        left = [slice_ for slice_ in slices if slice_.slice_id not in found]
+        for slice_, _vm, place in _places(cluster, left, vm_ids):
+            if isinstance(place, Refusal):
+                refused.setdefault(slice_.slice_id, []).append(place)
+        if not refused:
+            return found
+        # There may be room for the others without it.
+        first = next(iter(refused))
+        found[first] = refused[first]
+
+
+def _places(
+    cluster: Cluster, slices: Iterable[Slice], vm_ids: Collection[int]
+) -> Iterator[tuple[Slice, VM, str | Refusal]]:
+    """Yield the VMs to create again, each with the address of another worker, or why there is none."""
     placements: dict[str, Placement] = {}
-    found, refusals = [], []
-    for where, vm in vms:
-        policy = vm.extra.get("placement", {}).get("policy", POLICIES[0])
-        placement = placements.setdefault(policy, Placement(cluster, policy))
-        size = vm.size or {}
-        ip = placement.place(size, vm.pinned_to)
-        if ip is None:
-            refusals.append(placement.refusal(where, size, vm.pinned_to))
-        found.append(ip or "")
-    if refusals:
-        raise Refused(refusals)
-    return found
+    for slice_ in slices:
+        for vm in slice_.live_vms:
+            if vm.vm_id not in vm_ids or not is_on_lost(cluster, vm):
+                continue
+            policy = vm.extra.get("placement", {}).get("policy", POLICIES[0])
+            placement = placements.setdefault(policy, Placement(cluster, policy))
+            size = vm.size or {}
+            ip = placement.place(size, vm.pinned_to)
+            yield slice_, vm, ip or placement.refusal(f"VM {slice_label(slice_)}/{vm.name}", size, vm.pinned_to)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TypeVar
@@ -218,12 +218,12 @@ class _Matcher:
 
 
 def _is_alike(link: WantedLink, stored: Link) -> bool:
-    """Return whether a stored link carries what the link shall carry, and has its title."""
+    """Return whether a stored link has the settings and the title of the wanted link."""
     wanted = segment_fields(link.mtu, qinq=link.qinq, forward_bpdu=link.forward_bpdu)
     return all(stored.extra.get(key) == value for key, value in {**wanted, "title": link.title}.items())
 
 
-def in_stored_order(things: Iterable[T], stored: Iterable[T], key: Callable[[T], int]) -> list[T]:
+def in_stored_order(things: Iterable[T], stored: Iterable[T], key: Callable[[T], Hashable]) -> list[T]:
     """Return the things in the order in which they are stored, with new ones at the end.
 
     Otherwise a topology whose lists are written in another order would be a change.

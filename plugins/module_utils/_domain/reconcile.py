@@ -22,6 +22,7 @@ from . import (
     cloud_init,
     expiry,
     host_requirements,
+    invariants,
     kinds,
     networks,
     titles,
@@ -72,14 +73,44 @@ def settle(
     C(refuse) returns further refusals for the change from the stored slice to the desired one.
 
     Raises:
-        Refused: with all violations; the cluster is then unchanged.
+        Refused: with all violations, or because the stored slice violates invariants; the cluster is then unchanged.
     """
     before = stored_slice(cluster, want, acting_user)
+    try:
+        return _settle(cluster, want, settings, before, refuse)
+    except Refused:
+        raise
+    except Exception as error:
+        # A bug, unless somebody has edited the database: that concerns this slice alone.
+        broken = [] if before is None else [*invariants.of_slice(before, cluster.vlans.management), *_misnamed(before)]
+        if before is None or not broken:
+            raise
+        raise Refused([Refusal("slice_damaged", f"slice {slice_label(before)}", {"breaches": broken})]) from error
+
+
+def _misnamed(slice_: Slice) -> Iterator[str]:
+    """Yield a sentence for each VM whose interfaces are not C(eth0), C(eth1) and so on.
+
+    Other names may be in a database that was imported, and are wrong only where a topology needs them.
+    """
+    for vm in slice_.live_vms:
+        names = [nic.name for nic in vm.interfaces]
+        if names != [f"eth{number}" for number in range(len(names))]:
+            yield f"{invariants.call(slice_, vm)} has the interfaces {', '.join(names)}"
+
+
+def _settle(
+    cluster: Cluster,
+    want: WantedSlice,
+    settings: Settings,
+    before: Slice | None,
+    refuse: Callable[[Slice | None, Slice], Iterable[Refusal]],
+) -> Slice:
     want = kinds.with_kinds(cluster, titles.named(want, before), before)
     refusals = list(_problems(cluster, want, settings, before))
     if refusals:
         raise Refused(refusals)
-    vault = user_data.Vault(cluster)
+    vault = user_data.Vault(cluster, before)
     want = vault.sealed(want)
     allocator = Allocator(cluster, settings.network)
     slice_, refusals = _draft(cluster, want, settings, before, allocator)
@@ -214,7 +245,7 @@ def _draft(
     vm_builder = VmBuilder(
         cluster, want, slice_, allocator=allocator, placement=placement, state_dir=settings.state_dir
     )
-    live = vm_builder.equip(matches)
+    live = vm_builder.build(matches)
     plan = AddressPlan(want.name, Addressing.read(slice_.extra.get(addressing.FIELD)))
     _set_loopbacks(want, live, plan)
     segment_builder = SegmentBuilder(

@@ -120,10 +120,10 @@ def _disk_lines(slice_: Slice) -> Iterator[str]:
     given_up = [f"{vm.name} {data_disks.label(disk)}" for vm in slice_.live_vms for disk in vm.given_up_disks]
     if given_up:
         yield f"data disks given up by {label}: {', '.join(given_up)}"
-    for vm in slice_.live_vms:
-        for each in vm.extra.get(data_disks.TRASHED, ()):
-            disk = f"{each['name']} {each['size_gb']:g} GiB"
-            yield f"data disk {disk} of {label}/{vm.name}: in the trash until {each['until']}, restore {each['uuid']}"
+    for each in data_disks.all_trashed(slice_):
+        disk = f"{each['name']} {each['size_gb']:g} GiB of {label}/{each['vm']}"
+        place = f"the trash of {each['worker_ip']}" if "worker_ip" in each else "the trash"
+        yield f"data disk {disk}: in {place} until {each['until']}, restore {each['uuid']}"
 
 
 def _network_line(slice_: Slice, network: Network, names: Mapping[int, str]) -> str:

@@ -18,7 +18,7 @@ from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import FURTHER_POOLS, pool_vlans
 from . import address_rules, host_requirements, networks
 from .address_plan import AddressPlan
-from .addressing import ADDRESSES, CIDRS, Addresses, ends
+from .addressing import ADDRESSES, CIDRS, Addresses, ends, spelled
 from .allocation import Allocator, pool_text
 from .match import Matches, in_stored_order
 from .teardown import drop_empty_pools, let_go, segment_vlans, set_extra
@@ -172,10 +172,12 @@ class SegmentBuilder:
         _set_carried(made.extra, want)
         where = f"link {self.want.name}/{made.label}"
         self.refusals.extend(address_rules.without_subnet(where, want))
+        self.refusals.extend(address_rules.too_small_for_ipv6(where, want))
         found = self.plan.ends(where, want, self._stored_addresses(made))
-        for name in CIDRS.values():
-            set_extra(made.extra, name, getattr(want, name))
+        for version, name in CIDRS.items():
+            set_extra(made.extra, name, spelled(version, getattr(want, name)))
         own = [{"vm_id": self.live[vm].vm_id, **each.to_dict()} for vm, each in found.items() if each.to_dict()]
+        own.sort(key=lambda each: each["vm_id"] != made.vm1_id)
         set_extra(made.extra, ADDRESSES, own or None)
         for end in want.endpoints:
             taps[end].vlan_id, taps[end].link_id = made.vlan_id, made.link_id
@@ -206,7 +208,7 @@ class SegmentBuilder:
         made.extra["name"] = want.name
         set_extra(made.extra, "title", want.title)
         set_extra(made.extra, "nat", full.nat or None)
-        set_extra(made.extra, "cidr6", full.cidr6)
+        set_extra(made.extra, "cidr6", spelled(6, full.cidr6))
         _set_carried(made.extra, want)
         have: list[dict[str, Any]] = made.extra.get("members", [])
         made.extra["members"] = in_stored_order(self._members(where, full, made), have, lambda member: member["vm_id"])
@@ -214,6 +216,7 @@ class SegmentBuilder:
 
     def _members(self, where: str, want: WantedNetwork, made: Network) -> list[dict[str, Any]]:
         self.refusals.extend(address_rules.without_subnet(where, want))
+        self.refusals.extend(address_rules.too_small_for_ipv6(where, want))
         found = self.plan.ends(
             where,
             want,

@@ -8,7 +8,7 @@ slice before its deletion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -82,6 +82,16 @@ def restore(
     return slice_
 
 
+def carry(cluster: Cluster, change: Callable[[Slice], None]) -> None:
+    """Apply a change, such as that of a worker's address, to all deleted slices."""
+    entries = list[Mapping[str, Any]]()
+    for entry in _entries(cluster):
+        slice_ = Slice.from_dict(entry["slice"])
+        change(slice_)
+        entries.append({**entry, "slice": slice_.to_dict()})
+    _store(cluster, entries)
+
+
 def _read(time: str) -> datetime:
     return datetime.strptime(time, TIME).replace(tzinfo=timezone.utc)
 
@@ -90,7 +100,7 @@ def _entries(cluster: Cluster) -> list[Mapping[str, Any]]:
     return list(cluster.extra.get(FIELD, ()))
 
 
-def _store(cluster: Cluster, entries: list[Mapping[str, Any]]) -> None:
+def _store(cluster: Cluster, entries: Sequence[Mapping[str, Any]]) -> None:
     extra = {key: value for key, value in cluster.extra.items() if key != FIELD}
     cluster.extra = {**extra, FIELD: entries} if entries else extra
 
@@ -130,6 +140,7 @@ def _as_before(entry: Mapping[str, Any]) -> Slice:
     slice_ = Slice.from_dict(entry["slice"])
     for vm in slice_.vms:
         data_disks.drop_given_up(vm, now=entry["deleted"], until=entry["until"])
+    data_disks.keep_of_deleted(slice_, (), now=entry["deleted"], until=entry["until"])
     drop_released(slice_)
     for vm in slice_.vms:
         vm.observed = None  # unknown until the next report of its host

@@ -19,6 +19,7 @@ from .. import bounds
 from ..cluster import DELETED_SLICES, USER_DATA, Cluster
 from ..errors import Refusal
 from ..models import VM, Slice
+from ..startup import is_valid as is_startup
 from . import startup
 from .cloud_init import FIELD, ID
 from .topology_spec import WantedSlice, WantedVM
@@ -42,10 +43,16 @@ def problems(want: WantedSlice, yaml_fault: YamlFault) -> Iterator[Refusal]:
 
 
 class Vault:
-    """The texts of a topology before it is stored. The cluster is only changed by C(store)."""
+    """The texts of a topology before it is stored. The cluster is only changed by C(store).
 
-    def __init__(self, cluster: Cluster) -> None:
+    Args:
+        cluster: the database.
+        before: the stored slice; C(None) for a new one.
+    """
+
+    def __init__(self, cluster: Cluster, before: Slice | None) -> None:
         self._cluster = cluster
+        self._stored = {} if before is None else {vm.name: vm for vm in before.live_vms}
         self._have: Mapping[str, Any] = cluster.extra.get(USER_DATA, {})
         self._key: str = self._have.get("key") or secrets.token_hex(32)
         self._new: dict[str, str] = {}
@@ -56,14 +63,24 @@ class Vault:
 
     def _sealed_vm(self, vm: WantedVM, owner: str) -> WantedVM:
         set_up, started = vm.cloud_init, None if vm.startup is None else vm.startup.opened()
+        stored = self._stored.get(vm.name)
         if set_up is not None and set_up.user_data is not None:
-            set_up = replace(set_up, user_data=None, user_data_id=self._id(set_up.user_data, owner))
+            had = None if stored is None else id_of(stored)
+            set_up = replace(set_up, user_data=None, user_data_id=self._id(set_up.user_data, owner, had))
         if started is not None and started.given is not None:
-            started = replace(started, given=None, startup_id=self._id(started.given, owner))
+            had = None if stored is None else startup.id_of(stored)
+            started = replace(started, given=None, startup_id=self._id(started.given, owner, had))
         return replace(vm, cloud_init=set_up, startup=started)
 
-    def _id(self, text: str, owner: str) -> str:
-        """Return the id of a text, which is kept under it."""
+    def _id(self, text: str, owner: str, had: str | None) -> str:
+        """Return the id of a text, which is kept under it; C(had) is that of the VM so far.
+
+        A rebuilt database has ids without texts. The first text that is given for one is taken for that of the guest,
+        because another id would set up the guest again.
+        """
+        if had is not None and {**self._have.get("texts", {}), **self._new}.get(had, text) == text:
+            self._new[had] = text
+            return had
         # Includes the owner, so that an id does not tell another tenant who has the same text.
         message = f"{owner}\n{text}"
         made = hmac.new(self._key.encode(), message.encode(), hashlib.sha256).hexdigest()[:32]
@@ -100,15 +117,23 @@ def id_of(vm: VM) -> str | None:
 
 
 def tell(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:
-    """Return the texts of the slices' VMs that have some, with C(None) for one that the database lacks."""
+    """Return the texts of the slices' VMs that have some, with C(None) for one that the database lacks.
+
+    That includes one that somebody has edited so that it is invalid. A host would refuse it with those of all slices.
+    """
     texts = cluster.extra.get(USER_DATA, {}).get("texts", {})
+
+    def valid(made: str | None, allows: Callable[[str], bool]) -> str | None:
+        text = texts.get(made)
+        return text if isinstance(text, str) and allows(text) else None
+
     return [
         {
             "slice_id": slice_.slice_id,
             "vm_id": vm.vm_id,
             "name": vm.name,
-            "user_data": texts.get(id_of(vm)),
-            "startup": texts.get(startup.id_of(vm)),
+            "user_data": valid(id_of(vm), bounds.USER_DATA.allows),
+            "startup": valid(startup.id_of(vm), is_startup),
         }
         for slice_ in slices
         for vm in slice_.live_vms

@@ -38,7 +38,7 @@ class VmBuilder:
     state_dir: str
     refusals: list[Refusal] = field(default_factory=list)
 
-    def equip(self, matches: Matches) -> dict[str, VM]:
+    def build(self, matches: Matches) -> dict[str, VM]:
         """Keep, change and add VMs: the stored ones in their order, the new ones, and those that are being deleted.
 
         Returns:
@@ -67,7 +67,9 @@ class VmBuilder:
                 self._set_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
                 if count > max(len(vm.interfaces) - 1, ends[want.name]) and want.data_interfaces is None:
-                    figures = {"segments": ends[want.name], "highest": count}
+                    own = f"eth{count}" if want.of_kind is None else want.of_kind.own_name(f"eth{count}")
+                    named = kinds.both_names(f"eth{count}", own)
+                    figures = {"segments": ends[want.name], "highest": count, "named": named}
                     self._refuse("interface_without_segment", want.name, figures)
                 self._set_interfaces(vm, count, internet=want.internet)
                 kinds.set_kind(vm, want.of_kind)
@@ -109,7 +111,7 @@ class VmBuilder:
 
     @staticmethod
     def _set_guest(vm: VM, want: WantedVM) -> None:
-        set_extra(vm.extra, cloud_init.FIELD, None if want.cloud_init is None else want.cloud_init.to_dict())
+        set_extra(vm.extra, cloud_init.FIELD, _set_up(want.cloud_init, vm.extra.get(cloud_init.FIELD)))
         set_extra(vm.extra, readiness.FIELD, None if want.ready_when is None else want.ready_when.to_dict())
         set_extra(vm.extra, startup.FIELD, None if want.startup is None else want.startup.to_dict())
 
@@ -218,3 +220,15 @@ class VmBuilder:
 
     def _refuse(self, code: str, vm: str, figures: Mapping[str, Any] | None = None) -> None:
         self.refusals.append(Refusal(code, f"VM {self.want.name}/{vm}", figures or {}))
+
+
+def _set_up(want: cloud_init.CloudInit | None, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the set-up of a guest to store, whose keys and interfaces stay in their order: that is no other set-up."""
+    if want is None:
+        return None
+    have = cloud_init.CloudInit.read(stored or {}) or want
+    return replace(
+        want,
+        ssh_keys=tuple(in_stored_order(want.ssh_keys, have.ssh_keys, str)),
+        interfaces=tuple(in_stored_order(want.interfaces, have.interfaces, lambda interface: interface.name)),
+    ).to_dict()

@@ -135,7 +135,7 @@ GRAMMARS: Grammars = {
     "packages": many(PACKAGE),
     "vnc_address": ADDRESS,
     "disk_retention_h": integer(int(DISK_RETENTION_H.least), int(DISK_RETENTION_H.most)),
-    "vm_uuid": UUID,
+    "vm_uuid": optional(UUID),
     "cloud_uuid": UUID,
     "cloud_incarnation": UUID,
     "cloud_title": TITLE,

@@ -175,11 +175,15 @@ def plan(
     mark = this_machine(called_by.uuid)
     if held is not None and refusal is None:
         # A machine-id that is emptied for now must not make the next one the right one.
-        wanted = replace(held, title=called_by.title, machine_mark=mark or held.machine_mark)
-        return ClaimPlan(held, wanted.with_vlans(vlans))
+        kept = replace(held, title=called_by.title, machine_mark=mark or held.machine_mark)
+        return ClaimPlan(held, _with_vlans(kept, vlans))
     wanted = Claim(called_by.uuid, called_by.title, called_by.incarnation, now, controller, machine_mark=mark)
-    todo = ClaimPlan(held, wanted.with_vlans(vlans))
+    todo = ClaimPlan(held, _with_vlans(wanted, vlans))
     return replace(todo, orphans=_vms(state_dir)) if todo.is_handed_over else todo
+
+
+def _with_vlans(claim: Claim, vlans: Vlans) -> Claim:
+    return replace(claim, vlan_pools=vlans.pools_text, management_vlan=vlans.management)
 
 
 def plan_for(params: Mapping[str, Any], called_by: Caller, *, now: str) -> ClaimPlan:

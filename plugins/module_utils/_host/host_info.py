@@ -27,11 +27,15 @@ class Interface:
         name: its name on the host.
         mtu: bytes.
         addresses: IPv4 addresses with their prefix lengths.
+        kind: the kind of a virtual device, such as C(bridge), C(bond), C(vlan) or C(openvswitch).
+        master: the device that it belongs to, such as a bridge or a bond.
     """
 
     name: str
     mtu: int
     addresses: tuple[str, ...]
+    kind: str | None = None
+    master: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class HostInfo:
 
 def look(runner: Runner) -> HostInfo:
     """Return the information about this host."""
-    shown = runner.run(["ip", "-json", "address", "show"], check=False)
+    shown = runner.run(["ip", "-json", "-details", "address", "show"], check=False)
     return HostInfo(
         machine_id=read_machine_id(),
         cores=os.cpu_count() or 1,
@@ -97,5 +101,9 @@ def _interfaces(devices: Sequence[dict[str, Any]]) -> Iterator[Interface]:
         if "ifname" in device:
             ipv4 = [each for each in device.get("addr_info", ()) if each.get("family") == "inet"]
             yield Interface(
-                device["ifname"], device["mtu"], tuple(f"{each['local']}/{each['prefixlen']}" for each in ipv4)
+                device["ifname"],
+                device["mtu"],
+                tuple(f"{each['local']}/{each['prefixlen']}" for each in ipv4),
+                kind=device.get("linkinfo", {}).get("info_kind"),
+                master=device.get("master"),
             )

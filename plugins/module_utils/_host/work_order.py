@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import Refusal
-from ..work_order import VM, Disk, GivenUp, SliceOrder
+from ..vm_order import VM, Disk
+from ..work_order import GivenUp, SliceOrder
 from . import ownership
 from .ownership import Conflict, Refusals
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..changes import Change
 from ..errors import Refusal
-from ..work_order import VM, SliceOrder
+from ..vm_order import VM
+from ..work_order import SliceOrder
 from . import accounts, claims, ownership, revisions, unit_overrides
 from .datapath import port_owners, taps, trunks
 from .datapath import reconcile as datapath
@@ -26,6 +27,7 @@ from .qemu import firmware, seed, vnc
 from .qemu import plan as qemu_plan
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
+from .qemu.vm_plan import VmPlan
 from .runner import observed
 from .stopwatch import Stopwatch
 from .work_order import all_disks, all_vms, slice_ids
@@ -77,7 +79,7 @@ class Plan:
 
     disks: DiskPlan
     wires: WirePlan
-    vms: qemu_plan.VmPlan
+    vms: VmPlan
     overrides: tuple[str, ...] = ()
 
     @property

@@ -45,7 +45,7 @@ def read(text: str) -> Graph:
 def _add_node(graph: Graph, line: int, pairs: list[Pair]) -> None:
     fields = {key: value for key, _line, value in pairs if isinstance(value, str)}
     key = fields.get("id", "")
-    graph.nodes[key] = Node(fields.get("label") or key, line)
+    graph.add(key, Node(fields.get("label") or key, line))
     _remark_rest(graph, "node", pairs, ("id", "label"))
 
 

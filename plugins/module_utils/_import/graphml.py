@@ -94,7 +94,7 @@ class _Reader:
                 _remark_rest(graph, each, ("label", "Network", "name"))
             elif each.kind == "node":
                 key = each.attributes.get("id", "")
-                graph.nodes[key] = Node(_first(each, _LABELS) or key, each.line)
+                graph.add(key, Node(_first(each, _LABELS) or key, each.line))
                 _remark_rest(graph, each, (*_LABELS, "id"))
         for each in self._found:
             if each.kind in ("edge", "hyperedge"):

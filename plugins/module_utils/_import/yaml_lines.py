@@ -107,6 +107,37 @@ def fault(text: str) -> int | None:
     return None
 
 
+def load_topology(text: str) -> Value:
+    """Return the document in a text, in which no mapping has a duplicate key.
+
+    Raises:
+        UnreadableTopology: it has one, or see C(load).
+    """
+    document = load(text)
+    for key, line, first in _repeated(document._node):
+        raise UnreadableTopology(f"line {line}: {key} is already set in line {first}")
+    return document
+
+
+def _repeated(root: Any) -> Iterator[tuple[str, int, int]]:
+    """Yield each duplicate key in the mappings of a document, its line and the first line with it."""
+    seen, left = {id(root)}, [root]
+    while left:
+        node = left.pop(0)
+        lines: dict[str, int] = {}
+        for key in (key for key, _value in node.value) if isinstance(node, yaml.MappingNode) else ():
+            # A mapping may have several merge keys.
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                line = int(key.start_mark.line) + 1
+                if key.value in lines:
+                    yield key.value, line, lines[key.value]
+                lines[key.value] = line
+        inner = node.value if isinstance(node, yaml.SequenceNode) else [value for _key, value in node.value]
+        new = [each for each in inner if isinstance(each, yaml.CollectionNode) and id(each) not in seen]
+        seen.update(map(id, new))
+        left += new
+
+
 def load(text: str) -> Value:
     """Return the document in a text.
 

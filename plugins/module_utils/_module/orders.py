@@ -37,10 +37,10 @@ from ..cluster import ADMIN, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..lifecycle import RUNNING
 from ..models import Slice
+from ..names import NAME, NAME_OR_ID
 from ..report import HostReport
 from .clouds import controller
 from .edge import Outcome, listed
-from .names import NAME, NAME_OR_ID
 from .refused_slices import RefusedSlice, require_some, told
 
 RECREATE_DISKS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
@@ -65,7 +65,10 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     if params["state"] == "absent":
         return _delete(cluster, params)
     chosen, refused = choose_each(cluster, params)
+    recreate = work_orders.find_vms(chosen, params["recreate_disks"])
     faults = {slice_.slice_id: list(_faults(slice_, cluster)) for slice_ in chosen}
+    sound = [slice_ for slice_ in chosen if not faults[slice_.slice_id]]
+    faults.update(lost_workers.unplaced(cluster, sound, recreate))
     ordered = [slice_ for slice_ in chosen if not faults[slice_.slice_id]]
     refused += [
         RefusedSlice(slice_label(slice_), faults[slice_.slice_id], slice_)
@@ -85,6 +88,7 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
             for slice_ in ordered
             for now in [slice_changes.states([slice_])]
         },
+        refused,
     )
     return replace(done, result={**done.result, "refused": told(refused)})
 
@@ -105,7 +109,7 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     is_some = named or not params["names"]
     chosen, refused = choose_each(cluster, {**params, "names": named}) if is_some else ([], [])
     require_some(refused, chosen)
-    before = [Slice.from_dict(slice_.to_dict()) for slice_ in chosen if not slice_.deleting]
+    before = [Slice.from_dict(slice_.to_dict()) for slice_ in chosen]
     for slice_ in chosen:
         if not slice_.deleting:
             undelete.keep(cluster, slice_, now=utc_now(), retention_h=retention_h)
@@ -125,6 +129,7 @@ def dispatch(
     slices: Sequence[Slice],
     params: Mapping[str, Any],
     changes_of: Callable[[], Mapping[int, Sequence[Change]]],
+    refused: Iterable[RefusedSlice] = (),
 ) -> Outcome:
     """Return the work orders of slices.
 
@@ -138,12 +143,15 @@ def dispatch(
             C(accept_revision), a revision than which the cluster's must be higher; and C(recreate_disks), the VMs whose
             disks are created again if they are missing, in the syntax of C(find_vms).
         changes_of: returns the changes of each slice by this call, including the marks.
+        refused: slices that are left out, whose VMs may also be named.
 
     Raises:
-        Refused: one of these VMs does not belong to the slices, or the acting user may not set C(accept_revision).
+        Refused: one of these VMs does not belong to any of the slices, has no room on another worker, or the acting
+            user may not set C(accept_revision).
     """
     accepted = _accept(cluster, params)
-    recreate = work_orders.find_vms(slices, params["recreate_disks"])
+    left_out = [each.stored for each in refused if each.stored is not None]
+    recreate = work_orders.find_vms([*slices, *left_out], params["recreate_disks"])
     replaced = lost_workers.replace(cluster, slices, recreate)
     missing = Missing.of(cluster, slices)
     noted = _hand_out(cluster, slices)

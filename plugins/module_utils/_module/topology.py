@@ -5,11 +5,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Optional
 
-from .._domain import access, kinds, readiness, reconcile, revisions, slice_changes, teardown, titles, undelete
+from .._domain import (
+    access,
+    kinds,
+    readiness,
+    reconcile,
+    revisions,
+    slice_changes,
+    teardown,
+    titles,
+    undelete,
+    work_orders,
+)
 from .._domain.allocation import ManagementNetwork
 from .._domain.placement import POLICIES
 from .._domain.topology_spec import WantedSlice, added_to, read_slice, wanted_from
@@ -19,10 +30,10 @@ from ..changes import Change
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice
-from ..work_order import Interface
+from ..names import NAME
+from ..vm_order import Interface
 from . import orders
 from .edge import Outcome, listed
-from .names import NAME
 from .orders import STATE_DIR, choose, choose_each, described, dispatch
 from .refused_slices import RefusedSlice, error, require_some, told
 
@@ -129,7 +140,7 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     pairs, refused = _put_each(cluster, [_called(want) for want in wants], params)
     stored = [new for _old, new in pairs if new]
     if params["work_orders"]:
-        done = dispatch(cluster, stored, params, lambda: changes_by_slice(pairs))
+        done = dispatch(cluster, stored, params, lambda: changes_by_slice(pairs), refused)
         return replace(done, result={**described(stored), **done.result, "refused": told(refused)})
     given = [option for option in ("recreate_disks", "accept_revision") if params[option]]
     if given:
@@ -158,7 +169,7 @@ def _put_each(
         try:
             if count > 1:
                 raise Refused([_listed_twice(name, owner, count)])
-            done.append(_put_one(cluster, want, configured, acting_user))
+            done.append(_put_one(cluster, want, configured, acting_user, is_ordered=params["work_orders"]))
         except Refused as why:
             stored = _visible(cluster, name, owner, acting_user) if count == 1 else None
             refused.append(RefusedSlice(f"{owner}/{name}", why.refusals, stored))
@@ -184,7 +195,9 @@ def _listed_twice(name: str, owner: str, count: int) -> Refusal:
     return Refusal("slice_listed_twice", f"slice {name} of {owner}", {"count": count})
 
 
-def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Settings, acting_user: str) -> Pair | None:
+def _put_one(
+    cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Settings, acting_user: str, *, is_ordered: bool
+) -> Pair | None:
     if not want.get("is_named", True):
         _require_title(cluster, want, acting_user)
     if want["state"] == "present":
@@ -195,10 +208,12 @@ def _put_one(cluster: Cluster, want: Mapping[str, Any], settings: reconcile.Sett
             wanted = added_to(wanted_from(before), more)
         before = _copy(before)
 
-        def undoing(old: Slice | None, new: Slice) -> Iterable[Refusal]:
-            return _undoing(cluster, want.get("based_on"), old, new)
+        def refuse(old: Slice | None, new: Slice) -> Iterator[Refusal]:
+            yield from _undoing(cluster, want.get("based_on"), old, new)
+            if is_ordered:
+                yield from work_orders.faults(new)
 
-        return before, reconcile.settle(cluster, wanted, settings, acting_user=acting_user, refuse=undoing)
+        return before, reconcile.settle(cluster, wanted, settings, acting_user=acting_user, refuse=refuse)
     if not access.called(cluster, want["name"], want["owner"], acting_user):
         return None
     slice_ = access.find(cluster, want["name"], want["owner"], acting_user=acting_user)

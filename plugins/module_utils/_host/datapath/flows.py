@@ -21,7 +21,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...changes import Change, SliceRef, between
-from ...work_order import Interface, SliceOrder
+from ...vm_order import Interface
+from ...work_order import SliceOrder
 from .. import files
 from ..runner import Runner
 from .management import Management, mac_of

@@ -5,16 +5,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Callable
 
 from ...changes import Change, SliceRef, between
-from ...errors import SlicesError
+from ...errors import Refusal, Refused, SlicesError
 from ...network_order import Services
 from ...vlans import ranges
-from ...work_order import VM, Interface, SliceOrder
+from ...vm_order import VM, Interface
+from ...work_order import SliceOrder
 from ..runner import Runner
 from ..work_order import all_vms, slice_ids
 from . import ovsdb
@@ -167,10 +168,9 @@ def plan_access_ports(
         management_vlan: the management VLAN, which each trunk carries.
     """
     orders = tuple(orders)
-    taps = [nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
-    numbers = _numbers(taps, have, ACCESS_NUMBERS, reserved)
-    nics = ((vm, nic) for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None)
-    wanted = {nic.tap: _access_port(vm, nic, bridge, numbers[nic.tap]) for vm, nic in nics}
+    plugged = [(vm, nic) for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
+    numbers = _numbers([nic.tap for _vm, nic in plugged], have, ACCESS_NUMBERS, reserved)
+    wanted = {nic.tap: _access_port(vm, nic, bridge, numbers[nic.tap]) for vm, nic in plugged}
     slices = {nic.tap: vm.slice_id for vm in all_vms(orders) for nic in vm.interfaces}
     todo = _plan(
         wanted,
@@ -293,6 +293,9 @@ def plan_bridge(
         owner: the owner of the ports; ports that are not listed are removed if they belong to this owner or to none.
         fail_mode: its fail mode; C(None) leaves it unchanged.
         prune_vlans: whether existing trunks keep their VLANs, which are then maintained by C(plan_access_ports).
+
+    Raises:
+        Refused: a port is a bridge itself, or belongs to another bridge and is not ours.
     """
     found = have.bridges.get(name)
     if not present:
@@ -305,17 +308,20 @@ def plan_bridge(
         want=datapath_type,
         make=found is None,
         fail_mode=(mode or "standalone", fail_mode) if fail_mode not in (None, mode) else None,
-        ports=_plan(
-            wanted,
-            have,
-            ours=lambda port: port.bridge == name and port.external_ids.get(INFRASTRUCTURE) in (owner, UNOWNED),
-        ),
+        ports=_plan(wanted, have, ours=lambda port: _is_infrastructure(port, name, owner)),
     )
+
+
+def _is_infrastructure(port: Port, bridge: str, owner: str) -> bool:
+    return port.bridge == bridge and port.external_ids.get(INFRASTRUCTURE) in (owner, UNOWNED)
 
 
 def _infrastructure_ports(
     bridge: str, ports: Sequence[Mapping[str, Any]], have: Switch, owner: str, *, prune_vlans: bool
 ) -> dict[str, Port]:
+    refusals = list(_foreign(bridge, [port["name"] for port in ports], have))
+    if refusals:
+        raise Refused(refusals)
     numbers = _numbers([port["name"] for port in ports], have, INFRASTRUCTURE_NUMBERS, ())
     marks = {port.name: port.external_ids.get(INFRASTRUCTURE, UNOWNED) for port in have.ports.values()}
     # A port that two owners list belongs to the first one.
@@ -330,6 +336,16 @@ def _infrastructure_ports(
     return {
         key: replace(port, trunks=kept.get(key, port.trunks)) if port.trunks else port for key, port in wanted.items()
     }
+
+
+def _foreign(bridge: str, names: Iterable[str], have: Switch) -> Iterator[Refusal]:
+    """Yield refusals for devices that are bridges, or ports of a bridge that somebody else has put them on."""
+    for name in names:
+        port = have.ports.get(name)
+        if name in have.bridges:
+            yield Refusal("port_is_bridge", f"port {name}", {"bridge": bridge})
+        elif port is not None and port.bridge != bridge and INFRASTRUCTURE not in port.external_ids:
+            yield Refusal("port_of_another_bridge", f"port {name}", {"bridge": bridge, "other": port.bridge})
 
 
 def apply(commands: Iterable[Sequence[str]], runner: Runner) -> None:

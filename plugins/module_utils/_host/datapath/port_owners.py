@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ...errors import Refusal
 from ...network_order import Services
-from ...work_order import VM, SliceOrder
+from ...vm_order import VM
+from ...work_order import SliceOrder
 from .. import ownership
 from ..ownership import Conflict, Named, shown
 from ..work_order import slice_ids

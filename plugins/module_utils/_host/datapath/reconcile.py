@@ -141,29 +141,37 @@ def plan(
         SlicesError: there are conflicts with ports of other slices, another device has the name of a tap, no OpenFlow
             number is free, or the kernel has no netem for a fault.
     """
-    orders, bridge, management = tuple(orders), settings.bridge, settings.management
-    ownership.refuse(port_owners.conflicts(orders, have.switch, management_vlan=management.vlan_id))
+    orders = tuple(orders)
+    ownership.refuse(port_owners.conflicts(orders, have.switch, management_vlan=settings.management.vlan_id))
     devices = taps.plan(orders, have.devices, accounts=accounts, freed=freed)
     ports = ovs.plan_access_ports(
         orders,
         have.switch,
-        bridge=bridge,
+        bridge=settings.bridge,
         unplugged=devices.unplugged,
         gone=frozenset(tap.name for tap in devices.remove),
         reserved={flow.in_port for flow in have.flows if flow.in_port is not None},
         prune_vlans=settings.prune_vlans,
-        management_vlan=management.vlan_id,
+        management_vlan=settings.management.vlan_id,
     )
-    wanted = flows.shared_flows(have.switch, bridge=bridge, management=management)
-    wanted = wanted.union(
-        *(flows.slice_flows(one, ports.numbers, have.switch, bridge=bridge, management=management) for one in orders)
-    )
+    wanted = _flows(orders, ports.numbers, have.switch, settings)
     return WirePlan(
         not have.closed,
         devices,
         ports,
         flows.plan(wanted, have.flows, slice_ids(orders) | {flows.SHARED}, have.saved),
         shaping.plan(orders, have.limits, numbers=ports.numbers, spoken=have.flows, fresh=devices.made),
+    )
+
+
+def _flows(
+    orders: Iterable[SliceOrder], numbers: Mapping[str, int], switch: Switch, settings: Settings
+) -> frozenset[flows.Flow]:
+    """Return the flows of slices and those that do not depend on slices."""
+    bridge, management = settings.bridge, settings.management
+    shared = flows.shared_flows(switch, bridge=bridge, management=management)
+    return shared.union(
+        *(flows.slice_flows(one, numbers, switch, bridge=bridge, management=management) for one in orders)
     )
 
 

@@ -13,6 +13,8 @@ import os
 
 from .. import files
 
+_Ends = tuple[ipaddress.IPv4Address, ipaddress.IPv4Address]
+
 
 def prune(folder: str) -> None:
     """Remove the leases of former members from the lease file in a slice's folder, while its dnsmasq does not run."""
@@ -27,30 +29,36 @@ def prune(folder: str) -> None:
 
 
 def kept(leases: str, config: str) -> str:
-    """Return the lease file without lines of MACs that have no C(dhcp-host), or of addresses outside of all ranges.
+    """Return the lease file without lines of MACs that have no C(dhcp-host), or of addresses outside of the range of
+    their network, which another network of the slice may have now.
 
     Args:
         leases: lines of expiry, MAC, address, host name and client id.
-        config: the configuration of dnsmasq, as C(files.texts) returns it.
+        config: the configuration of dnsmasq, as C(files.texts) returns it: each range before its members.
     """
-    options = [line.partition("=")[::2] for line in config.splitlines()]
-    members = {value.split(",")[0].lower() for option, value in options if option == "dhcp-host"}
-    ends = [found for option, value in options if option == "dhcp-range" and (found := _ends(value)) is not None]
+    ranges: dict[str, _Ends | None] = {}
+    ends = None
+    for option, value in (line.partition("=")[::2] for line in config.splitlines()):
+        if option == "dhcp-range":
+            ends = _ends(value)
+        elif option == "dhcp-host":
+            ranges[value.split(",")[0].lower()] = ends
 
     def is_current(line: str) -> bool:
         words = line.split()
-        if len(words) < 3 or words[1].lower() not in members:
+        own = ranges.get(words[1].lower()) if len(words) > 2 else None
+        if own is None:
             return False
         try:
             address = ipaddress.IPv4Address(words[2])
         except ValueError:
             return False
-        return any(first <= address <= last for first, last in ends)
+        return own[0] <= address <= own[1]
 
     return "".join(f"{line}\n" for line in leases.splitlines() if is_current(line))
 
 
-def _ends(value: str) -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address] | None:
+def _ends(value: str) -> _Ends | None:
     """Return the first and the last address of a C(dhcp-range), C(None) if it is invalid."""
     try:
         first, last = map(ipaddress.IPv4Address, value.split(",")[1:3])

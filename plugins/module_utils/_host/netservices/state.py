@@ -191,7 +191,7 @@ def _strangers(folders: Folders) -> Iterator[str]:
 
 
 def readable(held: Access) -> Access:
-    """Return who shall be allowed to use a file, which keeps its group."""
+    """Return who should be allowed to use a file, which keeps its group."""
     return access.of_root(held, FILE, MODE)
 
 

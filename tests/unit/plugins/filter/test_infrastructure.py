@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.filter import infrastructure
 
 
@@ -84,6 +86,32 @@ INSIDE = {
     "first_address": "10.60.7.101",
     "last_address": "10.60.7.250",
 }
+
+
+@pytest.mark.parametrize("first", ["127.0.0", "169.254.64", "224.0.1", "0.1.1"])
+def test_vlan_400_has_a_subnet_that_hosts_route(first: str) -> None:
+    network = {"cidr": f"{first}.0/24", **{name: f"{first}.{each.split('.')[3]}" for name, each in INSIDE.items()}}
+    assert infrastructure.management_problems(network, [], [], [], "169.254.64.0/24") == [
+        f"management network: cidr must not be loopback, link-local, multicast or reserved, got {first}.0/24"
+    ]
+
+
+def test_upstream_servers_are_reached_from_namespaces() -> None:
+    assert infrastructure.management_problems({}, [], [], ["127.0.0.53", "10.0.0.53"], "169.254.64.0/24") == [
+        "settings: network_node_dns_servers must not be loopback, link-local, multicast or reserved, got 127.0.0.53"
+    ]
+
+
+def test_vlan_400_overlaps_no_network_of_the_network_node() -> None:
+    """Its external network may have no host of the inventory."""
+    interfaces = [
+        {"name": "gw400", "addresses": ["10.60.7.1/24"]},
+        {"name": "wan0", "addresses": ["10.60.0.5/16"]},
+        {"name": "lan0", "addresses": ["192.0.2.5/24"]},
+    ]
+    assert infrastructure.management_problems({}, [], [], [], "169.254.64.0/24", interfaces=interfaces) == [
+        "management network: 10.60.7.0/24 of VLAN 400 overlaps 10.60.0.0/16 of the infrastructure"
+    ]
 
 
 def test_settings_of_the_network_node_that_are_not_networks() -> None:

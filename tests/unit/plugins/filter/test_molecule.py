@@ -43,6 +43,13 @@ def test_the_slice_has_the_name_of_the_run_and_the_time_at_which_it_expires() ->
     assert bounds.OBJECT_TITLE.allows(molecule.molecule_slices(topology, "m", "s" * 500, hours=1)[0]["title"])
 
 
+def test_the_topology_has_each_key_once() -> None:
+    assert molecule.molecule_topology("slices: [{vms: []}]") == {"slices": [{"vms": []}]}
+    with pytest.raises(AnsibleFilterError) as caught:
+        molecule.molecule_topology("slices:\n- vms: []\n  vms: []\n")
+    assert str(caught.value) == "the topology of the scenario: line 3: vms is already set in line 2"
+
+
 @pytest.mark.parametrize("topology", [None, [], {}, {"slices": []}, {"slices": [{}, {}]}, {"slices": ["web"]}])
 def test_a_scenario_has_one_slice(topology: Any) -> None:
     with pytest.raises(AnsibleFilterError, match="must have one slice in the list slices"):

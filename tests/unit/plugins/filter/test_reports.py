@@ -197,3 +197,25 @@ def test_workers_without_all_base_images_are_listed_with_the_reasons() -> None:
     hostvars = {"w1": {"apply_work_order_images_failure": "base image /a: full\nbase image /b: gone"}, "w2": {}}
     assert image_notes(hostvars, {"workers": ["w1", "w2"]}) == ["w1: base image /a: full\nbase image /b: gone"]
     assert image_notes(hostvars, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ({"vms": [{"vm_id": 1001, "state": "up"}]}, "VM 1001: state must be one of running, stopped, paused, error"),
+        ({"vms": 7}, "vms must be a list, got 7"),
+        ({**vms(1001), "moment": "noon"}, "moment must be the id of a boot"),
+        ({"refused": [{"slice_id": 0, "failure": "x"}], "failure": None}, "slice 0: slice_id must be 1-9999999"),
+        ({**vms(1001), "answers": [{"slice_id": 1000, "receipt": "x"}]}, "slice 1000: receipt must be 32"),
+    ],
+)
+def test_a_malformed_report_is_a_failure_of_its_host_alone(result: dict[str, Any], told: str) -> None:
+    hostvars = {
+        "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": result},
+        "w2": {"ansible_host": "10.0.10.2", "apply_work_order_result": vms(1002)},
+    }
+    bad, good = host_reports(hostvars, {"workers": ["w1", "w2"]}, ["10.0.10.1", "10.0.10.2"])
+    assert (good["failure"], good["vms"]) == (None, [{**SEEN, "vm_id": 1002}])
+    assert bad["failure"].startswith("its report is malformed: host w1")
+    assert told in bad["failure"]
+    assert (bad["vms"], bad["refused"], bad["answers"], bad["moment"]) == ([], [], [], None)

@@ -69,6 +69,11 @@ def test_the_limits_of_a_capture_are_bounded(
     assert bool(run(monkeypatch, pcap, seen(ENDED), **limits).get("failed")) is fails
 
 
+def test_a_capture_is_of_an_interface_of_a_vm(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = modules.run(monkeypatch, capture, FakeRunner())
+    assert done["msg"] == "missing required arguments: interface, vm_id"
+
+
 @pytest.mark.parametrize("wait", [False, True])
 def test_a_capture_is_stopped_and_its_packets_are_counted(
     monkeypatch: pytest.MonkeyPatch, pcap: Path, wait: bool
@@ -157,3 +162,5 @@ def test_the_packets_of_another_vm_with_the_same_id_are_not_captured(
 def test_a_capture_of_the_right_vm_is_planned(monkeypatch: pytest.MonkeyPatch, pcap: Path) -> None:
     mark(pcap.parent, vm_uuid=uuid(2))
     assert run(monkeypatch, pcap, seen(ENDED), vm_uuid=uuid(2), _ansible_check_mode=True)["changed"]
+    told = run(monkeypatch, pcap, FakeRunner(), vm_uuid="", _ansible_check_mode=True)
+    assert [refusal.code for refusal in refused(told)] == ["not_this_vm"], "the database knows no UUID of its VM"

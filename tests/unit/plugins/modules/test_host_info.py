@@ -14,9 +14,9 @@ SHOWN = '[{"ifname": "trunk0", "mtu": 9000}]'
 
 def test_the_mtu_of_the_uplink_is_returned(monkeypatch, tmp_path):
     for arguments, mtu in (({"uplink": "trunk0"}, 9000), ({"uplink": ""}, None), ({}, None)):
-        runner = FakeRunner().tell("ip", "-json", "address", "show", stdout=SHOWN).tell(*TRY_NETEM)
+        runner = FakeRunner().tell("ip", "-json", "-details", "address", "show", stdout=SHOWN).tell(*TRY_NETEM)
         result = modules.run(monkeypatch, host_info, runner, state_dir=str(tmp_path), **arguments)
         assert not result["changed"]
         assert result["trunk_mtu"] == mtu
-        assert result["interfaces"] == [{"name": "trunk0", "mtu": 9000, "addresses": []}]
+        assert result["interfaces"] == [{"name": "trunk0", "mtu": 9000, "addresses": [], "kind": None, "master": None}]
         assert (result["claim"], result["highest_revision"]) == (None, None)

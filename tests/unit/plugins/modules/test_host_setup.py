@@ -50,7 +50,7 @@ def arguments(folder: Path) -> dict[str, Any]:
 
 def a_host(status: str = "installed") -> FakeRunner:
     """A host without a bridge, which stays without one."""
-    runner = FakeRunner().tell("ip", "-json", "address", "show", stdout=SHOWN).tell(*TRY_NETEM)
+    runner = FakeRunner().tell("ip", "-json", "-details", "address", "show", stdout=SHOWN).tell(*TRY_NETEM)
     return runner.tell("dpkg-query", MORE, stdout=f"openvswitch-switch {status}\n")
 
 

@@ -37,6 +37,17 @@ def test_a_kind_is_registered_once(door: Door) -> None:
     assert "kinds" not in door.data()
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("console_password", 83), ("console_user", True), ("management_interface", False), ("console_shell", 1.5)],
+)
+def test_texts_that_yaml_reads_as_something_else_are_refused(door: Door, option: str, value: object) -> None:
+    """A password C(0123) without quotes is the number 83."""
+    message = door("kind", name="switch", **{option: value})["msg"]
+    assert f"got {value!r}; quote names that YAML reads as something else" in message
+    assert "kinds" not in door.data()
+
+
 def test_a_tenant_registers_no_kinds_and_sees_all(door: Door) -> None:
     (refusal,) = refused(door("kind", name="switch", acting_user="alice"))
     assert (refusal.code, refusal.object) == ("admins_only", "kind")
@@ -56,6 +67,7 @@ def test_a_tenant_registers_no_kinds_and_sees_all(door: Door) -> None:
         "console_user": "root",
         "console_password": None,
         "console_shell": None,
+        "startup_via": "console",
         "most_data_interfaces": 30,
         "is_registered": True,
         "guest": None,

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +18,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import re
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import Limit
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.kinds import CLOUD_INIT, NO_CONSOLE
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
+from ansible_collections.cloudrepo.slices.plugins.module_utils.shipped_kinds import SHIPPED
 from tests.unit.plugins.module_utils._domain import builders
 
 from .front_door import Door, Memory
@@ -25,6 +29,13 @@ from .readers import read_back
 LABELS = ("a", "Z9", "a-b", "a" * 62, "a" * 63, "1" + "-" * 61 + "z")
 WORDS = ("7", "12h", "0", "5M", "ignore", "infinite", "localhost", "xn--a", "r3---sn")
 NO_LABELS = ("", "a" * 64, "-a", "a-", "a_b", "a.b", "a b", "ä", "a\n")
+KINDS = tuple(SHIPPED)
+EASY_KINDS = tuple(
+    name
+    for name, each in SHIPPED.items()
+    if each.kind.set_up == CLOUD_INIT and each.kind.console != NO_CONSOLE and each.kind.most_data_interfaces >= 20
+)
+"""Shipped kinds without further restrictions."""
 VMS = ("a" * 63, "b" + "-" * 61 + "b", "c")
 
 
@@ -95,6 +106,39 @@ def checks(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+def disks(beyond: bool) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Return lists of data disks, of which the longest is as long as its limit."""
+    names = st.sampled_from(["d", "a" * 20, "1-z", *(["a" * 21, "a_b", ""] if beyond else [])])
+    disk = st.fixed_dictionaries({"name": names, "size_gb": around(bounds.DATA_DISK_GB, beyond)})
+    most = int(bounds.DATA_DISKS.most)
+    many = [
+        [{"name": f"d{n}", "size_gb": 1} for n in range(count)] for count in [most, *([most + 1] if beyond else [])]
+    ]
+    return st.one_of(st.lists(disk, max_size=2, unique_by=lambda each: each["name"]), st.sampled_from(many))
+
+
+def startups(beyond: bool) -> st.SearchStrategy[str]:
+    """Return start-ups as JSON, of which some fill one of their limits."""
+    more = [0, 1] if beyond else [0]
+    paths = st.sampled_from(["/" + "a" * (1023 + each) for each in more])
+    file = st.fixed_dictionaries({"path": paths, "content": st.just("é")}, optional={"mode": st.just("0644")})
+    whole = int(bounds.STARTUP_LENGTH.most)
+    contents = [[{"path": "/a", "content": "x" * (whole + each)}] for each in more]
+    files = [[{"path": f"/{n}", "content": ""} for n in range(int(bounds.STARTUP_FILES.most) + each)] for each in more]
+    commands = [["x"] * (int(bounds.STARTUP_COMMANDS.most) + each) for each in more]
+    long = [["x" * (4096 + each)] for each in more]
+    return st.one_of(
+        st.fixed_dictionaries({"files": st.one_of(st.lists(file, max_size=1), st.sampled_from([*files, *contents]))}),
+        st.fixed_dictionaries({"commands": st.sampled_from([*commands, *long])}),
+        st.fixed_dictionaries({"commands": st.just(["x"]), "timeout_s": around(bounds.STARTUP_S, beyond)}),
+    ).map(json.dumps)
+
+
+def boots(beyond: bool) -> st.SearchStrategy[list[str]]:
+    orders = [list(order) for count in (1, 2, 3) for order in itertools.permutations(bounds.BOOT_DEVICES, count)]
+    return st.sampled_from([*orders, *([["disk", "disk"]] if beyond else [])])
+
+
 def titles(beyond: bool) -> st.SearchStrategy[str]:
     return st.sampled_from(["x", "é" * 200, "a %$\"'{{ b }}\\", *(["", "x" * 201, "a\tb"] if beyond else [])])
 
@@ -102,8 +146,12 @@ def titles(beyond: bool) -> st.SearchStrategy[str]:
 def sound(vm: dict[str, Any]) -> dict[str, Any]:
     """Give a VM what its other values need, so that most topologies at the limits are accepted."""
     needs_address = (vm.get("ready_when") or {}).get("check") in bounds.CHECKS_ON_NETWORK_NODE
-    delayed = [{"delay_ms": 1, **each} if "jitter_ms" in each else each for each in vm.get("interfaces", ())]
-    return {**vm, "interfaces": delayed, **({"internet": True} if needs_address else {})}
+    delayed = [
+        {**each, "delay_ms": each.get("delay_ms") or 1} if "jitter_ms" in each else each
+        for each in vm.get("interfaces", ())
+    ]
+    boot = [each for each in vm.get("boot", ()) if each != "cdrom" or "cdrom" in vm]
+    return {**vm, "boot": boot, "interfaces": delayed, **({"internet": True} if needs_address else {})}
 
 
 def vms(name: str, beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
@@ -121,6 +169,11 @@ def vms(name: str, beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
             "title": titles(beyond),
             "cloud_init": guests(beyond),
             "ready_when": checks(beyond),
+            "data_disks": disks(beyond),
+            "startup": startups(beyond),
+            "kind": st.sampled_from(KINDS if beyond else EASY_KINDS),
+            "cdrom": st.just("edge"),
+            "boot": boots(beyond),
             "loopback": st.sampled_from([{"ipv4": "10.255.0.1"}, {"ipv6": "2001:db8:ff::1"}])
             if name == "c"
             else st.none(),

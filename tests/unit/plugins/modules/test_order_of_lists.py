@@ -13,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import (
+    read_links,
+    read_services,
+)
 from tests.unit.plugins.module_utils._domain import builders
 
 from .front_door import Door, Memory
@@ -30,12 +33,25 @@ SLICE: dict[str, Any] = {
             internet=True,
             interfaces=[{"name": "eth1", "tx_kbps": 5}, {"name": "eth2", "up": False}],
             data_interfaces=9,
+            data_disks=[{"name": "db", "size_gb": 2}, {"name": "log", "size_gb": 1}],
+            cloud_init={
+                "ssh_keys": ["ssh-rsa AAAA one", "ssh-rsa BBBB two", "ssh-rsa CCCC three"],
+                "interfaces": [
+                    {"name": "eth7", "addresses": ["10.77.0.1/24"]},
+                    {"name": "eth8", "addresses": ["10.78.0.1/24"]},
+                ],
+            },
         ),
-        builders.vm("b", internet=True),
+        builders.vm("b", internet=True, loopback={"ipv4": "10.255.0.1"}),
         builders.vm("c", data_interfaces=9),
     ],
     "links": [
-        {"endpoints": ["a", "b"], "name": "x"},
+        {
+            "endpoints": ["a", "b"],
+            "name": "x",
+            "cidr": "10.5.0.0/30",
+            "addresses": [{"vm": "a", "ipv4": "10.5.0.2"}, {"vm": "b", "ipv4": "10.5.0.1"}],
+        },
         {"endpoints": ["b:eth2", "c"], "name": "y", "mtu": 9000},
         {"endpoints": ["a", "c"]},
         {"endpoints": ["a", "c"], "mtu": 9000},
@@ -45,7 +61,12 @@ SLICE: dict[str, Any] = {
     ],
     "networks": [
         {"name": "lan", "members": ["a", "b", "c"], "gateway": True, "dhcp_enabled": True, "nat": True},
-        {"name": "quiet", "members": ["c", "a"]},
+        {
+            "name": "quiet",
+            "members": ["c", "a"],
+            "cidr": "10.6.0.0/24",
+            "addresses": [{"vm": "a", "ipv4": "10.6.0.20"}, {"vm": "c", "ipv4": "10.6.0.10"}],
+        },
     ],
 }
 

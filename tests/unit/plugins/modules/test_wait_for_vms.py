@@ -35,6 +35,15 @@ def test_all_guests_are_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result.get("failed"), result["waiting"]) == (None, [])
 
 
+def test_a_vm_without_a_uuid_is_waited_for_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice that was imported has none before it is deployed."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        checks = [{**tcp(1, port), "vm_uuid": ""}, tcp(2, port)]
+        result = modules.run(monkeypatch, wait_for_vms, checks=checks)
+    assert [each["vm_id"] for each in result["ready"]] == [1, 2]
+
+
 def test_check_mode_skips(monkeypatch: pytest.MonkeyPatch) -> None:
     assert modules.run(monkeypatch, wait_for_vms, checks=[tcp(1, 1)], _ansible_check_mode=True)["skipped"]
 

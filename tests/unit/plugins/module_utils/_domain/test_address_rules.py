@@ -45,11 +45,38 @@ from .test_address_plan import POOLS, TRIANGLE, triangle
         ),
         (
             {"links": [{**TRIANGLE[0], "addresses": [{"vm": "a", "ipv4": "10.3.0.1"}]}]},
-            "link web/1: the address of a must be the address of a host in 10.1.0.0/30, got 10.3.0.1",
+            "link web/1 (a–b): address 10.3.0.1 of a is not in links.ipv4 10.1.0.0/16; give one in the pool; on a link "
+            "or network, it may be in another subnet with cidr or cidr6",
+        ),
+        (
+            {
+                "links": [
+                    {**TRIANGLE[0], "addresses": [{"vm": "a", "ipv4": "10.1.5.1"}, {"vm": "b", "ipv4": "10.1.6.1"}]}
+                ]
+            },
+            "link web/1: the address of b must be the address of a host in 10.1.5.0/30, got 10.1.6.1",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "addresses": [{"vm": "a", "ipv4": "10.1.5.4"}]}]},
+            "link web/1: the address of a must be the address of a host in 10.1.5.4/30, got 10.1.5.4",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "cidr": "10.9.0.0/30", "addresses": [{"vm": "a", "ipv4": "10.1.0.1"}]}]},
+            "link web/1: the address of a must be the address of a host in 10.9.0.0/30, got 10.1.0.1",
+        ),
+        (
+            {"links": [{**each, "addresses": [{"vm": "b", "ipv4": "10.1.5.1"}]} for each in TRIANGLE[:2]]},
+            "slice web: 10.1.5.0/30 of link 2 overlaps 10.1.5.0/30 of link 1",
+        ),
+        (
+            {"networks": [{"name": "lan", "members": ["a"], "addresses": [{"vm": "a", "ipv4": "10.7.0.5"}]}]},
+            "network web/lan: address 10.7.0.5 of a is not in networks.ipv4 10.2.0.0/16; give one in the pool; on a "
+            "link or network, it may be in another subnet with cidr or cidr6",
         ),
         (
             {"links": [{**TRIANGLE[0], "addresses": [{"vm": name, "ipv6": "2001:db8:1::5"} for name in "ab"]}]},
-            "link web/1: 2001:db8:1::5 belongs to a, b; addresses on a link or network are unique",
+            "link web/1: 2001:db8:1::5 belongs to a, b; addresses on a link or network are unique, and so are those of "
+            "loopbacks",
         ),
         (
             {"links": [{**TRIANGLE[0], "addresses": [{"vm": "c", "ipv4": "10.1.0.1"}]}]},
@@ -102,7 +129,8 @@ from .test_address_plan import POOLS, TRIANGLE, triangle
         ),
         (
             {"vms": [vm(name, loopback={"ipv6": "2001:db8::7"}) for name in "ab"], "links": []},
-            "slice web: 2001:db8::7 belongs to a, b; addresses on a link or network are unique",
+            "slice web: 2001:db8::7 belongs to a, b; addresses on a link or network are unique, and so are those of "
+            "loopbacks",
         ),
         (
             {
@@ -184,3 +212,59 @@ def test_the_ipv6_subnet_of_a_network_is_checked() -> None:
         cluster(), triangle(networks=[{"name": "lan", "cidr6": "fe80::/64"}], links=[], addressing=None)
     )
     assert (found.object, found.figures["option"]) == ("network web/lan", "cidr6")
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        ({"links": [{**TRIANGLE[0], "cidr6": "2001:db8:7::/64"}]}, "link web/1"),
+        ({"addressing": {"links": {"ipv6": "2001:db8::/48"}}, "links": [TRIANGLE[0]]}, "link web/1"),
+        ({"networks": [{"name": "lan", "members": ["a"], "cidr6": "2001:db8:7::/64"}]}, "network web/lan"),
+    ],
+)
+def test_ipv6_needs_an_mtu_that_it_can_have(fields: dict[str, Any], where: str) -> None:
+    """Linux has no IPv6 on an interface with less, so the guest could not have its address."""
+    part = next(name for name in ("networks", "links") if name in fields)
+    small, enough = (
+        {"addressing": {}, "links": [], **fields, part: [{**fields[part][0], "mtu": mtu}]} for mtu in (1279, 1280)
+    )
+    [refusal] = refusals(cluster(), triangle(**small))
+    assert refusal.message == f"{where}: mtu with an IPv6 subnet must be 1280-65521, got 1279"
+    put(cluster(), triangle(**enough))
+
+
+def test_ipv4_alone_needs_no_larger_mtu() -> None:
+    slice_ = put(cluster(), triangle(links=[{**TRIANGLE[0], "cidr": "10.7.0.0/30", "mtu": 68}], addressing={}))
+    assert slice_.links[0].extra["mtu"] == 68
+
+
+@pytest.mark.parametrize(
+    ("cidr", "cidr6"), [("10.7.0.0/255.255.255.0", "2001:DB8:7:0::/64"), ("10.7.0.0/24", "2001:db8:7::/64")]
+)
+def test_another_spelling_of_a_subnet_is_no_change(cidr: str, cidr6: str) -> None:
+    held = cluster()
+    usual, other = (
+        triangle(
+            addressing={},
+            links=[{**TRIANGLE[0], **subnets}],
+            networks=[
+                {"name": "lan", "members": ["a"], "cidr": "10.8.0.0/24", "cidr6": subnets["cidr6"].replace("7", "8")}
+            ],
+        )
+        for subnets in ({"cidr": "10.7.0.0/24", "cidr6": "2001:db8:7::/64"}, {"cidr": cidr, "cidr6": cidr6})
+    )
+    before = put(held, usual).to_dict()
+    assert put(held, other).to_dict() == before
+    assert before["links"][0]["cidr"] == "10.7.0.0/24"
+
+
+@pytest.mark.parametrize("part", ["links", "networks"])
+def test_a_subnet_has_no_zone(part: str) -> None:
+    fields = {"links": [{**TRIANGLE[0], "cidr6": "2001:db8::%eth0/64"}], "networks": []}
+    if part == "networks":
+        fields = {"links": [], "networks": [{"name": "lan", "cidr6": "2001:db8::%eth0/64"}]}
+    [refusal] = refusals(cluster(), triangle(addressing={}, **fields))
+    assert refusal.message.endswith(
+        "cidr6 must be an IPv6 network, got '2001:db8::%eth0/64' (it has a zone, which is part of an address on one "
+        "host)"
+    )

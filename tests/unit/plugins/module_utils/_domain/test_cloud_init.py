@@ -208,6 +208,9 @@ def test_the_set_up_is_stored_unchanged_and_removed_with_its_option() -> None:
     ("address", "why"),
     [
         ("10.1.0.1", "it has no prefix length"),
+        ("10.1.0.1/255.255.255.0", "its prefix length must be a number"),
+        ("10.1.0.1/", "its prefix length must be a number"),
+        ("fe80::1%eth1/64", "it has a zone, but its interface is given"),
         ("10.1.0.0/24", "it is the address of network 10.1.0.0/24"),
         ("10.1.0.255/24", "it is the broadcast address of 10.1.0.0/24"),
         ("2001:db8::/64", "it is the address of network 2001:db8::/64"),

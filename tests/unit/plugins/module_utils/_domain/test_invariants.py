@@ -369,3 +369,16 @@ def test_addresses_that_several_have_are_reported() -> None:
         "VLAN 100 in slice web (1000) of admin: several ends have address 10.1.0.1",
         "slice web (1000) of admin: several VMs have loopback 2001:db8::1",
     ]
+
+
+def test_a_member_of_a_network_has_its_interface() -> None:
+    held = cluster()
+    slice_ = put(held, topology(networks=[{"name": "lan", "members": ["vm1", "vm2"]}]))
+    assert breaches(held) == []
+    del slice_.vms[1].interfaces[-1]
+    assert breaches(held) == [
+        f"network of VLAN {slice_.networks[0].vlan_id} in slice web (1000) of admin: its member VM web/vm2 (1002) has "
+        "no interface eth2"
+    ]
+    slice_.vms[1].deleting = True
+    assert not any("its member" in breach for breach in breaches(held))

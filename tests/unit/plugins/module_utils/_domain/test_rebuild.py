@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +46,19 @@ def refusals(hosts: list[HostOrders], **how: Any) -> list[Refusal]:
     with pytest.raises(Refused) as caught:
         rebuilt(hosts, **how)
     return caught.value.refusals
+
+
+def test_user_data_and_start_ups_are_not_known_to_hosts() -> None:
+    slice_ = web(vms=[vm("vm1", cloud_init={"user_data": "#!/bin/sh\ntrue\n"}), vm("vm2")])
+    said = (
+        "user data and start-ups of VMs {}; the first ones that their topologies set again are taken for those that "
+        "the guests had"
+    )
+    assert said.format(1001) in rebuilt(hosts_of(slice_)).unknown
+    startup = json.dumps({"commands": ["true"]})
+    both = web(vms=[vm("vm1", startup=startup), vm("vm2", startup=startup)])
+    assert said.format("1001, 1002") in rebuilt(hosts_of(both)).unknown
+    assert not any("start-ups" in sentence for sentence in rebuilt(hosts_of(web())).unknown)
 
 
 def test_users_flavors_workers_and_counters_are_rebuilt_from_the_orders() -> None:

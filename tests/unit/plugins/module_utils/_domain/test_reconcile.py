@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import reconcile, teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
@@ -152,7 +152,7 @@ def test_the_101st_slice_is_refused() -> None:
         ),
         (
             topology(links=[link("vm1:eth9", "vm2:eth1")]),
-            [Refusal("interface_without_segment", "VM web/vm1", {"segments": 1, "highest": 9})],
+            [Refusal("interface_without_segment", "VM web/vm1", {"segments": 1, "highest": 9, "named": "eth9"})],
         ),
         (
             topology(links=[link("vm1:eth0", "vm2:eth1")]),
@@ -334,7 +334,7 @@ def test_a_slice_keeps_its_owner() -> None:
     put(held, topology())
     found = refusals(held, topology(owner="alice", slice_id=1000))
     assert [each.message for each in found] == [
-        "slice web: owned by admin, got alice; the owner of a slice cannot change"
+        "slice web is owned by admin, got alice; the owner of a slice cannot change"
     ]
 
 
@@ -418,3 +418,26 @@ def test_a_slice_that_does_not_change_keeps_what_it_has() -> None:
     assert (again.uuid, [vm_.uuid for vm_ in again.vms]) == (None, [None, None])
     changed = put(held, topology(title="New"))
     assert all(each.uuid for each in (changed, *changed.vms))
+
+
+def test_a_stored_slice_that_was_edited_is_named_with_what_is_wrong() -> None:
+    held = cluster()
+    want = topology(links=[link("vm1", "vm2")])
+    slice_ = put(held, want)
+    slice_.vms[0].interfaces[1].name = "x"
+    [refusal] = refusals(held, want)
+    assert refusal.message == (
+        "slice web: it was changed outside of the collection: link web/1 ends at eth1 of VM web/vm1 (1001), which has "
+        "no such interface, VM web/vm1 (1001): x refers to link 1, which does not end there, VM web/vm1 (1001) has the "
+        "interfaces eth0, x; a stored slice must not contradict itself; restore a backup, or run "
+        "cloudrepo.slices.database with state=migrate and repair=true"
+    )
+
+
+@pytest.mark.parametrize("name", ["web", "new"])
+def test_an_error_of_the_collection_is_no_fault_of_a_sound_slice(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    held = cluster()
+    put(held, topology())
+    monkeypatch.setattr(reconcile, "match_topology", lambda *_arguments: {}["bug"])
+    with pytest.raises(KeyError):
+        put(held, topology(name))

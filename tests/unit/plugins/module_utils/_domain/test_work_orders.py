@@ -367,6 +367,14 @@ def test_a_worker_gets_only_the_images_of_its_own_vms() -> None:
         (lambda slice_: slice_.vms[1].disks.clear(), ["stored_without"]),
         (lambda slice_: setattr(slice_.vms[1].interfaces[1], "mac", None), ["stored_without"]),
         (lambda slice_: setattr(slice_.networks[0], "cidr", "many"), ["invalid_subnet"]),
+        (lambda slice_: slice_.vms[0].flavor.update(checksum="ab"), ["field_not_allowed"]),
+        (lambda slice_: [vm.flavor.update(image="") for vm in slice_.vms], ["field_not_allowed"]),
+        (
+            lambda slice_: slice_.vms[0].extra.update(
+                cloud_init={"interfaces": [{"name": "eth1", "addresses": ["10.0.0.1"]}]}
+            ),
+            ["invalid_guest_address"],
+        ),
     ],
 )
 def test_what_a_work_order_needs_and_the_database_does_not_have(

@@ -269,7 +269,7 @@ def test_clouds_with_vlans_in_common_are_told_when_a_host_is_refused_and_when_it
         "VLANs 120-139 belong to both (pools 0-1 and management VLAN 400 there, pools 1-2 and management VLAN 401 here)"
     )
     assert refused.value.message == (
-        f"this host belongs to cloud lab ({uuid(1)}) since 2026-01-31T12:00:00Z, claimed from controller controller1, "
+        f"this host belongs to cloud lab ({uuid(1)}), claimed from controller controller1 at 2026-01-31T12:00:00Z, "
         f"and not to other ({uuid(3)}); {both}; run cloudrepo.slices.site with -e claim_hosts=true to take the "
         "host over"
     )

@@ -20,12 +20,14 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info i
 
 from .fakes import FakeRunner
 
-SHOW = ("ip", "-json", "address", "show")
+SHOW = ("ip", "-json", "-details", "address", "show")
 DEVICES = [
     {"ifname": "lo", "mtu": 65536, "addr_info": [{"family": "inet", "local": "127.0.0.1", "prefixlen": 8}]},
     {
         "ifname": "trunk0",
         "mtu": 9000,
+        "master": "ovs-system",
+        "linkinfo": {"info_kind": "bond", "info_slave_kind": "openvswitch"},
         "addr_info": [
             {"family": "inet6", "local": "fe80::1", "prefixlen": 64},
             {"family": "inet", "local": "192.0.2.11", "prefixlen": 24},
@@ -39,10 +41,16 @@ def test_interfaces_are_returned_with_their_ipv4_addresses() -> None:
     info = look(FakeRunner().tell(*SHOW, stdout=json.dumps(DEVICES)).tell(*TRY_NETEM))
     assert info.interfaces == (
         Interface("lo", 65536, ("127.0.0.1/8",)),
-        Interface("trunk0", 9000, ("192.0.2.11/24",)),
+        Interface("trunk0", 9000, ("192.0.2.11/24",), kind="bond", master="ovs-system"),
     )
     assert (info.mtu_of("trunk0"), info.mtu_of("trunk1")) == (9000, None)
-    assert info.to_dict()["interfaces"][1] == {"name": "trunk0", "mtu": 9000, "addresses": ["192.0.2.11/24"]}
+    assert info.to_dict()["interfaces"][1] == {
+        "name": "trunk0",
+        "mtu": 9000,
+        "addresses": ["192.0.2.11/24"],
+        "kind": "bond",
+        "master": "ovs-system",
+    }
     assert info.netem
 
 

@@ -31,3 +31,21 @@ def test_another_format_than_that_of_the_file_is_refused() -> None:
         read("nodes: [a]", "graphml")
     with pytest.raises(UnreadableTopology):
         detect("just text")
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("graphml", "<graphml><graph><node id='a'/>\n<node id='a'/></graph></graphml>"),
+        ("gml", "graph [ node [ id 1 ]\nnode [ id 1 ] ]"),
+        ("netlab", "nodes:\n- a\n- name: a"),
+        ("netlab", "nodes: {a: ,\n a: }"),
+        ("netlab", "nodes: [a]\nnodes: [b]"),
+        ("containerlab", "topology: {nodes: {a: ,\n a: }}"),
+        ("containerlab", "topology: {}\ntopology: {nodes: {a: }}"),
+    ],
+)
+def test_what_a_file_says_twice_is_refused_with_both_lines(form: str, text: str) -> None:
+    """Otherwise the last one would win, and links could be those of the other."""
+    with pytest.raises(UnreadableTopology, match=r"line \d: (node )?\w+ is already (set )?in line \d"):
+        read(text, form)

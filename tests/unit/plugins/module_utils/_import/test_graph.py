@@ -3,7 +3,15 @@
 
 from __future__ import annotations
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Graph, Node, Remark, Segment
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import (
+    Graph,
+    Node,
+    Remark,
+    Segment,
+    UnreadableTopology,
+)
 
 
 def test_missing_endpoints_and_loops_are_reported() -> None:
@@ -29,3 +37,12 @@ def test_equal_remarks_are_counted() -> None:
     for line in (3, 1, 2):
         graph.remark(line, "what")
     assert [each.to_dict() for each in graph.remarks] == [{"line": 3, "what": "what", "count": 3}]
+
+
+def test_a_node_is_added_once() -> None:
+    graph = Graph()
+    graph.add("a", Node("A", 1))
+    with pytest.raises(UnreadableTopology) as caught:
+        graph.add("a", Node("B", 7))
+    assert caught.value.message == "line 7: node a is already in line 1"
+    assert graph.nodes == {"a": Node("A", 1)}

@@ -85,3 +85,23 @@ def test_without_pyyaml_no_document_is_read(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(yaml_lines, "yaml", None)
     with pytest.raises(UnreadableTopology, match="requires PyYAML"):
         yaml_lines.load("a: 1\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "line 3: a is already set in line 1"),
+        ("a:\n  - b: 1\n    b: 2\n", "line 3: b is already set in line 2"),
+        ("a: {b: 1, 'b': 2}\n", "line 1: b is already set in line 1"),
+        ('{"a": {"1": x, 1: y}}\n', "line 1: 1 is already set in line 1"),
+    ],
+)
+def test_a_topology_has_each_key_once(text: str, message: str) -> None:
+    with pytest.raises(UnreadableTopology) as caught:
+        yaml_lines.load_topology(text)
+    assert caught.value.message == message
+
+
+def test_merged_and_repeated_mappings_have_their_keys_once() -> None:
+    text = "a: &a {x: 1, y: [&b {z: 1}, *b]}\nb:\n  <<: *a\n  x: 2\n  <<: *b\nc: &c [*c]\n"
+    assert [key for key, _line, _value in yaml_lines.load_topology(text).items()] == ["a", "b", "c"]

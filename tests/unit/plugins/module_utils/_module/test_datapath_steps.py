@@ -30,6 +30,14 @@ def test_a_bridge_is_planned_for_a_host_without_open_vswitch_only_if_that_is_all
         datapath_steps.bridge("br-int", BRIDGE, runner, missing_ok=False).plan()
 
 
+@pytest.mark.parametrize(("owner", "mark"), [(None, "true"), ("network_node", "network_node")])
+def test_ports_of_a_bridge_are_marked_with_their_owner(owner: str | None, mark: str) -> None:
+    runner = FakeRunner().tell("ovs-vsctl", MORE, stdout='{"headings": [], "data": []}\n' * 4)
+    params = {**BRIDGE, "owner": owner, "ports": [{"name": "eth1", "type": "trunk", "vlan_id": None}]}
+    (port,) = datapath_steps.bridge("br-int", params, runner, missing_ok=False).plan().ports.add
+    assert set(port.external_ids.values()) == {mark}
+
+
 def test_a_bridge_that_should_not_exist_is_not_created() -> None:
     runner = FakeRunner().tell("ovs-vsctl", MORE, stdout='{"headings": [], "data": []}\n' * 4)
     steps = datapath_steps.bridge("br-int", BRIDGE, runner, missing_ok=False, present=False)

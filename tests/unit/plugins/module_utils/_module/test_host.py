@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,6 +109,24 @@ def test_check_mode_only_plans_and_returns_the_same_changes() -> None:
 def test_a_partial_failure_reports_its_changes(check_mode: bool) -> None:
     _heard, result = left(check_mode=check_mode, failure=SlicesError("slice 1000 was refused"))
     assert (result["failed"], result["changed"], result["msg"]) == (True, True, "slice 1000 was refused")
+
+
+@pytest.mark.usefixtures("default_signals")
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_signal_results_in_a_failure_that_tells_whether_the_host_may_have_changed(check_mode: bool) -> None:
+    def plan() -> Plan:
+        signal.raise_signal(signal.SIGTERM)
+        return Plan()
+
+    module = FakeModule(check_mode=check_mode)
+    steps = Steps(plan, lambda _todo: {}, lambda _todo: {})
+    with pytest.raises(Left):
+        reconcile(module, lambda _params, _missing_ok: steps, {}, answers=[1000])
+    said = (
+        "ended by SIGTERM; nothing was changed" if check_mode else "ended by SIGTERM: this host may have been changed"
+    )
+    assert module.left.pop("msg").startswith(said)
+    assert module.left == {"failed": True, "changed": not check_mode, "answers": [1000]}
 
 
 # console_command and guest_startup type into guests; flavor changes the database, not a host.

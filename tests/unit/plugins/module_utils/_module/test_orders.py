@@ -16,6 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import between
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
@@ -196,6 +197,8 @@ def test_deleting_slices_creates_their_work_orders() -> None:
     plan(made, all=True)
     done = plan(made, state="absent", names=["web", "none"])
     assert ([each.status for each in made.slices[1000].vms], done.result["slice_ids"]) == (["deleting"] * 2, [1000])
+    assert done.result["deleting"] == [1000]
+    assert plan(made, all=True).result["deleting"] == [1000], "lab is not deleted"
     assert all(order["slices"] == [_without(1000, order)] for order in done.result["work_orders"]["workers"].values())
     assert done.changes
     again = plan(made, state="absent", names=["web"])
@@ -291,6 +294,15 @@ def test_displays_of_the_selected_slices_are_returned() -> None:
         orders.vnc_passwords(made, params(names=["web"]))
 
 
+def test_user_data_of_the_selected_slices_is_returned() -> None:
+    made = held()
+    for name, owner in (("web", "admin"), ("lab", "alice")):
+        vms = [vm("vm1", cloud_init={"user_data": f"#!/bin/sh\necho {name}\n"})]
+        put(made, topology(name, owner=owner, vms=vms, links=[]))
+    told = orders.guests_user_data(made, params(names=["web"])).result["guests"]
+    assert [(each["name"], each["user_data"]) for each in told] == [("vm1", "#!/bin/sh\necho web\n")]
+
+
 def test_the_time_of_a_report_is_in_utc() -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", orders.utc_now())
 
@@ -328,6 +340,21 @@ def test_moving_a_vm_from_a_lost_worker_is_a_change() -> None:
     assert (change.kind, change.id, change.reason) == ("vm", 1002, "its worker is lost")
 
 
+def test_the_move_of_a_vm_is_listed_beside_the_change_of_its_state() -> None:
+    made = held()
+    lost = on_lost_worker(made)
+    moved = made.slices[1000].vms[1]
+    done = orders.dispatch(
+        made,
+        [made.slices[1000]],
+        params(recreate_disks=["web/vm2"]),
+        lambda: {1000: [between("vm", moved.vm_id, {"status": "error"}, {"status": "design"})]},
+    )
+    told = [change.after for change in done.changes if (change.kind, change.id) == ("vm", 1002)]
+    assert told == [{"status": "design"}, {"worker": moved.worker_ip}]
+    assert moved.worker_ip != lost
+
+
 def test_a_vm_moved_from_a_lost_worker_is_listed_once() -> None:
     made = held()
     lost = on_lost_worker(made)
@@ -341,6 +368,49 @@ def test_a_vm_moved_from_a_lost_worker_is_listed_once() -> None:
     )
     (change,) = (change for change in done.changes if (change.kind, change.id) == ("vm", 1002))
     assert (change.before or {})["worker"] == lost != (change.after or {})["worker"]
+
+
+def all_on_lost_worker(*sizes: str) -> Cluster:
+    """Return a cluster with a slice of one VM for each flavor, all on a worker that was lost; another has 18 GiB."""
+    made = cluster(1)
+    for number, flavor in enumerate(sizes):
+        put(made, topology(f"s{number}", vms=[vm("a", flavor=flavor)], links=[]))
+    plan(made, all=True)
+    lost_workers.declare(made, "10.0.10.1")
+    made.workers["10.0.10.2"] = Worker("10.0.10.2", cores=1000, ram_gb=18)
+    return made
+
+
+def test_a_slice_that_has_no_room_elsewhere_does_not_affect_the_others() -> None:
+    """It takes no room from them either."""
+    made = all_on_lost_worker("big", "cirros", "big", "big", "cirros")
+    done = plan(made, all=True, recreate_disks=[str(each.vms[0].vm_id) for each in made.slices.values()])
+    assert [each["slice"] for each in done.result["refused"]] == ["admin/s3"]
+    assert done.result["refused"][0]["failure"].startswith(
+        "slice s3 (1006) was left unchanged: VM s3/a: no worker has room: worker 10.0.10.1: state is lost"
+    )
+    assert {slice_.vms[0].worker_ip for slice_ in made.slices.values() if slice_.slice_id != 1006} == {"10.0.10.2"}
+    assert made.slices[1006].vms[0].worker_ip == "10.0.10.1"
+
+
+def test_slices_on_a_lost_worker_that_have_no_room_are_all_refused() -> None:
+    made = all_on_lost_worker("big")
+    made.workers["10.0.10.2"].ram_gb = 1
+    with pytest.raises(Refused) as caught:
+        plan(made, all=True, recreate_disks=["a"])
+    assert [refusal.code for refusal in caught.value.refusals] == ["no_room"]
+
+
+def test_a_vm_of_a_refused_slice_may_be_named_with_those_of_the_others() -> None:
+    made = held()
+    plan(made, all=True)
+    flavor = made.slices[1000].vms[0].flavor
+    assert flavor is not None
+    del flavor["checksum"]
+    done = plan(made, all=True, recreate_disks=["web/vm1", "lab/a"])
+    assert [each["slice_id"] for each in done.result["refused"]] == [1000]
+    (order,) = (each for each in done.result["work_orders"]["workers"].values() if each["slices"][0]["vms"])
+    assert [disk.get("recreate") for disk in order["slices"][0]["vms"][0]["disks"]] == [True]
 
 
 def test_new_uuids_of_a_slice_are_one_change() -> None:

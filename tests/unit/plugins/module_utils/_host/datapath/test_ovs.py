@@ -12,12 +12,15 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import owne
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovs import ALL_VLANS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL, Port, Switch
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import (
+    read_links,
+    read_services,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 
 from ..fakes import MORE, FakeRunner, UnexpectedCommand, nic, orders, slices, vm
-from ..netservices.test_plan import LAN
+from ..netservices.test_work_order import LAN
 
 IDS = {"cloudrepo-slice": "1000", "cloudrepo-vm": "1001", "cloudrepo-interface": "eth0", "cloudrepo-link": "100"}
 GOOD = Port("tap_1001_eth0", "br-int", tag=100, vlan_mode="access", external_ids=IDS, number=1000, live_number=1000)
@@ -276,6 +279,27 @@ def test_a_port_without_an_owner_is_adopted_or_removed():
     assert todo.commands[0] == ["del-port", "br-int", "gw400"]
     assert "external_ids:cloudrepo-infrastructure=worker" in todo.commands[1]
     assert not bridge(switch(*todo.ports.wanted), TRUNK).changes
+
+
+def test_a_bridge_takes_no_port_of_somebody_else():
+    """The host may be reached through it."""
+    have = switch(Port("trunk0", "br-ex"), Port("br-ex", "br-ex", kind="internal"), **{"br-ex": "system"})
+    with pytest.raises(Refused) as caught:
+        bridge(have, TRUNK, {**TRUNK, "name": "br-ex"}, {**TRUNK, "name": "br-int"})
+    assert [refusal.message for refusal in caught.value.refusals] == [
+        "port trunk0: it belongs to br-ex, not to br-int; a port is taken from another bridge only by its "
+        "administrator; set cloudrepo_uplink to another interface, or remove this one from br-ex",
+        "port br-ex: it is a bridge of Open vSwitch itself, and cannot be on br-int; a trunk is an interface that "
+        "leads to other hosts; set cloudrepo_uplink to another interface",
+        "port br-int: it is a bridge of Open vSwitch itself, and cannot be on br-int; a trunk is an interface that "
+        "leads to other hosts; set cloudrepo_uplink to another interface",
+    ]
+
+
+def test_our_own_trunk_follows_the_name_of_the_bridge():
+    """C(cloudrepo_bridge) was changed."""
+    have = switch(*(replace(port, bridge="br-old") for port in bridge(Switch(), TRUNK).ports.wanted))
+    assert bridge(have, TRUNK).commands[0] == ["del-port", "br-old", "trunk0"]
 
 
 def test_an_open_trunk_is_limited_to_tagged_frames():
