@@ -42,7 +42,7 @@ ANY = {
         "register a kind with console, set via of startup to ssh, or use user data of cloud_init",
     ),
     "startup_needs_address": Rule(
-        "a start-up over ssh needs an address on VLAN 400",
+        "a start-up over ssh needs an address on the management VLAN",
         "{rule}",
         "set internet to true, or via of startup to console",
     ),
