@@ -429,15 +429,14 @@ class Cluster:
 
         record.check(VNC_KEY, text)
         record.check(USER_DATA, mapping({"key": text, "texts": mapping({}), "slices": mapping({})}))
-        record.check(CLOUD, Cloud.from_dict)
         record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
         record.check(LOST_MACHINES, list_of(text))
         record.check(HOSTS, list_of(text))
         record.check(HISTORY, mapping({"entries": integer, "days": integer}))
+        for key, read in ((CLOUD, Cloud.from_dict), (KINDS, kinds_by_name), (VLANS, stored_vlans)):
+            record.check(key, read)
         for key in (REVISION, NETWORK_NODE_TRUNK_MTU, NOTED):
             record.check(key, integer)
-        record.check(KINDS, kinds_by_name)
-        record.check(VLANS, stored_vlans)
         slices = table("slices", Slice.from_dict)
         for key, slice_ in slices.items():
             if key != str(slice_.slice_id):

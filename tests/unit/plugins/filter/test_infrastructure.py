@@ -110,7 +110,7 @@ def test_vlan_400_overlaps_no_network_of_the_network_node() -> None:
         {"name": "lan0", "addresses": ["192.0.2.5/24"]},
     ]
     assert infrastructure.management_problems({}, [], [], [], "169.254.64.0/24", interfaces=interfaces) == [
-        "management network: 10.60.7.0/24 of VLAN 400 overlaps 10.60.0.0/16 of the infrastructure"
+        "management network: 10.60.7.0/24 of the management VLAN overlaps 10.60.0.0/16 of the infrastructure"
     ]
 
 

@@ -114,8 +114,8 @@ def test_a_start_up_over_ssh_needs_an_address_and_no_console() -> None:
     for given, fields in (({**GIVEN, "via": "ssh"}, {"kind": "cumulus-vx"}), (GIVEN, {"kind": "debian"})):
         (found,) = refusals(cluster(), web(given, **fields))
         assert found.message == (
-            "VM web/vm1: a start-up over ssh needs an address on the management VLAN; set internet to true, or via of startup to "
-            "console"
+            "VM web/vm1: a start-up over ssh needs an address on the management VLAN; set internet to true, or via "
+            "of startup to console"
         )
         assert startup.id_of(put(cluster(), web(given, internet=True, **fields)).vms[0]) is not None
     (found,) = refusals(cluster(), web({**GIVEN, "via": "console"}, kind="debian", internet=True))
