@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo demo-down docs test test-versions lint sanity unit molecule bench bench-simulate bench-control mutants faults guests role-runs clean
+.PHONY: help setup setup-tests demo demo-down docs test test-versions lint sanity unit molecule newcomer bench bench-simulate bench-control mutants faults guests role-runs clean
 
 # The hosts of the lab run as root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=ANSIBLE_CONFIG --)
@@ -28,7 +28,7 @@ demo: setup ## start a lab on this machine, deploy a slice and test it
 demo-down: setup ## remove the lab of the demo
 	$(AS_ROOT) .venv/bin/ansible-playbook cloudrepo.slices.lab_down
 
-test: setup-tests ## run all tests: lint, sanity, unit and molecule in parallel
+test: setup-tests ## run all tests: lint, sanity, unit, the newest ansible-core and molecule in parallel
 	@.venv/bin/python tools/test.py
 
 test-versions: setup-tests ## test modules and plugins on each supported version of ansible-core
@@ -54,6 +54,9 @@ bench-simulate: setup ## measure the controller with 50 workers and 2,000 VMs, o
 
 molecule: setup ## test the playbooks on two labs in parallel
 	@.venv/bin/python tools/test.py molecule-1 molecule-2
+
+newcomer: setup ## follow the README from the tarball on a lab, with the oldest and the newest ansible-core
+	@for core in oldest newest; do NEWCOMER_CORE=$$core tools/molecule --scenario-name newcomer || exit; done
 
 bench-control: setup-tests ## measure the control plane, with 100 and with 10,000 VMs in the database
 	@tools/bench-control

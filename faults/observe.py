@@ -25,7 +25,7 @@ OURS = ("cloudrepo-*@*.service", "slices-names@*.service", "slices-network@*.ser
 COOKIE = re.compile(r"cookie=0x636c7264([0-9a-f]{8})")
 CONFIG = re.compile(r"/vms/(\d+)/qemu\.cfg")
 # What a write leaves that was cut off before its file got its name.
-DRAFT = re.compile(r"\..+\.[a-z0-9_]{8}$|\.draft\.qcow2$")
+DRAFT = re.compile(r"\..+\.draft$|\.draft\.qcow2$")
 PLACES = (str(STATE), "/etc/systemd/system", "/etc/cloudrepo")
 TIMEOUT_S = 10
 SILENT = "silent"

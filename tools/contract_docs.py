@@ -32,7 +32,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.contract import C
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder  # noqa: E402
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import HostReport, Reports, VmReport  # noqa: E402
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Interface, WorkerOrder  # noqa: E402
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import Interface  # noqa: E402
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import WorkerOrder  # noqa: E402
 
 WIDTH = 120
 MODULES = "plugins/modules"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Generates the messages in docs/guides/troubleshooting.md from the rules in plugins/module_utils/refusals.py.
+"""Generates the messages in docs/guides/troubleshooting.md from the rules in plugins/module_utils/rules.
 
 The part above the marker is written by hand. Run this script after changing a rule; a unit test fails if the page is
 outdated.
@@ -17,22 +17,33 @@ from string import Formatter
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / ".ansible" / "collections"))
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils import refusals  # noqa: E402 (found above)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.rules import (  # noqa: E402 (found above)
+    access,
+    calls,
+    capacity,
+    contract,
+    edits,
+    hosts,
+    images,
+    registry,
+    topologies,
+    values,
+)
 
 PAGE = ROOT / "docs/guides/troubleshooting.md"
-MARKER = "<!-- The rest is written by tools/refusal_docs.py from plugins/module_utils/refusals.py. -->"
+MARKER = "<!-- The rest is written by tools/refusal_docs.py from plugins/module_utils/rules. -->"
 GROUPS = {
-    "_ARGUMENTS": "Arguments of modules",
-    "_SELECTION": "Calls of playbooks",
-    "_ACCESS": "Who acts, and files of jobs",
-    "_TOPOLOGY": "Topologies",
-    "_CHANGE": "Changes of what exists",
-    "_CAPACITY": "Quota, capacity and allocation",
-    "_IMAGE": "Images",
-    "_REGISTRY": "Users, flavors and workers",
-    "_HOST": "Hosts",
-    "_CONTRACT": "Work orders",
-    "_ANY": "Values of all kinds",
+    "Arguments of modules": calls.ARGUMENTS,
+    "Calls of playbooks": calls.SELECTION,
+    "Who acts, and files of jobs": access.ACCESS,
+    "Topologies": topologies.TOPOLOGY,
+    "Changes of what exists": edits.EDITS,
+    "Quota, capacity and allocation": capacity.CAPACITY,
+    "Images": images.IMAGE,
+    "Users, flavors and workers": registry.REGISTRY,
+    "Hosts": hosts.HOST,
+    "Work orders": contract.CONTRACT,
+    "Values of all kinds": values.ANY,
 }
 
 
@@ -49,9 +60,9 @@ def write(page: str) -> str:
 
 
 def _tables() -> Iterator[str]:
-    for group, title in GROUPS.items():
+    for title, group in GROUPS.items():
         yield from ("", f"### {title}", "", "| code | message | rule, or what to do |", "|---|---|---|")
-        for code, rule in sorted(getattr(refusals, group).items()):
+        for code, rule in sorted(group.items()):
             advice = rule.next_step or ("" if "{rule}" in rule.sentence else rule.rule)
             yield f"| `{code}` | {_text(rule.sentence, rule=rule.rule)} | {_text(advice)} |"
 

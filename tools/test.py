@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs the parts of the test suite in parallel: tools/lint, tools/sanity, tools/unit, and tools/molecule in halves.
+"""Runs the parts of the test suite in parallel: the other scripts in this folder, and tools/molecule in halves.
 
 The output of a part is written to .test/PART.log and shown when the part ends: the last lines if it has succeeded, all
 of it if it has failed. The failures and a line per part are shown at the end. The exit code is 1 if a part has failed.
@@ -24,8 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".test"
 PARTS = {
     "lint": ["lint"],
-    "sanity": ["sanity"],
+    "sanity": ["sanity", "--oldest-and-newest"],
     "unit": ["unit"],
+    "newest": ["newest"],
     "molecule-1": ["molecule", "--half", "1"],
     "molecule-2": ["molecule", "--half", "2"],
 }
@@ -35,7 +36,7 @@ FAILURES = re.compile(r"^(FAILED|ERROR|E  |fatal:|\[ERROR\]|TASK \[.*FAILED|.*\b
 FAILURE_LINES = 40
 ALIVE_S = 60  # interval of progress messages, because CI may cancel a job without output
 # The lab has timeouts, so it gets priority over the other parts.
-NICENESS = {"lint": 10, "sanity": 10, "unit": 5}
+NICENESS = {"lint": 10, "sanity": 10, "unit": 5, "newest": 10}
 
 
 @dataclass(frozen=True)

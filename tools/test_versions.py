@@ -5,11 +5,18 @@
 Each version gets a virtual environment in .ansible/versions/, with its newest patch release and the other tools in the
 versions of requirements-dev.txt. Without arguments all of CORES are tested whose Python is on this machine. Arguments
 select versions, and those after -- are pytest's: tools/test_versions.py 2.20 -- tests/unit/plugins/inventory
+`oldest` and `newest` are those of CORES whose Python is on this machine.
 A table is shown at the end. The exit code is 1 if tests have failed, or if no version could be tested.
+
+For `make test`, which tests everything on the oldest version:
+- `--quick` runs a short selection of tests, in the environment that is there.
+- `--bin VERSION` prints the folder with the commands of that version, and runs no tests.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -26,6 +33,12 @@ CORES = {"2.19": "3.11", "2.20": "3.12", "2.21": "3.13"}
 TOOLS = ("hypothesis", "psycopg", "pytest", "pytest-xdist", "PyYAML", "SQLAlchemy")
 TESTS = [f"tests/unit/plugins/{folder}" for folder in ("connection", "filter", "inventory", "modules", "plugin_utils")]
 """The tests of what imports Ansible."""
+QUICK = [
+    *(f"tests/unit/plugins/{folder}" for folder in ("connection", "filter", "inventory")),
+    *(f"tests/unit/plugins/modules/{name}.py" for name in ("test_control_plane", "test_slice_apply", "test_steps")),
+    "tests/unit/playbooks/test_quota.py",
+]
+"""One of each kind: a control-plane module, one for hosts, the examples, and a playbook that plans a deploy."""
 SUMMARY = re.compile(r"^=* ?(.*\d+ (?:passed|failed|errors?)\b.*? in [\d.]+s).*$", re.MULTILINE)
 
 
@@ -67,23 +80,51 @@ def interpreter(python: str) -> str | None:
     return None
 
 
-def environment(core: str, executable: str) -> Path:
-    """Make the virtual environment of a version, or bring it up to date, and return its interpreter."""
+def named(core: str) -> str:
+    """Return the version that C(oldest) or C(newest) stands for, of those whose Python is on this machine."""
+    if core not in ("oldest", "newest"):
+        return core
+    found = [each for each in CORES if interpreter(CORES[each])] or list(CORES)
+    return found[0 if core == "oldest" else -1]
+
+
+@contextlib.contextmanager
+def alone(core: str) -> Iterator[None]:
+    """Keep others from changing the environment of a version meanwhile."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(FOLDER / f"{core}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def environment(core: str, executable: str, *, update: bool) -> Path:
+    """Make the virtual environment of a version, and return its interpreter.
+
+    Args:
+        core: the version.
+        executable: the interpreter that it is made with.
+        update: whether to look for a newer patch release, which takes the network, if the environment is there.
+    """
     folder = FOLDER / core
     python = folder / "bin" / "python"
-    subprocess.run([executable, "-m", "venv", str(folder)], check=True)
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--upgrade"]
     wanted = requirements(core, (ROOT / "requirements-dev.txt").read_text(encoding="utf-8"))
-    subprocess.run([*pip, *wanted], check=True)
+    stamp, made_from = folder / ".made-from", "\n".join([executable, *wanted])
+    with alone(core):
+        if update or not stamp.is_file() or stamp.read_text(encoding="utf-8") != made_from:
+            stamp.unlink(missing_ok=True)
+            subprocess.run([executable, "-m", "venv", str(folder)], check=True)
+            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+            subprocess.run([*pip, "--upgrade", *wanted], check=True, stdout=sys.stderr)
+            stamp.write_text(made_from, encoding="utf-8")
     return python
 
 
-def test(core: str, options: list[str]) -> Ended:
+def test(core: str, options: list[str], *, update: bool) -> Ended:
     """Run the tests on a version, and show their output."""
     executable = interpreter(CORES[core])
     if executable is None:
         return Ended(core, CORES[core], None, f"Python {CORES[core]} not found")
-    python = environment(core, executable)
+    python = environment(core, executable, update=update)
     told = [str(python), "-c", "from ansible.release import __version__; print(__version__)"]
     release = subprocess.run(told, capture_output=True, text=True, check=True).stdout.strip()
     print(f"===== ansible-core {release}, Python {CORES[core]}", flush=True)
@@ -99,15 +140,30 @@ def test(core: str, options: list[str]) -> Ended:
     return Ended(release, CORES[core], done.returncode, "".join(SUMMARY.findall(done.stdout)[-1:]))
 
 
+def show_folder(core: str) -> int:
+    """Print the folder with the commands of a version, which is made if need be, and return the exit code."""
+    executable = interpreter(CORES[core])
+    if executable is None:
+        print(f"ansible-core {core}: Python {CORES[core]} not found", file=sys.stderr)
+        return 1
+    print(environment(core, executable, update=False).parent)
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Test the versions, show a line for each, and return the exit code."""
     at = arguments.index("--") if "--" in arguments else len(arguments)
-    cores, options = arguments[:at] or list(CORES), arguments[at + 1 :] or TESTS
-    unknown = [core for core in cores if core not in CORES]
+    flags = {each for each in arguments[:at] if each.startswith("--")}
+    cores = [named(each) for each in arguments[:at] if each not in flags] or list(CORES)
+    unknown = [*(core for core in cores if core not in CORES), *sorted(flags - {"--quick", "--bin"})]
     if unknown:
-        print(f"unknown versions: {', '.join(unknown)}; choose from {', '.join(CORES)}", file=sys.stderr)
+        known = ", ".join([*CORES, "oldest", "newest", "--quick", "--bin"])
+        print(f"unknown versions: {', '.join(unknown)}; choose from {known}", file=sys.stderr)
         return 2
-    results = [test(core, options) for core in cores]
+    if "--bin" in flags:
+        return show_folder(cores[-1])
+    options = arguments[at + 1 :] or (QUICK if "--quick" in flags else TESTS)
+    results = [test(core, options, update="--quick" not in flags) for core in cores]
     print("=====", *results, sep="\n")
     return int(any(result.code for result in results) or all(result.code is None for result in results))
 

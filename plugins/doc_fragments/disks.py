@@ -12,8 +12,8 @@ class ModuleDocFragment:
 options:
   disk_retention_h:
     description:
-      - Number of hours for which disks that this call deletes are kept in C(STATE_DIR/trash). With V(0) they are
-        removed at once.
+      - Number of hours for which disks that this call deletes are kept in C(STATE_DIR/trash), or in
+        C(STATE_DIR/vms/trash) if C(STATE_DIR/vms) is another file system. With V(0) they are removed at once.
       - Each call removes disks whose retention time, which is that of their deletion, is over. If the file system is
         nearly full, the oldest disks are removed earlier.
     type: int

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.orphans import described
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
-from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import CREATE
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import CREATE, DELETE
 
 _KINDS = ("VMs", "disks", "taps", "ports", "reservations", "networks")
 # Kinds of changes, and of what an orphan holds, on workers and on the network node.
@@ -35,7 +35,7 @@ def audit_lines(
     differing: Counter[str] = Counter()
     absent, surplus = (Counter(dict.fromkeys(_KINDS, 0)) for _side in range(2))
     hosts, missing, told, orphans, errors = set(), [], list[str](), 0, 0
-    for name, result, wanted, kinds in _parts(hostvars, groups, orders):
+    for name, result, wanted, kinds, releasing in _parts(hostvars, groups, orders):
         if "changes" not in result:
             missing.append(name)
             continue
@@ -44,6 +44,7 @@ def audit_lines(
         differing.update(kind for kind, _id in {(each["kind"], str(each["id"])) for each in result["changes"]})
         absent.update(kinds[each["kind"]] for each in result["changes"] if _is_absent(each, kinds))
         surplus.update(_surplus(result.get("only_here") or (), kinds))
+        surplus.update(kinds[each["kind"]] for each in result["changes"] if _is_unlisted(each, kinds, releasing))
         told += _only_here(name, result)
         orphans += len(result.get("orphans") or ())
         errors += sum(vm["state"] == "error" for vm in result.get("vms") or ())
@@ -60,6 +61,15 @@ def audit_lines(
 def _is_absent(change: Mapping[str, Any], kinds: Mapping[str, str]) -> bool:
     """Return whether a change creates an object; a VM is created with its folder, not with its unit."""
     return change["action"] == CREATE and change["kind"] in kinds and change["kind"] != "unit"
+
+
+def _is_unlisted(change: Mapping[str, Any], kinds: Mapping[str, str], releasing: Collection[int]) -> bool:
+    """Return whether a change removes an object that its slice does not have in the database.
+
+    What the slices C(releasing) have given up is in the database until it is removed.
+    """
+    is_removed = change["action"] == DELETE and change["kind"] in kinds and change["kind"] != "VM folder"
+    return is_removed and change["slice_id"] not in releasing
 
 
 def _surplus(found: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> Iterator[str]:
@@ -82,11 +92,13 @@ def _only_here(host: str, result: Mapping[str, Any]) -> list[str]:
 
 def _parts(
     hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orders: Mapping[str, Any]
-) -> Iterator[tuple[str, Mapping[str, Any], Counter[str], Mapping[str, str]]]:
-    """Yield each work order's host, its result, the objects in the work order by kind, and its kinds of changes."""
+) -> Iterator[tuple[str, Mapping[str, Any], Counter[str], Mapping[str, str], set[int]]]:
+    """Yield each work order's host, its result, the objects in the work order by kind, its kinds of changes, and the
+    slices that give something up.
+    """
     for name in groups.get("workers", ()):
-        order = orders["workers"].get(worker_address(hostvars[name]))
-        vms = [vm for slice_ in (order or {}).get("slices", ()) for vm in slice_["vms"]]
+        slices = (orders["workers"].get(worker_address(hostvars[name])) or {}).get("slices", ())
+        vms = [vm for slice_ in slices for vm in slice_["vms"]]
         nics = [nic for vm in vms for nic in vm["interfaces"]]
         found = Counter(
             VMs=len(vms),
@@ -94,14 +106,18 @@ def _parts(
             taps=len(nics),
             ports=sum(nic.get("vlan_id") is not None for nic in nics),
         )
-        yield name, hostvars[name].get("apply_work_order_result") or {}, found, _ON_WORKERS
+        yield name, hostvars[name].get("apply_work_order_result") or {}, found, _ON_WORKERS, _releasing(slices)
     for name in groups.get("network_node", ()):
         slices = orders["network_node"]["slices"]
         found = Counter(
             reservations=sum(len(slice_.get("reservations", ())) for slice_ in slices),
             networks=sum(len(slice_.get("networks", ())) for slice_ in slices),
         )
-        yield name, hostvars[name].get("network_node_result") or {}, found, _ON_NODE
+        yield name, hostvars[name].get("network_node_result") or {}, found, _ON_NODE, _releasing(slices)
+
+
+def _releasing(slices: Sequence[Mapping[str, Any]]) -> set[int]:
+    return {slice_["slice_id"] for slice_ in slices if slice_.get("receipt") is not None}
 
 
 def _counts(counter: Mapping[str, int]) -> str:

@@ -28,7 +28,6 @@ def console_connection(
     """
     name = next((name for name in groups.get("workers", ()) if worker_address(hostvars[name]) == address), None)
     host: Mapping[str, Any] = {} if name is None else hostvars[name]
-    is_local = str(host.get("ansible_connection", "")).rpartition(".")[2] == "local"
     return {
         "host": str(host.get("ansible_host") or address),
         "port": int(host.get("ansible_port") or 22),
@@ -36,8 +35,12 @@ def console_connection(
         "private_key_file": str(host.get("ansible_ssh_private_key_file") or ""),
         "common_args": str(host.get("ansible_ssh_common_args") or ""),
         "control_path_dir": str(host.get("ansible_control_path_dir") or CONTROL_PATH_DIR),
-        "through": "local" if is_local else "ssh",
+        "through": "local" if _is_local(host) else "ssh",
     }
+
+
+def _is_local(host: Mapping[str, Any]) -> bool:
+    return str(host.get("ansible_connection", "")).rpartition(".")[2] == "local"
 
 
 def jump_arguments(host: Mapping[str, Any]) -> str:
@@ -46,8 +49,10 @@ def jump_arguments(host: Mapping[str, Any]) -> str:
     Unlike with C(ProxyJump), the options of the host itself are used.
 
     Args:
-        host: its variables.
+        host: its variables. The controller itself needs no options.
     """
+    if _is_local(host):
+        return ""
     address = str(host.get("ansible_host") or host["inventory_hostname"])
     command = ["ssh", *shlex.split(str(host.get("ansible_ssh_common_args") or ""))]
     if host.get("ansible_ssh_private_key_file"):
@@ -82,7 +87,8 @@ def connect_lines(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str
     address = next((each["ip_config"]["ip"] for each in vm["interfaces"] if each["ip_config"]), None)
     network_node = next(iter(groups.get("network_node", ())), None)
     if address and network_node:
-        lines += ["ssh, as a user of the guest:", f"  ssh {jump_arguments(hostvars[network_node])} USER@{address}"]
+        words = filter(None, ["ssh", jump_arguments(hostvars[network_node]), f"USER@{address}"])
+        lines += ["ssh, as a user of the guest:", f"  {' '.join(words)}"]
     port = vm["vnc_port"]
     display = f"{vm['worker_ip']}:{port}"
     if not is_local:

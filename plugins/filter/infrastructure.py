@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filters for the hosts' own networks, which VMs must not reach, and for VLAN 400."""
+"""Filters for the hosts' own networks, which VMs must not reach, and for the management VLAN."""
 
 from __future__ import annotations
 
@@ -103,8 +103,9 @@ def _refusals(
     yield from networks.infrastructure_problems(given)
     # Configured networks may contain all private addresses. It is correct that the gateway does not route to VLAN 400.
     for other in networks.overlapping(management.cidr, own):
-        subnets = {"subnet": management.cidr, "of": "VLAN 400", "other": other, "other_of": "the infrastructure"}
-        yield Refusal("subnets_overlap", "management network", subnets)
+        subnets = {"subnet": management.cidr, "of": "the management VLAN"}
+        others = {"other": other, "other_of": "the infrastructure"}
+        yield Refusal("subnets_overlap", "management network", {**subnets, **others})
     for server in dns_servers:
         figures = {"option": "network_node_dns_servers", "got": server}
         if not _is_ipv4(server):

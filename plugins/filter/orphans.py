@@ -87,7 +87,7 @@ def _slice(slice_id: int | None) -> str:
 
 def _deleted(disk: Mapping[str, Any]) -> str:
     left = f"kept for {disk['left_s'] / 3600:.1f} h while the host runs" if disk["left_s"] else "about to be removed"
-    return f"disk {disk['path']} ({disk['uuid']}) of {_slice(disk['slice_id'])}; {left}"
+    return f"disk {disk['path']} ({disk['uuid'] or 'no UUID'}) of {_slice(disk['slice_id'])}; {left}"
 
 
 def _text(host: str, orphan: Mapping[str, Any]) -> str:

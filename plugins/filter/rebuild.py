@@ -68,6 +68,7 @@ def _told(name: str, target: str, kind: str, host: Mapping[str, Any]) -> dict[st
     claim = info.get("claim") or {}
     facts = {key: info[key] for key in _FACTS if info.get(key) is not None}
     cloud = {f"cloud_{key}": claim[key] for key in ("uuid", "title") if key in claim}
+    cloud.update({key: claim[key] for key in ("vlan_pools", "management_vlan") if key in claim})
     return {"host": name, "target": target, **cloud, **facts, "applied": orders[kind]}
 
 

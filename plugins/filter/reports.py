@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NET
 
 _NO_NETWORK_NODE = (
     "the group network_node of the inventory has no host, so nothing provides gateways, DHCP and the addresses on "
-    "VLAN 400; add a host to it and run cloudrepo.slices.site"
+    "the management VLAN; add a host to it and run cloudrepo.slices.site"
 )
 
 

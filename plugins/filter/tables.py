@@ -9,11 +9,12 @@ from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import render_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import MANAGEMENT_VLAN
 
 
-def slices_table(slices: Sequence[Mapping[str, Any]]) -> str:
+def slices_table(slices: Sequence[Mapping[str, Any]], management_vlan: int = MANAGEMENT_VLAN) -> str:
     """Return slices, as modules return them, as a text table with a line each."""
-    return render_text.slices_table([Slice.from_dict(slice_) for slice_ in slices])
+    return render_text.slices_table([Slice.from_dict(slice_) for slice_ in slices], management_vlan)
 
 
 class FilterModule:

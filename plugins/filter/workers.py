@@ -33,6 +33,8 @@ def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             continue
         info = host["worker_host_info"]
         found = {name: info[name] for name in OFFERS if info.get(name) is not None}
+        # Refused by the module: another address of such a host would be that of another worker.
+        found.setdefault("machine_id", "none")
         given = {name: host[f"worker_{name}"] for name in _GIVEN if f"worker_{name}" in host}
         records.append({"ip": worker_address(host), **found, **given})
     return records

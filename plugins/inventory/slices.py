@@ -57,7 +57,9 @@ options:
   filters:
     description:
       - Jinja2 expressions on the host variables. Only VMs for which all of them are true become hosts.
-      - A VM for which an expression fails is left out; with O(strict) this is an error.
+      - As in Jinja2's C(if), zero, an empty text, list or mapping, and none are not true.
+      - A VM for which an expression fails is left out, with a warning if it fails for all; with O(strict) this is an
+        error.
     type: list
     elements: str
     default: []
@@ -180,12 +182,12 @@ cache_connection: /tmp/cloudrepo-inventory
 cache_timeout: 60
 """
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleParserError
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access
@@ -193,7 +195,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import gu
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
-from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import NAME_ADVICE
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import ADVICE, NAME, NAME_OR_ID
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
 
 try:
@@ -222,7 +224,11 @@ TO_WORKER = {
         ("cloudrepo_console_through", "through"),
     )
 }
-THROUGH_JUMP_HOST = trust_as_template("{{ hostvars[cloudrepo_jump_host] | cloudrepo.slices.jump_arguments }}")
+THROUGH_JUMP_HOST = trust_as_template(
+    "{{ hostvars[cloudrepo_jump_host] | ansible.builtin.mandatory('jump host ' ~ cloudrepo_jump_host ~ ': it is not in "
+    "the inventory; add the source of this host with -i, or set jump_host') | cloudrepo.slices.jump_arguments }}"
+)
+KIND_KEYS = ("name", "flavors", "user", "private_key_file", "python_interpreter", "connection_preference")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]  # Ansible has no types
@@ -237,8 +243,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Add the VMs to the inventory."""
         super().parse(inventory, loader, path, cache)
-        self._refuse_other_types(self._read_config_data(path))
-        self._add([guest for guest in self._guests(path, cache) if self._is_wanted(guest)])
+        given = self._read_config_data(path)
+        # Ansible ignores the others: with `owners`, everybody's VMs would be hosts.
+        _check_keys("", given, {"plugin", *self.get_options()})
+        self._refuse_other_types(given)
+        self._add(self._wanted(self._guests(path, cache)))
 
     @staticmethod
     def _refuse_other_types(given: Mapping[str, Any]) -> None:
@@ -246,14 +255,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         names = given.get("names")
         kinds = [each for each in given.get("kinds") or () if isinstance(each, Mapping)]
         wanted = [
-            *(("names", each) for each in (names if isinstance(names, list) else ()) if not _is_id(each)),
-            *((option, given.get(option)) for option in ("owner", "acting_user", "jump_host", "parent_group")),
-            *(("kinds", each.get("name")) for each in kinds),
-            *(("kinds", flavor) for each in kinds for flavor in each.get("flavors") or ()),
+            *(("names", each, NAME_OR_ID) for each in (names if isinstance(names, list) else [names])),
+            *((option, given.get(option), NAME) for option in ("owner", "acting_user", "jump_host", "parent_group")),
+            *(("kinds", each.get("name"), NAME) for each in kinds),
+            *(("kinds", flavor, NAME) for each in kinds for flavor in each.get("flavors") or ()),
         ]
-        for option, value in wanted:
-            if value is not None and not isinstance(value, str):
-                raise AnsibleParserError(f"{option}: got {value!r}; {NAME_ADVICE}")
+        for option, value, kind in wanted:
+            if value is not None and not kind.takes(value):
+                raise AnsibleParserError(f"{option}: got {value!r}; {ADVICE}")
 
     def _guests(self, path: str, cache: bool) -> list[dict[str, Any]]:
         """Return the VMs from the cache or the database."""
@@ -261,8 +270,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         is_cached = self.get_option("cache")
         try:
             user = acting_user.decide(os.environ, self._vars, said).user
-            # Each user has a separate cache, because users see different VMs.
-            key = self.get_cache_key(f"{path} {user}")
+            # Users see different VMs, and a source may have been changed since.
+            asked = [path, user, *(self.get_option(name) for name in ("database", "names", "owner"))]
+            key = self.get_cache_key(json.dumps(asked))
             if is_cached and cache and key in self._cache:
                 return list(self._cache[key])
             found = self._read(user)
@@ -275,7 +285,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
     def _read(self, user: str) -> list[dict[str, Any]]:
         # Without extra variables, because their templates would be evaluated here, and could name another database.
         self.templar.available_variables = {}
-        database = str(self.templar.template(self.get_option("database")))
+        try:
+            database = str(self.templar.template(self.get_option("database")))
+        except Exception as error:
+            why = "a plugin sees no variables of playbooks; set it to a path or URL, or set CLOUDREPO_DATABASE"
+            raise AnsibleParserError(f"database: {error}; {why}") from error
         # An id may be a number.
         names, owner = [str(each) for each in self.get_option("names")], self.get_option("owner")
         store = open_store(database, lock_timeout_s=30, backups=0)
@@ -283,13 +297,25 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             chosen = access.choose(cluster, names, owner=owner, everything=True, acting_user=user)
             return rules.guests(chosen)
 
-    def _is_wanted(self, guest: Mapping[str, Any]) -> bool:
+    def _wanted(self, guests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the VMs for which all filters are true."""
+        wanted = list(guests)
+        for expression in self.get_option("filters"):
+            answers = [self._is_true(expression, guest) for guest in wanted]
+            failed = [answer for answer in answers if isinstance(answer, str)]
+            if failed and len(failed) == len(wanted):
+                self.display.warning(f"filters: {expression} fails for every VM, so none becomes a host: {failed[0]}")
+            wanted = [guest for guest, answer in zip(wanted, answers) if answer is True]
+        return wanted
+
+    def _is_true(self, expression: str, guest: Mapping[str, Any]) -> bool | str:
+        """Return the result of a filter, or why it fails."""
         try:
-            return all(boolean(self._compose(each, guest), strict=False) for each in self.get_option("filters"))
+            return bool(self._compose(expression, guest))
         except Exception as error:
             if self.get_option("strict"):
                 raise AnsibleParserError(f"filters: VM {_label(guest)}: {error}") from error
-            return False
+            return str(error) or type(error).__name__
 
     def _add(self, guests: list[dict[str, Any]]) -> None:
         kinds = self._kinds()
@@ -304,12 +330,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         )
         group_names, more = rules.group_names(group for found in groups_of.values() for group in found)
         self._tell([*problems, *more])
-        parent = self.inventory.add_group(rules.safe(self.get_option("parent_group")))
+        parent = self._parent(set(group_names.values()))
         jump_host = self._jump_host()
         for guest in guests:
             vm_id = guest["cloudrepo_vm_id"]
             variables = {**guest, **self._connect(guest, kind_of[vm_id], jump_host)}
             self._add_host(names[vm_id], variables, parent, groups_of[vm_id], group_names)
+
+    def _parent(self, others: Collection[str]) -> str:
+        """Add the group of all VMs and return its name."""
+        given = self.get_option("parent_group")
+        name = rules.safe(f"_{given}" if given[:1].isdigit() else given)
+        if not name or name in others:
+            why = "is the name of another group of VMs" if name else "must not be empty"
+            raise AnsibleParserError(f"parent_group: {name or 'it'} {why}; give the group of all VMs another name")
+        return str(self.inventory.add_group(name))
 
     def _add_host(
         self,
@@ -344,9 +379,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             return f"{guest['cloudrepo_slice_name']}-{guest['cloudrepo_vm_name']}"
         self.templar.available_variables = guest
         try:
-            return str(self.templar.template(template))
+            name = self.templar.template(template)
         except Exception as error:
             raise AnsibleParserError(f"hostname: VM {_label(guest)}: {error}") from error
+        if name is None or not str(name).strip():
+            raise AnsibleParserError(f"hostname: VM {_label(guest)}: a host needs a name, got {name!r}")
+        return str(name)
 
     def _kinds(self) -> list[rules.Kind]:
         login = {
@@ -359,14 +397,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         for given in self.get_option("kinds"):
             if not isinstance(given, Mapping) or not given.get("name"):
                 raise AnsibleParserError("kinds: each kind needs a name")
-            preference = tuple(given.get("connection_preference") or usual)
+            _check_keys(f"kinds: {given['name']}: ", given, KIND_KEYS)
+            preference = tuple(_listed(given.get("connection_preference")) or usual)
             unknown = [each for each in preference if each not in rules.CONNECTIONS]
             if unknown:
                 raise AnsibleParserError(
                     f"kinds: connection_preference must be of {', '.join(rules.CONNECTIONS)}, got {unknown[0]}"
                 )
             variables = {name: given[key] for name, key in login.items() if given.get(key)}
-            found.append(rules.Kind(given["name"], tuple(given.get("flavors") or ("*",)), preference, variables))
+            found.append(
+                rules.Kind(given["name"], tuple(_listed(given.get("flavors")) or ("*",)), preference, variables)
+            )
         return found
 
     def _jump_host(self) -> str | None:
@@ -404,8 +445,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             self.display.warning(problem)
 
 
-def _is_id(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _check_keys(where: str, given: Iterable[Any], known: Iterable[str]) -> None:
+    """Raise AnsibleParserError if there is an option that does not exist."""
+    unknown = sorted({str(key) for key in given} - {*known})
+    if unknown:
+        raise AnsibleParserError(f"{where}unknown options {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+
+
+def _listed(given: Any) -> list[str]:
+    """Return a list that may have been given as a text with commas, as Ansible accepts it for other options."""
+    return [each.strip() for each in given.split(",")] if isinstance(given, str) else list(given or ())
 
 
 def _label(guest: Mapping[str, Any]) -> str:

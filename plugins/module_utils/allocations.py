@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Optional
 
 from .models import VM, Slice
-from .vlans import MANAGEMENT_VLAN
 
 ID = "id"
 MAC_BLOCK = "mac_block"
@@ -99,9 +98,9 @@ def _vnc_ports(slice_: Slice) -> _Held:
 
 
 def vm_addresses(vm: VM) -> Iterator[str | None]:
-    """Yield the addresses of the VM on VLAN 400."""
+    """Yield the addresses of the VM on the management VLAN."""
     for interface in vm.interfaces:
-        if interface.vlan_id == MANAGEMENT_VLAN and interface.ip_config:
+        if interface.ip_config:
             yield interface.ip_config.get("ip")
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from . import bounds
-from .claim import HeldSlice
+from .claim import MANAGEMENT, VLAN_POOLS, HeldSlice
 from .contract import Contract, flag, integer, many, number, text, uuid
 from .report import STATES
 from .shared_fields import CLOUD_TITLE, RECORD, REVISION, SLICE_ID, SLICE_UUID
+from .vlans import ALL_POOLS, MANAGEMENT_VLAN, ranges
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class HostOrders(Contract):
         metadata=uuid("The UUID of the cloud that claimed the host.", sample="4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"),
     )
     cloud_title: str | None = field(default=None, metadata=CLOUD_TITLE)
+    vlan_pools: str = field(default=ranges(ALL_POOLS), metadata=VLAN_POOLS)
+    management_vlan: int = field(default=MANAGEMENT_VLAN, metadata=MANAGEMENT)
     machine_id: str | None = field(
         default=None,
         metadata=text(

@@ -186,12 +186,14 @@ STARTUP_FILES = Limit(0, 64, "files of a start-up", "the time to type them on a 
 STARTUP_COMMANDS = Limit(0, 256, "commands of a start-up", STARTUP_FILES.why)
 STARTUP_LENGTH = Limit(0, 262_144, "files and commands of a start-up together, in characters", STARTUP_FILES.why)
 STARTUP_S = Limit(1, 86_400, "time limit of a start-up, in seconds", "a day")
+CONSOLE_START, SSH_START = STARTUP_WAYS = ("console", "ssh")
+"""How files and commands of a start-up get into a guest; the usual way is the first."""
 CONSOLES = ("shell", "login", "none")
 """What a guest has on its serial console; the usual one is the first."""
 CONSOLE_LINE = Form(
     r"[\x20-\x7e]{1,200}",
     "1-200 printable ASCII characters",
-    "what is typed to log in on a serial console",
+    "what logs in to a guest",
     "one line of a terminal",
 )
 

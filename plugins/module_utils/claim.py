@@ -9,6 +9,16 @@ from dataclasses import dataclass, field
 from . import bounds, identity
 from .contract import Contract, integer, ipv4_address, many, text, uuid
 from .shared_fields import CLOUD_INCARNATION, CLOUD_TITLE, REVISION, SLICE_ID, SLICE_UUID
+from .vlans import ALL_POOLS, MANAGEMENT_VLAN, POOLS_PATTERN, Vlans, ranges, read_pools
+
+VLAN_POOLS_RULE = "ranges of pools, 0-99, such as 0-49,60-79"
+VLAN_POOLS = text(
+    "The VLAN pools of the cloud's slices, as ranges.",
+    sample="0-99",
+    pattern=POOLS_PATTERN,
+    rule=VLAN_POOLS_RULE,
+)
+MANAGEMENT = integer("The management VLAN of the cloud.", sample=400, limit=bounds.VLAN)
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,13 @@ class Claim(Contract):
             rule="64 hexadecimal digits",
         ),
     )
+    vlan_pools: str = field(default=ranges(ALL_POOLS), metadata=VLAN_POOLS)
+    management_vlan: int = field(default=MANAGEMENT_VLAN, metadata=MANAGEMENT)
+
+    @property
+    def vlans(self) -> Vlans:
+        """The VLANs of the cloud."""
+        return Vlans(read_pools(self.vlan_pools), self.management_vlan)
 
     def __str__(self) -> str:
         """Return the cloud as messages show it."""

@@ -22,6 +22,7 @@ from .history import Entry, History, Kept, NoHistory
 from .models import VM, Flavor, Slice, User, kind_fields
 from .stored_fields import FieldError, Record, at, integer, list_of, text
 from .stored_fields import fields as mapping
+from .vlans import Vlans
 
 FIRST_ID = 1000
 ADMIN = "admin"
@@ -37,6 +38,8 @@ REVISION = "revision"
 """The field beyond the model with the revision of work orders (docs/decisions/0014)."""
 CLOUD = "cloud"
 """The field beyond the model with the cloud's identity, which hosts store (docs/decisions/0018)."""
+VLANS = "vlans"
+"""The field beyond the model with the VLANs of the cloud, as far as they are not the defaults (docs/decisions/0026)."""
 LEFT_BEHIND = "left_behind"
 """The field beyond the model with resources of slices that a restored backup does not contain: numbers by kind, which
 are not allocated before C(site) has checked the hosts, because these may still use them."""
@@ -316,6 +319,17 @@ class Cluster:
             self.extra = {**self.extra, HISTORY: {"entries": kept.entries, "days": kept.days}}
 
     @property
+    def vlans(self) -> Vlans:
+        """The VLANs of the cloud."""
+        return Vlans.from_dict(self.extra.get(VLANS, {}))
+
+    @vlans.setter
+    def vlans(self, vlans: Vlans) -> None:
+        others = {key: value for key, value in self.extra.items() if key != VLANS}
+        said = vlans.to_dict()
+        self.extra = {**others, VLANS: said} if said else others
+
+    @property
     def cloud(self) -> Cloud | None:
         """The cloud's identity; C(None) before it has been sent to any host."""
         found = self.extra.get(CLOUD)
@@ -423,24 +437,28 @@ class Cluster:
         for key in (REVISION, NETWORK_NODE_TRUNK_MTU, NOTED):
             record.check(key, integer)
         record.check(KINDS, kinds_by_name)
+        record.check(VLANS, stored_vlans)
         slices = table("slices", Slice.from_dict)
         for key, slice_ in slices.items():
             if key != str(slice_.slice_id):
                 raise FieldError(("slices", key), f"has slice_id {slice_.slice_id}")
         workers = named("workers", lambda ip, row: Worker.from_dict(row, ip))
-        listed = data.get(WORKERS_LIST)
-        for ip in listed if isinstance(listed, list) else ():
-            if isinstance(ip, str) and ip not in workers:
-                workers[ip] = Worker(ip, absent=frozenset({ENTRY, *(each.name for each in fields(Worker))}))
         return cls(
             users=table("users", User.from_dict),
-            workers=workers,
+            workers={**workers, **_only_listed(data.get(WORKERS_LIST), workers)},
             flavors=table("flavors", read_flavor) if "flavors" in data else first_flavors(),
             slices={slice_.slice_id: slice_ for slice_ in slices.values()},
             next_vm_id=record.take_default("next_vm_id", FIRST_ID, int),
             extra=record.extra(),
             absent=frozenset(key for key in TABLES if key not in data),
         )
+
+
+def _only_listed(listed: Any, workers: Mapping[str, Worker]) -> dict[str, Worker]:
+    """Return the workers that are only in the list of their addresses."""
+    absent = frozenset({ENTRY, *(each.name for each in fields(Worker))})
+    ips = listed if isinstance(listed, list) else ()
+    return {ip: Worker(ip, absent=absent) for ip in ips if isinstance(ip, str) and ip not in workers}
 
 
 class WorkerFigures:
@@ -485,6 +503,15 @@ def kinds_by_name(data: Any) -> None:
     """Check the types of stored kinds."""
     for name, kind in Record(data).extra().items():
         at((name,), kind_fields, kind)
+
+
+def stored_vlans(data: Any) -> Vlans:
+    """Return the stored VLANs of the cloud after checking the types of their fields."""
+    mapping({}, {"vlan_pools": text, "management_vlan": integer})(data)
+    try:
+        return Vlans.from_dict(data)
+    except ValueError as error:
+        raise FieldError((), str(error)) from None
 
 
 def slice_ref(slice_: Slice) -> SliceRef:

@@ -15,7 +15,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from .refusals import Rule
+    from .rules.rule import Rule
 
 MOST_REFUSALS = 20
 """Maximum number of refusals in a message and a result, and of lines of failures; the others are only counted."""

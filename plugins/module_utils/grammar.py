@@ -17,8 +17,6 @@ from typing import Any, Union
 from . import identity
 from .errors import Refusal
 
-NAME_ADVICE = "quote names that YAML reads as something else, such as no, on, 007, 0x10, 12:30 or 1e3"
-
 
 @dataclass(frozen=True)
 class Grammar:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import bounds
-from .bounds import CONSOLES, DISK_BUSES, FIRMWARES, NIC_MODELS, SHUTDOWNS
+from .bounds import CONSOLES, DISK_BUSES, FIRMWARES, NIC_MODELS, SHUTDOWNS, STARTUP_WAYS
 from .contract import Contract, integer, text
 
 KIND = "kind"
@@ -135,20 +135,22 @@ class Kind(Contract):
         metadata=text(
             "What it has on its serial console when it is ready, V(shell) of root without a login, which is the"
             " default, V(login), or V(none) of which a password is known.",
-            "With V(none), O(cloudrepo.slices.slice#module:vms[].startup) is refused.",
+            "With V(none), O(cloudrepo.slices.slice#module:vms[].startup) is refused unless it goes over ssh.",
             sample="login",
             choices=CONSOLES,
         ),
     )
     console_user: str = field(
         default="root",
-        metadata=text("The user that logs in, V(root) by default.", sample="vyos", form=bounds.CONSOLE_LINE),
+        metadata=text(
+            "The user that logs in, there or over ssh, V(root) by default.", sample="vyos", form=bounds.CONSOLE_LINE
+        ),
     )
     console_password: str | None = field(
         default=None,
         metadata=text(
-            "Its password, if it has one. It is stored and shown as it is, so use only passwords that everybody knows, "
-            "such as that of a published image.",
+            "Its password on the console, if it has one. It is stored and shown as it is, so use only passwords that"
+            " everybody knows, such as that of a published image.",
             sample="vyos",
             form=bounds.CONSOLE_LINE,
             no_log=False,
@@ -157,9 +159,21 @@ class Kind(Contract):
     console_shell: str | None = field(
         default=None,
         metadata=text(
-            "The command that gives this user a root shell after the login, if it needs one.",
+            "The command that gives this user a root shell after the login, if it needs one. Over ssh, it must not ask"
+            " for a password.",
             sample="sudo -i",
             form=bounds.CONSOLE_LINE,
+        ),
+    )
+    startup_via: str = field(
+        default=STARTUP_WAYS[0],
+        metadata=text(
+            "How O(cloudrepo.slices.slice#module:vms[].startup) gets into the guest, unless it says so itself."
+            " V(console), the default, types it on the serial console.",
+            "V(ssh) connects to the address of the VM on VLAN 400 through the network node, as O(console_user) with a"
+            " key of the controller.",
+            sample="ssh",
+            choices=STARTUP_WAYS,
         ),
     )
 

@@ -20,7 +20,7 @@ from .kinds import Kind
 from .lifecycle import Observed
 from .stored_fields import FieldError, Record, boolean, fields, integer, list_of, number, one_of, text, uuid_text
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
-from .work_order import Interface as Ordered
+from .vm_order import Interface as Ordered
 
 _FLAVOR = fields(
     {"cores": integer, "ram_gb": number, "disk_gb": number, "image": text}, {"name": text, "checksum": text}
@@ -29,12 +29,12 @@ _OBSERVED = fields({"state": text}, {"since": text, "revision": integer, "moment
 _PLACEMENT = fields({}, {"worker": text, "policy": text})
 _ADDRESSES = list_of(fields({"name": text, "addresses": list_of(text)}))
 _CLOUD_INIT = fields({}, {"hostname": text, "user_data_id": text, "ssh_keys": list_of(text), "interfaces": _ADDRESSES})
-_STARTUP = fields({"startup_id": text, "files": integer, "commands": integer, "timeout_s": integer})
+_STARTUP = fields({"startup_id": text, "files": integer, "commands": integer, "timeout_s": integer}, {"via": text})
 _READY_WHEN = fields({"check": text}, {"port": integer, "path": text, "command": text})
 _IP_CONFIG = fields({"ip": text})
-_TRASHED = list_of(
-    fields({"name": text, "size_gb": number, "uuid": uuid_text, "first_seen": text, "until": text}),
-)
+_TRASHED_DISK = {"name": text, "size_gb": number, "uuid": uuid_text, "first_seen": text, "until": text}
+_TRASHED = list_of(fields(_TRASHED_DISK))
+_TRASHED_OF_DELETED = list_of(fields({**_TRASHED_DISK, "vm": text, "worker_ip": text}))
 _CDROM = fields({"name": text, "image": text, "checksum": text})
 _KINDS: dict[str, Callable[[Any], Any]] = {"bool": boolean, "int": integer, "float": number}
 _KIND_FIELDS = {part.name: {"str": text, "int": integer}[part.spec.kind] for part in Kind.parts()}
@@ -497,7 +497,8 @@ class Slice(Identified):
     C(addressing), the pools of its addresses by kind, each C({ipv4, prefix, ipv6, prefix6});
     C(reserved_vlans), a list of C({vlan_id, name}) without a link; C(peers), if its VMs may communicate on VLAN 400;
     C(expires), the time in UTC at which it expires, if it does;
-    C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})), and C(giving_up), a UUID for
+    C(trashed_disks), data disks of its deleted VMs in the trash of their workers;
+    C(releasing), released resources that hosts may still use (C({vlan_ids, addresses})), and C(release_id), a UUID for
     these and for VMs that are being deleted.
     """
 
@@ -539,14 +540,15 @@ class Slice(Identified):
         """The numbers of all its pools. The first one is determined by its id."""
         return [pool_number(self.slice_id), *self.further_pools]
 
-    def pool(self) -> list[int]:
+    def pool(self, management_vlan: int) -> list[int]:
         """Return the VLANs of all its pools in order, without the management VLAN."""
         first = range(self.vlan_pool_start, self.vlan_pool_start + POOL_SIZE)
-        return [*(vlan for vlan in first if vlan != MANAGEMENT_VLAN), *pool_vlans(*self.further_pools)]
+        further = pool_vlans(*self.further_pools, management=management_vlan)
+        return [*(vlan for vlan in first if vlan != management_vlan), *further]
 
-    def get_next_vlan(self) -> int | None:
+    def get_next_vlan(self, management_vlan: int = MANAGEMENT_VLAN) -> int | None:
         """Allocate the lowest free VLAN of the pool, or return C(None) if none is left."""
-        for vlan in self.pool():
+        for vlan in self.pool(management_vlan):
             if vlan not in self.vlan_pool_used:
                 self.vlan_pool_used.append(vlan)
                 return vlan
@@ -581,8 +583,9 @@ class Slice(Identified):
             ("peers", boolean),
             ("expires", text),
             ("addressing", _ADDRESSING),
+            ("trashed_disks", _TRASHED_OF_DELETED),
             ("releasing", _RELEASING),
-            ("giving_up", text),
+            ("release_id", text),
         ):
             record.check(key, read)
         stored = cls(record.take("slice_id", int), record.take("owner", str), record.take("topology_type", str))

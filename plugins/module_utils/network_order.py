@@ -22,7 +22,7 @@ from .shared_fields import (
     SLICE_ID,
     SLICE_UUID,
 )
-from .vlans import MANAGEMENT_VLAN, pool_number
+from .vlans import pool_number
 from .work_order import TRUNK, Crossing
 
 _FIRST_NAME_PORT = 5300
@@ -121,8 +121,6 @@ class Network(Contract):
 
     def faults(self, where: str) -> Iterator[Refusal]:
         """See C(Contract)."""
-        if self.vlan_id == MANAGEMENT_VLAN:
-            yield Refusal("management_vlan", where, {"vlan": MANAGEMENT_VLAN})
         if self.nat and not self.gateway:
             yield Refusal("option_needs_option", where, {"option": "nat", "needs": "gateway"})
         server = ipaddress.IPv4Address(self.server_ip)

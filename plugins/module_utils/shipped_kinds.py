@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .bounds import ACPI
+from .bounds import ACPI, SSH_START
 from .kinds import NO_CONSOLE, NO_SET_UP, Kind
 
 
@@ -49,14 +49,31 @@ _ALL = (
         "https://github.com/cirros-dev/cirros (its own reader of NoCloud; virtio; getty on ttyS0; acpid)",
     ),
     Shipped(
-        Kind("debian", ready_when="cloud_init", console=NO_CONSOLE, shutdown=ACPI),
+        Kind(
+            "debian",
+            ready_when="cloud_init",
+            console=NO_CONSOLE,
+            console_user="debian",
+            console_shell="sudo -i",
+            startup_via=SSH_START,
+            shutdown=ACPI,
+        ),
         "Debian's cloud images, genericcloud and nocloud",
-        "Debian's wiki, page Cloud (BIOS and UEFI; virtio; cloud-init; console=ttyS0; systemd)",
+        "Debian's wiki, page Cloud (BIOS and UEFI; virtio; cloud-init, whose user is debian; console=ttyS0; systemd)",
     ),
     Shipped(
-        Kind("ubuntu", ready_when="cloud_init", console=NO_CONSOLE, shutdown=ACPI),
+        Kind(
+            "ubuntu",
+            ready_when="cloud_init",
+            console=NO_CONSOLE,
+            console_user="ubuntu",
+            console_shell="sudo -i",
+            startup_via=SSH_START,
+            shutdown=ACPI,
+        ),
         "Ubuntu's cloud images",
-        "https://documentation.ubuntu.com/public-images (BIOS and UEFI; virtio; cloud-init; console=ttyS0; systemd)",
+        "https://documentation.ubuntu.com/public-images (BIOS and UEFI; virtio; cloud-init, whose user is ubuntu; "
+        "console=ttyS0; systemd)",
     ),
     Shipped(
         Kind("alpine", ready_when="console", console=NO_CONSOLE, shutdown=ACPI),
@@ -64,7 +81,15 @@ _ALL = (
         "https://alpinelinux.org/cloud (variants for BIOS and for UEFI; this is the one for BIOS; acpid)",
     ),
     Shipped(
-        Kind("frr", ready_when="cloud_init", console=NO_CONSOLE, shutdown=ACPI),
+        Kind(
+            "frr",
+            ready_when="cloud_init",
+            console=NO_CONSOLE,
+            console_user="debian",
+            console_shell="sudo -i",
+            startup_via=SSH_START,
+            shutdown=ACPI,
+        ),
         "FRR on one of Debian's cloud images",
         "https://docs.frrouting.org (FRR uses the names of Linux); otherwise as debian",
     ),

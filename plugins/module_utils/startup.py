@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The start-up of a guest: files that are written and commands that are run over its serial console.
+"""The start-up of a guest: files that are written and commands that are run over its serial console or ssh.
 
 It may contain secrets. Refusals only contain what is wrong, and in which part.
 """
@@ -18,7 +18,7 @@ from .errors import Refusal
 
 DEFAULT_MODE = "0644"
 DEFAULT_TIMEOUT_S = 600
-_FIELDS = ("files", "commands", "timeout_s")
+_FIELDS = ("files", "commands", "timeout_s", "via")
 _FILE = {"path": bounds.GUEST_PATH, "content": bounds.GUEST_TEXT, "mode": bounds.GUEST_MODE}
 _OPTIONAL = ("mode",)
 
@@ -60,6 +60,12 @@ def timeout_s(text: str) -> int:
     """Return the time limit in a text without C(problems), in seconds."""
     given = (json.loads(text) or {}).get("timeout_s")
     return DEFAULT_TIMEOUT_S if given is None else int(given)
+
+
+def via(text: str) -> str | None:
+    """Return how the start-up in a text without C(problems) gets into the guest, C(None) for the way of its kind."""
+    found: str | None = (json.loads(text) or {}).get("via")
+    return found
 
 
 def is_valid(text: str) -> bool:
@@ -104,6 +110,8 @@ def _shape(where: str, data: Mapping[str, Any]) -> Iterator[Refusal]:
     limit = data.get("timeout_s")
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
         yield _malformed(where, "timeout_s of startup", "a number of seconds")
+    if data.get("via") is not None and data["via"] not in bounds.STARTUP_WAYS:
+        yield _malformed(where, "via of startup", " or ".join(bounds.STARTUP_WAYS))
 
 
 def _numbered(value: Any) -> list[tuple[int, Any]]:

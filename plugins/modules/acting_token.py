@@ -72,8 +72,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import tokens
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import KEY_FILE
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 
 def main() -> None:

@@ -34,6 +34,44 @@ options:
     description:
       - Number of days for which entries of the history are kept. The default is the stored value, and 365 at first.
     type: int
+  vlan_pools:
+    description:
+      - The VLAN pools that slices of this cloud may have, as ranges of numbers from 0 to 99, such as V(0-49,60-79).
+        Pool C(n) has the VLANs from 100 + 20 × C(n) to the 19th after that. Clouds on the same trunk need different
+        pools.
+      - A change is refused while a slice has a pool that is left out.
+      - The default is the stored value, and V(0-99) at first.
+    type: str
+  management_vlan:
+    description:
+      - The VLAN of the gateway, the DHCP server and the first interfaces of VMs with internet. The pool that contains
+        it has a VLAN less. Clouds on the same trunk need different ones, outside of each other's pools.
+      - A change is refused while a VM is on the management VLAN, or a slice uses the new one.
+      - The default is the stored value, and V(400) at first.
+    type: int
+  neighbours:
+    description:
+      - Other clouds on the same trunk. The module fails if this cloud may use a VLAN of one of them.
+      - They are not stored.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      title:
+        description:
+          - The name of the other cloud for messages.
+        type: str
+        required: true
+      vlan_pools:
+        description:
+          - Its O(vlan_pools).
+        type: str
+        default: 0-99
+      management_vlan:
+        description:
+          - Its O(management_vlan).
+        type: int
+        default: 400
   hosts:
     description:
       - The values in use on hosts, as M(cloudrepo.slices.host_info) returns them.
@@ -116,7 +154,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 cloud:
-  description: The identity of the cloud, and C(controller), the machine on which the module ran.
+  description:
+    - The identity of the cloud, with C(controller), the machine on which the module ran, C(vlan_pools), the VLAN
+      pools of its slices, and C(management_vlan).
   returned: success
   type: dict
   sample:
@@ -124,6 +164,8 @@ cloud:
     title: lab
     incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
     controller: controller1
+    vlan_pools: 0-99
+    management_vlan: 400
 next_vm_id:
   description: The next id that a slice or VM can get.
   returned: success
@@ -150,8 +192,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import clouds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Asked
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import ALL_POOLS, MANAGEMENT_VLAN, ranges
+
+NEIGHBOUR_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "title": {"type": "str", "required": True},
+    "vlan_pools": {"type": "str", "default": ranges(ALL_POOLS)},
+    "management_vlan": {"type": "int", "default": MANAGEMENT_VLAN},
+}
 
 
 def arguments() -> dict[str, Any]:
@@ -162,6 +211,9 @@ def arguments() -> dict[str, Any]:
             "title": {"type": NAME},
             "history_entries": {"type": "int"},
             "history_days": {"type": "int"},
+            "vlan_pools": {"type": "str"},
+            "management_vlan": {"type": "int"},
+            "neighbours": {"type": "list", "elements": "dict", "default": [], "options": NEIGHBOUR_ARGUMENTS},
             **Asked.arguments(),
             "expected_hosts": {"type": "list", "elements": "str", "default": []},
         },

@@ -51,6 +51,16 @@ options:
         description:
           - The name of the cloud for messages.
         type: str
+      vlan_pools:
+        description:
+          - The VLAN pools of the cloud's slices, as ranges.
+        type: str
+        default: 0-99
+      management_vlan:
+        description:
+          - The management VLAN of the cloud.
+        type: int
+        default: 400
       machine_id:
         description:
           - The content of C(/etc/machine-id).

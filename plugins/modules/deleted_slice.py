@@ -111,7 +111,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME, NAME_OR_ID
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME, NAME_OR_ID
 
 
 def main() -> None:

@@ -64,7 +64,8 @@ options:
   kind:
     &kind
     description:
-      - The kind of guest in the image, as M(cloudrepo.slices.kind) registers it or one of the shipped ones.
+      - The kind of guest in the image, as M(cloudrepo.slices.kind) registers it or one of the shipped ones. Empty for
+        none. Without this option, an existing flavor keeps its kind.
     type: str
   convert:
     &convert
@@ -149,7 +150,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import edge, images, registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, within
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},

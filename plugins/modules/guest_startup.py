@@ -9,11 +9,13 @@ module: guest_startup
 short_description: Run the start-ups of guests
 version_added: 1.0.0
 description:
-  - Writes the files of start-ups in guests, and runs their commands, over the serial consoles of the VMs on this
-    worker. Start-ups are set with O(cloudrepo.slices.slice#module:vms[].startup). The playbook
+  - Writes the files of start-ups in guests of this worker, and runs their commands, over the serial consoles of the VMs
+    or over ssh. Start-ups are set with O(cloudrepo.slices.slice#module:vms[].startup). The playbook
     C(cloudrepo.slices.deploy) calls this module.
+  - The connections by ssh are made on the controller, by the action plugin of this module. They are not known to the
+    controller beforehand, so host keys are not checked.
   - A start-up runs once for each disk. It runs again when it is changed, and when the disk of the VM is created again.
-  - All guests get theirs at the same time. The first command that fails ends the start-up of its VM, which begins anew
+  - All guests get theirs at the same time. The first command that fails ends the start-up of its VM, which starts again
     with the next call. The others are not affected, and the task fails at its end.
   - The output of the last run is in C(startup.log) in the folder of the VM, which only root can read.
 author:
@@ -73,28 +75,53 @@ options:
         default: 600
       ready_when:
         description:
-          - What is waited for before it begins, V(console) for a prompt on the serial console, or V(cloud_init) for the
-            end of cloud-init and then a prompt.
+          - What is waited for before it begins, V(console) for a prompt on the serial console or for a shell over ssh,
+            or V(cloud_init) for the end of cloud-init and then that.
         type: str
         choices: [console, cloud_init]
         default: console
       user:
         description:
-          - The user that logs in. By default, there is a root shell on the serial console.
+          - The user that logs in. By default, there is a root shell on the serial console, and over ssh it is root.
         type: str
       password:
         description:
-          - Its password, if it has one.
+          - Its password on the console, if it has one.
         type: str
       shell:
         description:
           - The command that gives this user a root shell, if it needs one.
+        type: str
+      via:
+        description:
+          - How the start-up gets into the guest, over its serial console or by ssh to O(vms[].address).
+        type: str
+        choices: [console, ssh]
+        default: console
+      address:
+        description:
+          - The IPv4 address of the guest. Required for O(vms[].via=ssh).
         type: str
   startups:
     description:
       - The start-ups by VM id, as M(cloudrepo.slices.user_data_info) returns them.
       - Required for each VM whose start-up has to run, except in check mode. Those without one are returned in
         RV(missing_startups).
+    type: dict
+    default: {}
+  ssh_arguments:
+    description:
+      - Further arguments of ssh on the controller, such as those that the filter
+        P(cloudrepo.slices.jump_arguments#filter) returns for the network node.
+    type: str
+    default: ""
+  private_key_file:
+    description:
+      - Path of the private key on the controller. By default, ssh uses those that it finds, and its agent.
+    type: path
+  taken:
+    description:
+      - What start-ups over ssh have done, by VM id. Only the action plugin of this module sets it.
     type: dict
     default: {}
   state_dir:
@@ -114,6 +141,21 @@ EXAMPLES = r"""
         startup_id: 0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4
     startups:
       1001: '{"commands": ["ip link set eth1 up"]}'
+
+- name: Run one by ssh through the network node
+  cloudrepo.slices.guest_startup:
+    vms:
+      - vm_id: 1002
+        name: web/vm2
+        disk: /var/lib/cloudrepo/vms/1002/vm2_img.qcow2
+        startup_id: 5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d0e
+        via: ssh
+        address: 192.168.0.2
+        user: debian
+        shell: sudo -i
+    startups:
+      1002: '{"commands": ["systemctl restart frr"]}'
+    ssh_arguments: "{{ hostvars[groups['network_node'] | first] | cloudrepo.slices.jump_arguments }}"
 """
 
 RETURN = r"""
@@ -165,6 +207,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Ch
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
+    ADDRESS,
     PATH,
     UUID,
     Grammars,
@@ -189,10 +232,16 @@ VM_ARGUMENTS: dict[str, Any] = {
     # The password of a kind is one that everybody knows. Censoring it would censor names like it in results.
     "password": {"type": "str", "no_log": False},
     "shell": {"type": "str"},
+    "via": {"type": "str", "choices": list(bounds.STARTUP_WAYS), "default": bounds.STARTUP_WAYS[0]},
+    "address": {"type": "str"},
 }
 ARGUMENTS: dict[str, Any] = {
     "vms": {"type": "list", "elements": "dict", "required": True, "options": VM_ARGUMENTS},
     "startups": {"type": "dict", "default": {}, "no_log": True},
+    "ssh_arguments": {"type": "str", "default": ""},
+    # The path is no secret.
+    "private_key_file": {"type": "path", "no_log": False},
+    "taken": {"type": "dict", "default": {}, "no_log": True},
     "state_dir": {"type": "path", "default": STATE_DIR},
 }
 _LINE = optional(text(bounds.CONSOLE_LINE.pattern, bounds.CONSOLE_LINE.rule))
@@ -205,22 +254,26 @@ GRAMMARS: Grammars = {
         "user": _LINE,
         "password": _LINE,
         "shell": _LINE,
+        "address": optional(ADDRESS),
     },
     "state_dir": PATH,
 }
 
 
 def act(params: Mapping[str, Any], *, check_mode: bool) -> Outcome:
-    """Run the start-ups that are due."""
-    texts = startups.read(params["startups"])
+    """Run the start-ups that are due, and record those that were run over ssh."""
+    texts, taken = startups.read(params["startups"]), startups.read_taken(params["taken"])
     slices = {vm["vm_id"]: vm["slice_id"] for vm in params["vms"]}
     guests = [Guest(**{name: value for name, value in vm.items() if name != "slice_id"}) for vm in params["vms"]]
     wrong = startups.faults(guests, params["state_dir"])
     if wrong:
         raise Refused(wrong)
     due = startups.due(guests)
-    ready = due if check_mode else [guest for guest in due if guest.vm_id in texts]
-    found = {} if check_mode else startups.run_all(ready, texts, state_dir=params["state_dir"])
+    typed = [guest for guest in due if guest.via == bounds.CONSOLE_START and guest.vm_id in texts]
+    done = [guest for guest in due if guest.vm_id in taken]
+    ready = due if check_mode else [guest for guest in due if guest in typed or guest in done]
+    found = {} if check_mode else startups.run_all(typed, texts, state_dir=params["state_dir"])
+    found |= {} if check_mode else startups.record_all(done, taken, state_dir=params["state_dir"])
     changes = [_change(guest, slices[guest.vm_id]) for guest in ready]
     failed = {vm_id: refusal for vm_id, refusal in found.items() if refusal is not None}
     result = {

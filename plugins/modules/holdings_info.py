@@ -38,7 +38,7 @@ workers:
       - path: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
         uuid: c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03
 machines:
-  description: What stands for the machine of a worker, by the worker's address. Unknown ones are missing.
+  description: The mark of each worker's machine, by the worker's address. Unknown ones are missing.
   returned: success
   type: dict
   sample:

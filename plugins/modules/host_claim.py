@@ -44,6 +44,16 @@ options:
       - Whether to take the host over from another cloud, or from another copy of this cloud's database.
     type: bool
     default: false
+  vlan_pools:
+    description:
+      - The VLAN pools of the cloud's slices, as ranges.
+    type: str
+    default: 0-99
+  management_vlan:
+    description:
+      - The management VLAN of the cloud.
+    type: int
+    default: 400
   role:
     description:
       - The role for which the host is prepared. The host keeps it in C(STATE_DIR/roles.json), so that
@@ -104,6 +114,14 @@ claim:
       description: HMAC-SHA256 of the machine-id of the claimed machine, with the UUID of the cloud as the key.
       type: str
       sample: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
+    vlan_pools:
+      description: The VLAN pools of the cloud's slices, as ranges.
+      type: str
+      sample: "0-99"
+    management_vlan:
+      description: The management VLAN of the cloud.
+      type: int
+      sample: 400
 roles:
   description: The roles for which the host was prepared, including O(role).
   returned: success
@@ -124,7 +142,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, roles
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CLOUD_ARGUMENTS, GRAMMARS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
+    CLAIM_ARGUMENTS,
+    CLOUD_ARGUMENTS,
+    GRAMMARS,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import claim_steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile_all
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
@@ -132,8 +154,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Step
 
 ARGUMENTS = {
     **{name: {**argument, "required": True} for name, argument in CLOUD_ARGUMENTS.items()},
+    **CLAIM_ARGUMENTS,
     "controller": {"type": "str", "required": True},
-    "claim": {"type": "bool", "default": False},
     "role": {"type": "str", "choices": list(roles.ROLES)},
     "state_dir": {"type": "str", "default": STATE_DIR},
 }

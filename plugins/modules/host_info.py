@@ -109,6 +109,14 @@ claim:
       description: HMAC-SHA256 of the machine-id of the claimed machine, with the UUID of the cloud as the key.
       type: str
       sample: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
+    vlan_pools:
+      description: The VLAN pools of the cloud's slices, as ranges.
+      type: str
+      sample: "0-99"
+    management_vlan:
+      description: The management VLAN of the cloud.
+      type: int
+      sample: 400
 roles:
   description: The roles for which the host was prepared, V(worker) and V(network_node).
   returned: success

@@ -104,7 +104,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import retirement
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import read_links
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile

@@ -283,6 +283,14 @@ claim:
       description: HMAC-SHA256 of the machine-id of the claimed machine, with the UUID of the cloud as the key.
       type: str
       sample: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
+    vlan_pools:
+      description: The VLAN pools of the cloud's slices, as ranges.
+      type: str
+      sample: "0-99"
+    management_vlan:
+      description: The management VLAN of the cloud.
+      type: int
+      sample: 400
 roles:
   description: The roles for which the host was prepared, V(worker) and V(network_node), including O(owner).
   returned: success
@@ -338,6 +346,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     BRIDGE_ARGUMENTS,
+    CLAIM_ARGUMENTS,
     CLOUD_ARGUMENTS,
     DATAPATH_ARGUMENTS,
     GRAMMARS,
@@ -348,7 +357,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files impor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import duplicates
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import read_links
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner, SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import claim_steps, datapath_steps, zipapp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile_all
@@ -372,8 +381,7 @@ _SERVICE = {
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     **CLOUD_ARGUMENTS,
-    "controller": {"type": "str"},
-    "claim": {"type": "bool", "default": False},
+    **CLAIM_ARGUMENTS,
     "state_dir": {"type": "str", "default": STATE_DIR},
     "uplink": {"type": "str"},
     "management_addresses": {"type": "list", "elements": "str", "default": []},
@@ -405,7 +413,8 @@ def main() -> None:
 
 def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
     """Yield how each part of the host is prepared, in the order in which they depend on each other."""
-    settings, runner = datapath.read_settings(params), SubprocessRunner()
+    vlan, runner = params["management_vlan"], SubprocessRunner()
+    settings = datapath.read_settings(params, management_vlan=vlan)
     folders = Folders(params["state_dir"], read_links(params["nat_links"]))
     seen = _Seen(host_facts.look(params, runner))
     yield _look(lambda: seen)
@@ -449,7 +458,9 @@ def _look(look: Callable[[], _Seen]) -> Steps[_Seen]:
 
 def _answers(params: dict[str, Any], runner: Runner) -> _Seen:
     """Search for other machines with the addresses of this host."""
-    told = duplicates.find(params["uplink"], params["management_addresses"], runner)
+    told = duplicates.find(
+        params["uplink"], params["management_addresses"], runner, management_vlan=params["management_vlan"]
+    )
     return _Seen({"warnings": told} if told else {})
 
 

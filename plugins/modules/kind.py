@@ -110,25 +110,35 @@ options:
     description:
       - What it has on its serial console when it is ready, V(shell) of root without a login, which is the default,
         V(login), or V(none) of which a password is known.
-      - With V(none), O(cloudrepo.slices.slice#module:vms[].startup) is refused.
+      - With V(none), O(cloudrepo.slices.slice#module:vms[].startup) is refused unless it goes over ssh.
     type: str
     choices: [shell, login, none]
   console_user:
     &console_user
     description:
-      - The user that logs in, V(root) by default.
+      - The user that logs in, there or over ssh, V(root) by default.
     type: str
   console_password:
     &console_password
     description:
-      - Its password, if it has one. It is stored and shown as it is, so use only passwords that everybody knows, such
-        as that of a published image.
+      - Its password on the console, if it has one. It is stored and shown as it is, so use only passwords that
+        everybody knows, such as that of a published image.
     type: str
   console_shell:
     &console_shell
     description:
-      - The command that gives this user a root shell after the login, if it needs one.
+      - The command that gives this user a root shell after the login, if it needs one. Over ssh, it must not ask for a
+        password.
     type: str
+  startup_via:
+    &startup_via
+    description:
+      - How O(cloudrepo.slices.slice#module:vms[].startup) gets into the guest, unless it says so itself. V(console),
+        the default, types it on the serial console.
+      - V(ssh) connects to the address of the VM on VLAN 400 through the network node, as O(console_user) with a key of
+        the controller.
+    type: str
+    choices: [console, ssh]
   kinds:
     description:
       - A list of kinds, instead of O(name).
@@ -155,6 +165,7 @@ options:
       console_user: *console_user
       console_password: *console_password
       console_shell: *console_shell
+      startup_via: *startup_via
 """
 
 EXAMPLES = r"""
@@ -178,6 +189,15 @@ EXAMPLES = r"""
     name: debian-root
     ready_when: console
     console: login
+
+- name: Register a guest that has an ssh server, and whose user admin gets a root shell with sudo
+  cloudrepo.slices.kind:
+    name: gateway
+    ready_when: ssh
+    console: none
+    console_user: admin
+    console_shell: sudo -i
+    startup_via: ssh
 
 - name: Register two kinds
   cloudrepo.slices.kind:
@@ -205,8 +225,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils.kinds import Kind
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 TEXTS = ("management_interface", "console_user", "console_password", "console_shell")
 """What YAML may read as something else: a password of digits that begins with 0 as another number."""

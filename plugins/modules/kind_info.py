@@ -79,6 +79,7 @@ kinds:
       console_user: root
       console_password: null
       console_shell: null
+      startup_via: console
       most_data_interfaces: 128
       is_registered: false
       guest: Cumulus VX

@@ -107,7 +107,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 link:
-  description: The link as it is stored, or would be in check mode. Null if it is removed.
+  description:
+    - The link as it is stored, or would be in check mode. Null if it is removed.
+    - Interfaces to which the kind of the VM gives another name have it in C(vm1_guest_interface) and
+      C(vm2_guest_interface).
   returned: success
   type: dict
   sample:
@@ -152,7 +155,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import parts, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},

@@ -26,7 +26,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 links:
-  description: The links, each with the id and name of its slice.
+  description:
+    - The links, each with the id and name of its slice.
+    - Interfaces to which the kind of the VM gives another name have it in C(vm1_guest_interface) and
+      C(vm2_guest_interface).
   returned: success
   type: list
   elements: dict

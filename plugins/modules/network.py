@@ -37,6 +37,7 @@ options:
   title:
     description:
       - Free text of 1 to 200 characters without control characters, which is shown in tables and graphs.
+      - Without a name and an id, it identifies the network. The name of a new one is made from it.
     type: str
   members:
     description:
@@ -127,7 +128,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 network:
-  description: The network as it is stored, or would be in check mode. Null if it is removed.
+  description:
+    - The network as it is stored, or would be in check mode. Null if it is removed.
+    - Members to whose interface the kind of the VM gives another name have it in C(guest_interface).
   returned: success
   type: dict
   sample:
@@ -180,7 +183,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import parts, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},

@@ -26,7 +26,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 networks:
-  description: The networks, each with the id and name of its slice.
+  description:
+    - The networks, each with the id and name of its slice.
+    - Members to whose interface the kind of the VM gives another name have it in C(guest_interface).
   returned: success
   type: list
   elements: dict

@@ -136,7 +136,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import orphans as network_orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import read_links
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings

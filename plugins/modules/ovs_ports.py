@@ -112,7 +112,8 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[datapath.WirePlan]:
     """Return how the VMs of the slices are connected."""
     claims.require(params, missing_ok=missing_ok)
     orders = read_slices(params["slices"], state_dir=params["state_dir"])
-    settings, runner = datapath.read_settings(params), SubprocessRunner()
+    vlan, runner = claims.management_vlan(params["state_dir"]), SubprocessRunner()
+    settings = datapath.read_settings(params, management_vlan=vlan)
     how = datapath_steps.ports(orders, params["user"], settings, runner, missing_ok=missing_ok)
     return dataclasses.replace(how, result=_result)
 

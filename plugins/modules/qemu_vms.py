@@ -142,6 +142,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import read_settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.seed import read_user_data
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vm_plan import VmPlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vnc import read_passwords
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner, observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
@@ -193,7 +194,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Any]:
     barred = {**bases.barred(orders, disks.overlays, disks.bases), **missing.barred}
     constraints = qemu_plan.Constraints(barred=barred, held=missing.held)
 
-    def apply(todo: qemu_plan.VmPlan) -> dict[str, Any]:
+    def apply(todo: VmPlan) -> dict[str, Any]:
         late: list[str] = []
         done = qemu_apply.apply(todo, orders, tools, settings=settings, warn=late.append, **options)
         return {"vms": done, **({"warnings": late} if late else {})}

@@ -101,8 +101,9 @@ options:
     &vlan_pools
     description:
       - Maximum number of pools of 20 VLANs. The first pool of a slice is determined by its id. More are allocated when
-        a link or network needs them, lowest free pool first, and released when they are empty. There are 100 pools in
-        total. The default is 1, or with O(append) the previous value.
+        a link or network needs them, lowest free pool first, and released when they are empty. There are 100 pools
+        on a trunk, of which the cloud may use those of O(cloudrepo.slices.cloud#module:vlan_pools). The default is 1,
+        or with O(append) the previous value.
     type: int
   peers:
     &peers
@@ -360,14 +361,17 @@ options:
             type: str
       startup:
         description:
-          - Files that are written in the guest, and commands that are run after that, over its serial console, for
-            guests without cloud-init. C(cloudrepo.slices.deploy) waits for the guest and does this. The kind of the VM
-            says how root gets a shell there; without a kind, there is one on the console.
+          - Files that are written in the guest, and commands that are run after that, over its serial console or over
+            ssh. C(cloudrepo.slices.deploy) waits for the guest and does this.
           - "A dictionary with C(files), a list of dictionaries with C(path), C(content) and C(mode) (C('0644') by
-            default); C(commands), a list of texts; and C(timeout_s), the time limit in seconds for all of it, including
-            the boot of the guest (600 by default)."
+            default); C(commands), a list of texts; C(timeout_s), the time limit in seconds for all of it, including
+            the boot of the guest (600 by default); and C(via), V(console) or V(ssh)."
+          - The default for C(via) is C(startup_via) of the VM's kind, which also says who logs in, and how that user
+            gets a root shell. Without a kind, there is a root shell on the serial console, and over ssh root logs in.
+          - V(ssh) connects from the controller through the network node to the VM's address on VLAN 400, with the key
+            C(cloudrepo_guest_private_key_file), or with those that ssh finds.
           - It runs once for each disk, and again when files or commands are changed. The first command with a return
-            code other than 0 ends it, and the next deploy begins it anew, so commands have to bear being repeated.
+            code other than 0 ends it, and the next deploy starts it again, so it must be possible to repeat commands.
           - It may contain secrets. They are stored in the database. Results, diffs, the history and work orders only
             contain its id, C(startup_id). A command that fails is shown, with the end of its output, so keep secrets in
             files.
@@ -397,7 +401,8 @@ options:
           restore:
             description:
               - The UUID of a data disk of this slice that is in the trash of the VM's worker, to restore it or to move
-                it to another VM. M(cloudrepo.slices.slice_info) lists them as C(trashed_disks) of their VMs.
+                it to another VM. M(cloudrepo.slices.slice_info) lists them as C(trashed_disks) of their VMs,
+                and those of deleted VMs as C(trashed_disks) of the slice.
             type: str
       cdrom:
         description:
@@ -923,7 +928,7 @@ work_orders:
       complete: false
 startups:
   description:
-    - The VMs that should run and have a start-up, with how root gets a shell on their serial consoles. The filter
+    - The VMs that should run and have a start-up, with how root gets a shell in their guests. The filter
       P(cloudrepo.slices.startups_on_host#filter) makes the option O(cloudrepo.slices.guest_startup#module:vms) of them.
   returned: when O(work_orders=true)
   type: list
@@ -1076,8 +1081,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import to
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME, NAME_OR_ID
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME, NAME_OR_ID
 
 NAMED: dict[str, Any] = {"required_one_of": [("name", "title")]}
 VM = {

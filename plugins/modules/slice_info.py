@@ -60,6 +60,11 @@ tables:
       slice web (1000) of admin: running, VLAN pool 100–119, revision 1795371735123
       VM   ID    WORKER     STATE    PID   ADDRESS      INTERFACES:VLAN    VNC
       vm1  1001  10.0.10.1  running  4821  10.60.7.101  eth0:400 eth1:100  10.0.10.1:5901
+management_vlan:
+  description: The management VLAN of the cloud, on which VMs with internet are.
+  returned: success
+  type: int
+  sample: 400
 refused:
   description: The names that match no slice, or several. The module fails if there are any, and returns the others.
   returned: success, and when names were refused

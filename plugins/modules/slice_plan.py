@@ -202,7 +202,7 @@ work_orders:
       complete: false
 startups:
   description:
-    - The VMs that should run and have a start-up, with how root gets a shell on their serial consoles. The filter
+    - The VMs that should run and have a start-up, with how root gets a shell in their guests. The filter
       P(cloudrepo.slices.startups_on_host#filter) makes the option O(cloudrepo.slices.guest_startup#module:vms) of them.
   returned: success
   type: list

@@ -9,16 +9,23 @@ module: topology_import
 short_description: Convert a topology from another tool
 version_added: 1.0.0
 description:
-  - Reads GraphML or GML, such as the networks of the Internet Topology Zoo, or a netlab or containerlab file, and
-    returns the same nodes and links as the topology of a slice. Neither the database nor a host is changed.
+  - Reads GraphML or GML, such as the networks of the Internet Topology Zoo, a netlab or containerlab file, or a project
+    of GNS3 (C(.gns3)), and returns the same nodes and links as the topology of a slice. Neither the database nor a host
+    is changed.
   - Nodes become VMs. A label that is not a valid name becomes the VM's title, from which its name is made. Links
-    between two nodes become links, others become networks.
+    between two nodes become links, others become networks, and so do bridges of containerlab and switches of GNS3.
   - Of netlab's addresses, the pools V(p2p), V(lan) and V(loopback), prefixes of links, and addresses of their ends and
     of loopback interfaces are converted.
   - Nodes whose device, kind or image belongs to a shipped kind of guest (M(cloudrepo.slices.kind_info)) get that kind,
     and their interfaces keep their names, such as V(swp3).
+  - Start-up configuration whose text is in the file becomes O(cloudrepo.slices.slice#module:vms[].startup). This is
+    C(startup-config) and C(exec) of containerlab's nodes, and netlab's C(configlets) and C(config.inline) without Jinja
+    expressions. A script that begins with C(#!) is run, and so is any configuration of a netlab device C(linux).
+    Others are loaded in guests of the kinds V(frr) and V(nokia-srlinux). Kinds whose start-ups go over ssh need
+    O(internet=true).
   - Elements without a counterpart in a slice are listed in RV(not_imported), with their lines. This includes other
-    addresses, routing, start-up configuration, images, unknown kinds, and interface names that a kind does not have.
+    addresses, routing, other start-up configuration, images, unknown kinds, and interface names that a kind does not
+    have.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -40,7 +47,7 @@ options:
     description:
       - Its format. With V(auto) it is detected.
     type: str
-    choices: [auto, graphml, gml, netlab, containerlab]
+    choices: [auto, graphml, gml, netlab, containerlab, gns3]
     default: auto
   name:
     description:
@@ -53,12 +60,14 @@ options:
     required: true
   flavors:
     description:
-      - Flavors by the image of a node, or by its netlab device or containerlab kind. The image has precedence.
+      - Flavors by the image of a node, or by its netlab device, containerlab kind or GNS3 node type. The image has
+        precedence.
     type: dict
     default: {}
   kinds:
     description:
-      - Kinds of guests by netlab device or containerlab kind, empty for none. The default is a shipped kind.
+      - Kinds of guests by netlab device, containerlab kind or GNS3 node type, empty for none. The default is a shipped
+        kind.
       - Interfaces of VMs whose kind is not shipped keep their names, which are checked by M(cloudrepo.slices.slice).
     type: dict
     default: {}
@@ -145,8 +154,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, yaml_lines
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import UnreadableTopology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "src": {"type": "path", "required": True},

@@ -131,7 +131,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import pa
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},

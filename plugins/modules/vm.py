@@ -36,6 +36,7 @@ options:
   title:
     description:
       - Free text of 1 to 200 characters without control characters, which is shown in tables and graphs.
+      - Without a name and an id, it identifies the VM. The name of a new one is made from it.
     type: str
   flavor:
     description:
@@ -154,14 +155,17 @@ options:
         type: str
   startup:
     description:
-      - Files that are written in the guest, and commands that are run after that, over its serial console, for guests
-        without cloud-init. C(cloudrepo.slices.deploy) waits for the guest and does this. The kind of the VM says how
-        root gets a shell there; without a kind, there is one on the console.
-      - "A dictionary with C(files), a list of dictionaries with C(path), C(content) and C(mode) (C('0644') by default);
-        C(commands), a list of texts; and C(timeout_s), the time limit in seconds for all of it, including the boot of
-        the guest (600 by default). An empty one removes the start-up."
+      - Files that are written in the guest, and commands that are run after that, over its serial console or over
+        ssh. C(cloudrepo.slices.deploy) waits for the guest and does this.
+      - "A dictionary with C(files), a list of dictionaries with C(path), C(content) and C(mode) (C('0644') by
+        default); C(commands), a list of texts; C(timeout_s), the time limit in seconds for all of it, including the
+        boot of the guest (600 by default); and C(via), V(console) or V(ssh). An empty one removes the start-up."
+      - The default for C(via) is C(startup_via) of the VM's kind, which also says who logs in, and how that user gets
+        a root shell. Without a kind, there is a root shell on the serial console, and over ssh root logs in.
+      - V(ssh) connects from the controller through the network node to the VM's address on VLAN 400, with the key
+        C(cloudrepo_guest_private_key_file), or with those that ssh finds.
       - It runs once for each disk, and again when files or commands are changed. The first command with a return code
-        other than 0 ends it, and the next deploy begins it anew, so commands have to bear being repeated.
+        other than 0 ends it, and the next deploy starts it again, so it must be possible to repeat commands.
       - It may contain secrets. They are stored in the database. Results, diffs, the history and work orders only
         contain its id, C(startup_id). A command that fails is shown, with the end of its output, so keep secrets in
         files.
@@ -191,7 +195,8 @@ options:
       restore:
         description:
           - The UUID of a data disk of this slice that is in the trash of the VM's worker, to restore it or to move it
-            to another VM. M(cloudrepo.slices.slice_info) lists them as C(trashed_disks) of their VMs.
+            to another VM. M(cloudrepo.slices.slice_info) lists them as C(trashed_disks) of their VMs,
+            and those of deleted VMs as C(trashed_disks) of the slice.
         type: str
   cdrom:
     description:
@@ -388,8 +393,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import parts, topology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS, transact
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import NAME
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import POWERS
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},

@@ -137,7 +137,7 @@ trash:
       type: str
       sample: /var/lib/cloudrepo/trash/1795371735-1006/vm1_img.qcow2
     uuid:
-      description: Its UUID.
+      description: Its UUID. Null if it is not known.
       type: str
       sample: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
     slice_id:
@@ -209,7 +209,8 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[orphans.Verdict]:
     """Return how the orphans in O(remove) are removed."""
     claims.require(params, missing_ok=missing_ok)
     state_dir = params["state_dir"]
-    settings = worker_orphans.settings_for(datapath.read_settings(params), state_dir=state_dir, user=params["user"])
+    wires = datapath.read_settings(params, management_vlan=claims.management_vlan(state_dir))
+    settings = worker_orphans.settings_for(wires, state_dir=state_dir, user=params["user"])
     tools = Tools(SubprocessRunner(), SocketMonitor())
     known = Holdings.from_dict({"known": params["known"]}).known
     held = worker_orphans.observe(tools.runner, state_dir=state_dir)

@@ -253,6 +253,7 @@ def test_arguments_of_a_role_have_the_values_in_its_defaults(role):
         assert entry.get("short_description"), f"{name} says what it does"
         assert entry.get("description"), f"antsibull-docs needs a description of {name}"
         options.update(entry.get("options") or {})
+    assert "main" not in entry_points or entry_points["main"].get("version_added"), "the changelog needs it"
     undescribed = [path for path, option in leaves(options, "options") if not option.get("description")]
     assert undescribed == []
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""C(tests/unit) mirrors C(plugins/), so that the tests of a file are found by its name."""
+"""C(tests/unit) mirrors C(plugins/) and the scripts of scenarios, so that the tests of a file are found by its name."""
 
 from __future__ import annotations
 
@@ -18,4 +18,11 @@ def test_every_utility_has_a_test_file_of_the_same_name() -> None:
     tested = [path.relative_to(PLUGINS) for path in files]
     missing = [str(path) for path in tested if not (UNIT / "plugins" / path.parent / f"test_{path.name}").is_file()]
     assert len(tested) > 50
+    assert missing == []
+
+
+def test_every_script_of_a_scenario_has_a_test_file_of_the_same_name() -> None:
+    scripts = sorted(path.stem for path in (PLUGINS.parent / "extensions").rglob("*.py"))
+    missing = [name for name in scripts if not (UNIT / "molecule" / f"test_{name}.py").is_file()]
+    assert len(scripts) > 15
     assert missing == []

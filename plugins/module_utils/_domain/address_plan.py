@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Takes subnets and addresses from the pools of a slice.
 
-What is given comes first, then what is stored, which an object keeps as long as it fits, then the lowest free one.
+What is given comes first, then what is stored, which an object keeps as long as it fits, then the lowest free one. The
+subnet around a given address counts as given.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class AddressPlan:
             if pool is None or pool.subnet(version) is None:
                 continue
             stored = [None if old is None else subnet(version, cidr(old, version)) for _want, old in matches]
-            given = [subnet(version, getattr(want, name)) for want in wants]
+            given = [subnet(version, getattr(want, name)) or _around(pool, version, want) for want in wants]
             taken = self._subnets(pool, version, given, stored)
             changes: list[dict[str, Any]] = [{} if found is None else {name: str(found)} for found in taken]
             wants = [replace(want, **change) for want, change in zip(wants, changes)]
@@ -260,6 +261,16 @@ class _Ranges:
                 continue
             yield number
             number += size
+
+
+def _around(pool: Pool, version: int, want: WantedLink | WantedNetwork) -> Subnet | None:
+    """Return the part of a pool with the first address that is given for an end, C(None) if none is given."""
+    whole, length = pool.subnet(version), pool.lengths[version]
+    one = next(filter(None, (address(version, each.of(version)) for each in want.addresses)), None)
+    if one is None or whole is None or one not in whole or length < whole.prefixlen:
+        return None
+    size = 1 << (whole.max_prefixlen - length)
+    return _subnet(version, int(one) // size * size, length)
 
 
 def _of(known: Mapping[str, Addresses], name: str, version: int) -> str | None:

@@ -50,10 +50,12 @@ def problems(want: WantedSlice, management: str) -> Iterator[Refusal]:
         for version in CIDRS:
             yield from _subnet_problems(label, LINKS, version, getattr(link, CIDRS[version]))
         yield from _end_problems(label, link, [end.vm for end in link.endpoints])
+        yield from _outside_pool(label, link, pools.pools.get(LINKS))
     for network in want.networks:
         label = f"network {want.name}/{network.name}"
         yield from _subnet_problems(label, NETWORKS, 6, network.cidr6)
         yield from _end_problems(label, network, [end.vm for end in network.members])
+        yield from _outside_pool(label, network, pools.pools.get(NETWORKS))
     for vm in want.vms:
         yield from _address_problems(f"VM {want.name}/{vm.name}", "loopback", vm.loopback)
 
@@ -105,6 +107,20 @@ def _end_problems(where: str, segment: WantedLink | WantedNetwork, ends: Sequenc
         if each.vm not in ends:
             yield Refusal("unknown_reference", where, {"kind": "end", "name": each.vm, "known": list(ends)})
         yield from _address_problems(where, f"address of {each.vm}", each)
+
+
+def _outside_pool(where: str, segment: WantedLink | WantedNetwork, pool: Pool | None) -> Iterator[Refusal]:
+    """Yield refusals for addresses that no part of the pool can have, if the subnet is to be taken from it."""
+    for version, name in CIDRS.items():
+        whole = None if pool is None else pool.subnet(version)
+        if pool is None or whole is None or getattr(segment, name) is not None:
+            continue
+        for each in segment.addresses:
+            one = address(version, each.of(version))
+            if one is not None and one not in whole:
+                label = f"{pool.kind}.{FAMILIES[version]}"
+                figures = {"got": f"{one} of {each.vm}", "pool": label, "subnet": str(whole)}
+                yield Refusal("address_outside_pool", where, figures)
 
 
 def _address_problems(where: str, option: str, given: Addresses | None) -> Iterator[Refusal]:

@@ -63,7 +63,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class End(Addresses):
-    """The addresses that a VM shall have on a link or network."""
+    """The addresses that a VM should have on a link or network."""
 
     vm: str = ""
 

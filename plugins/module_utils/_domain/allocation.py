@@ -19,7 +19,7 @@ from ..bounds import DEVICE_NAME_LENGTH, FIRST_VNC_PORT, ID, LAST_VNC_PORT
 from ..cluster import Cluster
 from ..defaults import DHCP_SERVER, GATEWAY
 from ..errors import Refusal, Refused
-from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range
+from ..vlans import POOL_COUNT, pool_number, pool_range
 from .addressing import is_special
 
 WINDOW = 256
@@ -89,12 +89,14 @@ class Allocator:
         self.next_id = cluster.next_vm_id
         self._cluster = cluster
         self.network = network
+        self.vlans = cluster.vlans
         self._blocks: dict[int, set[int]] = {}
 
     @cached_property
     def _pools(self) -> set[int]:
+        """The numbers of the VLAN pools that are free."""
         left = self._cluster.left_behind(allocations.VLAN_POOL)
-        return self._cluster.held(allocations.VLAN_POOL, 0, POOL_COUNT - 1) | left
+        return {*self.vlans.pools} - self._cluster.held(allocations.VLAN_POOL, 0, POOL_COUNT - 1) - left
 
     @cached_property
     def _vnc_ports(self) -> Iterator[int]:
@@ -106,19 +108,25 @@ class Allocator:
         return self._free(allocations.ADDRESS, int(ipaddress.IPv4Address(first)), int(ipaddress.IPv4Address(last)))
 
     def slice_id(self) -> int | None:
-        """Return the next id whose VLAN pool is free, C(None) if all 100 pools are allocated."""
-        if len(self._pools) == POOL_COUNT:
+        """Return the next id whose VLAN pool is free, C(None) if all pools of the cloud are allocated."""
+        if not self._pools:
             return None
-        taken = self._take_id(lambda number: pool_number(number) not in self._pools)
-        self._pools.add(pool_number(taken))
+        taken = self._take_id(lambda number: pool_number(number) in self._pools)
+        self._pools.remove(pool_number(taken))
         return taken
 
     def further_pool(self) -> int | None:
         """Return the lowest free VLAN pool as a further pool of a slice, C(None) if there is none."""
-        pool = next((number for number in range(POOL_COUNT) if number not in self._pools), None)
+        pool = min(self._pools, default=None)
         if pool is not None:
-            self._pools.add(pool)
+            self._pools.remove(pool)
         return pool
+
+    def no_free_pool(self, where: str) -> Refusal:
+        """Return the refusal for a slice that needs more VLAN pools than are free; C(where) is the slice."""
+        vlans, free = self.vlans, Allocator(self._cluster, self.network)._pools
+        figures = {"pools": vlans.pools_text, "used": len(vlans.pools) - len(free), "free": len(free)}
+        return Refusal("no_free_pool", where, figures)
 
     def vm_id(self) -> int:
         """Return the next id whose block of MACs is free."""
@@ -186,8 +194,8 @@ def server_ip(cidr: str, gateway_ip: str | None) -> str:
         raise Refused([Refusal("invalid_subnet", "network", figures)]) from None
 
 
-def pool_text(number: int) -> str:
-    """Return the VLANs of a pool as text for messages."""
+def pool_text(number: int, management_vlan: int | None = None) -> str:
+    """Return the VLANs of a pool as text for messages, without the management VLAN if that is given."""
     vlans = pool_range(number)
-    skipped = f" without {MANAGEMENT_VLAN}" if MANAGEMENT_VLAN in vlans else ""
+    skipped = f" without {management_vlan}" if management_vlan in vlans else ""
     return f"{vlans[0]}–{vlans[-1]}{skipped}"

@@ -17,8 +17,7 @@ from ..bounds import DEFAULT_MTU
 from ..cluster import slice_label
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
-from ..vlans import MANAGEMENT_VLAN
-from ..work_order import SeedFile
+from ..vm_order import SeedFile
 from . import addressing, host_requirements
 
 FIELD = "cloud_init"
@@ -138,7 +137,7 @@ def conflicts(slice_: Slice) -> Iterator[Refusal]:
             if nic is None:
                 figures = {"kind": "interface", "name": each.name, "known": list(nics)}
                 yield Refusal("unknown_reference", where, figures)
-            elif nic.vlan_id == MANAGEMENT_VLAN:
+            elif nic.ip_config:
                 yield Refusal("address_from_dhcp", f"{where} {each.name}", {"got": list(each.addresses)})
             elif nic.vlan_id is not None:
                 known = {address.partition("/")[0] for address in taken.get((vm.vm_id, nic.name), ())}
@@ -271,6 +270,6 @@ def _awaited(vm: VM, static: Mapping[str, list[str]], slice_: Slice) -> str | No
 
 
 def _has_dhcp(nic: Interface, slice_: Slice) -> bool:
-    return nic.vlan_id == MANAGEMENT_VLAN or any(
+    return bool(nic.ip_config) or any(
         network.vlan_id == nic.vlan_id and network.dhcp_enabled for network in slice_.networks
     )

@@ -4,13 +4,13 @@
 
 A disk is known by its UUID, which is part of its path, so no disk ever gets the path of another one. A disk that a VM
 gives up stays stored as C(given_up) until its host has moved it to the trash. The VM then lists it in C(trashed_disks),
-from where a VM on the same worker can restore it.
+or its slice if the VM is deleted. From there a VM on the same worker can restore it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,9 @@ from ..models import VM, Disk, Slice
 from . import receipts
 
 TRASHED = "trashed_disks"
-"""The extra field of a VM for data disks in the trash: C({name, size_gb, uuid, first_seen, until}), times in UTC."""
+"""The extra field of a VM for data disks in the trash: C({name, size_gb, uuid, first_seen, until}), times in UTC.
+
+A slice has one for the disks of its deleted VMs, with C(vm), the name of the VM, and C(worker_ip)."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +121,19 @@ class _Builder:
         for vm in self.slice.live_vms:
             for entry in vm.extra.get(TRASHED, ()):
                 if entry["uuid"] == uuid:
-                    return self._from_trash(want, vm, entry)
-        known = [f"{each['name']} {each['uuid']}" for vm in self.slice.live_vms for each in vm.extra.get(TRASHED, ())]
+                    return self._from_trash(want, vm, vm.worker_ip, entry)
+        for entry in self.slice.extra.get(TRASHED, ()):
+            if entry["uuid"] == uuid:
+                return self._from_trash(want, self.slice, entry["worker_ip"], entry)
+        known = [f"{each['name']} {each['uuid']}" for each in all_trashed(self.slice)]
         self._refuse("disk_not_in_trash", self.where, {"got": uuid, "known": known})
         return None
 
-    def _from_trash(self, want: WantedDisk, holder: VM, entry: Mapping[str, Any]) -> Disk | None:
-        if holder.worker_ip != self.vm.worker_ip:
-            figures = {"got": entry["uuid"], "worker": holder.worker_ip, "other": self.vm.worker_ip}
+    def _from_trash(
+        self, want: WantedDisk, holder: VM | Slice, worker_ip: str, entry: Mapping[str, Any]
+    ) -> Disk | None:
+        if worker_ip != self.vm.worker_ip:
+            figures = {"got": entry["uuid"], "worker": worker_ip, "other": self.vm.worker_ip}
             self._refuse("disk_on_another_worker", self.where, figures)
             return None
         _set_trashed(holder, [each for each in holder.extra[TRASHED] if each["uuid"] != entry["uuid"]])
@@ -166,21 +173,58 @@ def drop_given_up(vm: VM, *, now: str = "", until: str = "") -> None:
         now: the time in UTC. Disks are dropped from the list of the trash after their retention time.
         until: when they are removed from the trash, in UTC; empty if they are not there.
     """
-    gone = [disk for disk in vm.given_up_disks if disk.first_seen is not None] if until > now else []
-    there = [each for each in vm.extra.get(TRASHED, ()) if each["until"] > now]
-    entries = (
-        {"name": disk.name, "size_gb": disk.size_gb, "uuid": disk.uuid, "first_seen": disk.first_seen, "until": until}
-        for disk in gone
-    )
-    _set_trashed(vm, [*there, *entries])
+    _set_trashed(vm, [*_left(vm, now), *_entries(vm.given_up_disks, now, until)])
     vm.disks = [disk for disk in vm.disks if not disk.given_up]
 
 
-def _set_trashed(vm: VM, entries: list[Mapping[str, Any]]) -> None:
+def keep_of_deleted(slice_: Slice, lost: Container[str], *, now: str, until: str) -> None:
+    """List the data disks of VMs that are being deleted, which their hosts have moved to the trash.
+
+    Args:
+        slice_: the slice, which still has the VMs.
+        lost: the addresses of lost workers, whose trash is not known.
+        now: the time in UTC. Disks are dropped from the list after their retention time.
+        until: when they are removed from the trash, in UTC.
+    """
+    found = _left(slice_, now)
+    for vm in slice_.vms:
+        if vm.deleting and vm.worker_ip not in lost:
+            own = (*_left(vm, now), *_entries((*vm.data_disks, *vm.given_up_disks), now, until))
+            found += ({**each, "vm": vm.name, "worker_ip": vm.worker_ip} for each in own)
+    _set_trashed(slice_, found)
+
+
+def move_trash(slice_: Slice, moves: Mapping[str, str]) -> None:
+    """Replace addresses of workers in the list of disks of deleted VMs."""
+    entries = slice_.extra.get(TRASHED, ())
+    _set_trashed(slice_, [{**each, "worker_ip": moves.get(each["worker_ip"], each["worker_ip"])} for each in entries])
+
+
+def all_trashed(slice_: Slice) -> Iterator[Mapping[str, Any]]:
+    """Yield the data disks in the trash, those of deleted VMs with C(worker_ip), all with C(vm)."""
+    for vm in slice_.live_vms:
+        yield from ({**each, "vm": vm.name} for each in vm.extra.get(TRASHED, ()))
+    yield from slice_.extra.get(TRASHED, ())
+
+
+def _left(holder: VM | Slice, now: str) -> list[Mapping[str, Any]]:
+    return [each for each in holder.extra.get(TRASHED, ()) if each["until"] > now]
+
+
+def _entries(disks: Iterable[Disk], now: str, until: str) -> list[Mapping[str, Any]]:
+    """Return entries for disks that a host has had and keeps in the trash."""
+    seen = [disk for disk in disks if disk.first_seen is not None] if until > now else []
+    return [
+        {"name": disk.name, "size_gb": disk.size_gb, "uuid": disk.uuid, "first_seen": disk.first_seen, "until": until}
+        for disk in seen
+    ]
+
+
+def _set_trashed(holder: VM | Slice, entries: list[Mapping[str, Any]]) -> None:
     if entries:
-        vm.extra[TRASHED] = entries
+        holder.extra[TRASHED] = entries
     else:
-        vm.extra.pop(TRASHED, None)
+        holder.extra.pop(TRASHED, None)
 
 
 def breaches(vm: VM) -> Iterator[str]:

@@ -9,12 +9,12 @@ index of the part in its list. The C(take) functions return the slice unchanged 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..errors import Refusal, Refused
-from . import data_disks
+from . import data_disks, titles
 from .addressing import CIDRS, End
 from .cloud_init import CloudInit
 from .host_requirements import SEGMENT_FIELDS
@@ -26,6 +26,7 @@ from .topology_spec import (
     WantedLink,
     WantedNetwork,
     WantedSlice,
+    WantedVM,
     fits,
     is_between,
     read_ends,
@@ -60,6 +61,7 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     startup}). C(interfaces) replace all limits
     and faults of the VM's interfaces, C(data_disks) all its data disks.
     """
+    data = _by_title(want, want.vms, "vm_id", "vm", data)
     place = _vm_place(want, data)
     name = _called(data)
     if place is None:
@@ -88,7 +90,8 @@ def put_vm(want: WantedSlice, data: Mapping[str, Any]) -> Step:
 
 
 def take_vm(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
-    """Remove a VM with its links and memberships in networks: C({name, vm_id})."""
+    """Remove a VM with its links and memberships in networks: C({name, vm_id, title})."""
+    data = _by_title(want, want.vms, "vm_id", "vm", data)
     place = _vm_place(want, {**data, "new_name": None}, missing_ok=True)
     if place is None:
         return want
@@ -201,6 +204,7 @@ def put_network(want: WantedSlice, data: Mapping[str, Any]) -> Step:
 
     C(members) replace the members, or with C(append) are added. A new C(cidr) resets gateway and DHCP range.
     """
+    data = _by_title(want, want.networks, "vlan_id", "network", data)
     place = _network_place(want, data)
     name = _called(data)
     if place is None:
@@ -226,7 +230,8 @@ def put_network(want: WantedSlice, data: Mapping[str, Any]) -> Step:
 
 
 def take_network(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
-    """Remove a network: C({name, vlan_id})."""
+    """Remove a network: C({name, vlan_id, title})."""
+    data = _by_title(want, want.networks, "vlan_id", "network", data)
     place = _network_place(want, {**data, "new_name": None}, missing_ok=True)
     return want if place is None else replace(want, networks=_without(want.networks, place))
 
@@ -286,6 +291,25 @@ def _place(
     if new_name not in (None, name) and name in names and new_name in names:
         raise Refused([Refusal("name_in_use", where, {"kind": kind.split()[0], "name": name, "got": new_name})])
     return names.get(name, names.get(new_name))
+
+
+def _by_title(
+    want: WantedSlice, things: Sequence[WantedVM | WantedNetwork], key: str, kind: str, data: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return C(data) with a name if it has only a title: that of the object with the title, or a new one.
+
+    Raises:
+        Refused: several objects have the title.
+    """
+    title = data.get("title")
+    if not title or data.get("name") is not None or data.get(key) is not None:
+        return data
+    called = [thing.name for thing in things if thing.title == title]
+    if len(called) > 1:
+        figures = {"title": title, "kind": "VM" if kind == "vm" else kind, "names": called}
+        raise Refused([Refusal("title_of_several", f"slice {want.name}", figures)])
+    name = called[0] if called else titles.free_name(title, [thing.name for thing in things], kind)
+    return {**data, "name": name}
 
 
 def _called(data: Mapping[str, Any]) -> Any:

@@ -139,13 +139,18 @@ def unique_names(wanted: Sequence[tuple[int, str]], taken: Collection[str] = ())
         taken: names of other hosts.
     """
     counts = Counter(name for _vm_id, name in wanted)
-    names = {vm_id: f"{name}-{vm_id}" if counts[name] > 1 or name in taken else name for vm_id, name in wanted}
+    used = {*counts, *taken}
+    names: dict[int, str] = {}
+    renamed: dict[str, list[str]] = {}
+    for vm_id, name in wanted:
+        names[vm_id] = name
+        if counts[name] > 1 or name in taken:
+            names[vm_id] = _unused(name, str(vm_id), used)
+            renamed.setdefault(name, []).append(names[vm_id])
     problems = []
-    for name, count in counts.items():
-        if count > 1 or name in taken:
-            renamed = [names[vm_id] for vm_id, each in wanted if each == name]
-            why = f"{count} VMs have" if count > 1 else "another host has"
-            problems.append(f"host name {name}: {why} this name; renamed to {', '.join(renamed)}")
+    for name, others in renamed.items():
+        why = f"{counts[name]} VMs have" if counts[name] > 1 else "another host has"
+        problems.append(f"host name {name}: {why} this name; renamed to {', '.join(others)}")
     return names, problems
 
 
@@ -179,6 +184,7 @@ def group_names(
     alike: dict[str, dict[tuple[str, str], str]] = {}
     for grouping, identity, label in groups:
         alike.setdefault(safe(f"{grouping}_{label}"), {})[grouping, identity] = label
+    used = set(alike)
     names: dict[tuple[str, str], str] = {}
     problems = []
     for base, members in alike.items():
@@ -186,7 +192,7 @@ def group_names(
             names.update(dict.fromkeys(members, base))
             continue
         for grouping, identity in members:
-            names[grouping, identity] = f"{base}_{_suffix(grouping, identity)}"
+            names[grouping, identity] = _unused(base, _suffix(grouping, identity), used, separator="_")
         renamed = ", ".join(names[member] for member in members)
         problems.append(f"group name {base}: {len(members)} groups would have this name; renamed to {renamed}")
     return names, problems
@@ -195,6 +201,14 @@ def group_names(
 def safe(name: str) -> str:
     """Return the name with an underscore for each character that is not valid in a group name."""
     return re.sub(r"[^A-Za-z0-9_]", "_", name)
+
+
+def _unused(name: str, suffix: str, used: set[str], *, separator: str = "-") -> str:
+    """Return the name with the suffix, as often as it takes to be none of the used names, and add it to them."""
+    while name in used:
+        name = f"{name}{separator}{suffix}"
+    used.add(name)
+    return name
 
 
 def _suffix(grouping: str, identity: str) -> str:

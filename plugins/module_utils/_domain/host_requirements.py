@@ -12,16 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import bounds, work_order
+from .. import bounds, vm_order
 from ..bounds import DEFAULT_MTU
 from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
 from ..errors import Refusal
 from ..models import Interface, Link, Network, Slice
-from ..vlans import MANAGEMENT_VLAN
 
 NETEM = ("delay_ms", "jitter_ms", "loss_percent")
-FIELDS = work_order.Interface.LIMITS
-_DEFAULTS = {part.name: part.default for part in work_order.Interface.parts() if part.name in FIELDS}
+FIELDS = vm_order.Interface.LIMITS
+_DEFAULTS = {part.name: part.default for part in vm_order.Interface.parts() if part.name in FIELDS}
 SEGMENT_FIELDS = ("mtu", "qinq", "forward_bpdu")
 _TAG_BYTES = 4
 _UNITS = {"kbps": "kbit/s", "percent": "%"}
@@ -161,10 +160,10 @@ def crossings(slice_: Slice) -> Iterator[Crossing]:
         served = network.gateway_ip is not None or network.dhcp_enabled
         where = f"network {slice_label(slice_)}/{network.extra.get('name')}"
         yield from _crossing(where, network.extra, ends, served=served)
-    on_400 = [vm.worker_ip for vm in slice_.live_vms if any(nic.vlan_id == MANAGEMENT_VLAN for nic in vm.interfaces)]
-    if on_400:
-        where = f"slice {slice_label(slice_)} on VLAN {MANAGEMENT_VLAN}"
-        yield from _crossing(where, {}, on_400, served=True)
+    managed = [(vm.worker_ip, nic.vlan_id) for vm in slice_.live_vms for nic in vm.interfaces if nic.ip_config]
+    if managed:
+        where = f"slice {slice_label(slice_)} on VLAN {managed[0][1]}"
+        yield from _crossing(where, {}, [worker_ip for worker_ip, _vlan in managed], served=True)
 
 
 def _netem_shortcomings(slice_: Slice, workers: Mapping[str, Worker]) -> Iterator[Refusal]:

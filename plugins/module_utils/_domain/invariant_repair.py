@@ -17,7 +17,7 @@ from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import NO_PASSWORD, USED_KEYS, Cluster, Worker, slice_label
 from ..lifecycle import ERROR, VM_STATES, Observed
 from ..models import Interface, Link, Slice, User
-from ..vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
+from ..vlans import FURTHER_POOLS, POOL_COUNT, pool_number, pool_range, pool_vlans
 from .allocation import Allocator, ManagementNetwork, mac_address
 from .invariants import call, ends, mac_index
 
@@ -30,6 +30,7 @@ def repair(cluster: Cluster) -> list[str]:
 class _Repair:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self.management_vlan = cluster.vlans.management
 
     def steps(self) -> Iterator[str]:
         yield from self._counter()
@@ -150,7 +151,7 @@ class _Repair:
             yield f"{call(slice_)}: VLAN pool {slice_.vlan_pool_start} → {vlans[0]}"
             slice_.vlan_pool_start, slice_.vlan_pool_end = vlans[0], vlans[-1]
         yield from self._dangling_links(slice_)
-        allowed = pool_vlans(*slice_.pools)
+        allowed = pool_vlans(*slice_.pools, management=self.management_vlan)
         used = [vlan for vlan in dict.fromkeys(slice_.vlan_pool_used) if vlan in allowed]
         moved: dict[int, int] = {}
         taken: set[int] = set()
@@ -173,7 +174,7 @@ class _Repair:
                 network.vlan_id = new
                 for vm in slice_.vms:
                     for interface in vm.interfaces:
-                        if interface.vlan_id == vlan and interface.link_id is None and vlan != MANAGEMENT_VLAN:
+                        if interface.vlan_id == vlan and interface.link_id is None and vlan != self.management_vlan:
                             interface.vlan_id = new
                 yield f"network of VLAN {vlan} in {call(slice_)}: VLAN → {new}"
             taken.add(network.vlan_id)
@@ -208,7 +209,7 @@ class _Repair:
                     yield f"{where}: MAC {interface.mac} → {made}"
                     interface.mac = made
                 if not vm.deleting:
-                    yield from _join(where, interface, at.get((vm.vm_id, interface.name)), slice_)
+                    yield from _join(where, interface, at.get((vm.vm_id, interface.name)), slice_, self.management_vlan)
 
     def _states(self, slice_: Slice) -> Iterator[str]:
         for vm in slice_.vms:
@@ -235,7 +236,7 @@ class _Repair:
         for slice_ in self._slices():
             for vm in slice_.vms:
                 for interface in vm.interfaces:
-                    if interface.vlan_id != MANAGEMENT_VLAN or not interface.ip_config:
+                    if not interface.ip_config:
                         continue
                     number = address_number(interface.ip_config.get("ip"))
                     if number is None or number in seen:
@@ -295,13 +296,15 @@ def _follow(slice_: Slice, old: int, new: int) -> None:
             member["vm_id"] = new if member["vm_id"] == old else member["vm_id"]
 
 
-def _join(where: str, interface: Interface, link: Link | None, slice_: Slice) -> Iterator[str]:
+def _join(where: str, interface: Interface, link: Link | None, slice_: Slice, management_vlan: int) -> Iterator[str]:
     """Set VLAN and link of an interface to those of its link, or to none if there is no link."""
     wanted: tuple[int | None, int | None]
     if link is not None:
         wanted = link.vlan_id, link.link_id
-    elif interface.link_id is not None or interface.vlan_id not in (None, MANAGEMENT_VLAN, *slice_.vlan_pool_used):
-        wanted = (interface.vlan_id, None) if interface.vlan_id == MANAGEMENT_VLAN else (None, None)
+    elif interface.ip_config:
+        wanted = management_vlan, None
+    elif interface.link_id is not None or interface.vlan_id not in (None, management_vlan, *slice_.vlan_pool_used):
+        wanted = (interface.vlan_id, None) if interface.vlan_id == management_vlan else (None, None)
     else:
         return
     if (interface.vlan_id, interface.link_id) != wanted:

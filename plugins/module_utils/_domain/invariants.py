@@ -29,16 +29,18 @@ from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import USED_KEYS, Cluster, slice_label
 from ..lifecycle import VM_STATES
 from ..models import VM, Interface, Link, Network, Slice
-from ..vlans import MANAGEMENT_VLAN, POOL_COUNT, pool_number, pool_range, pool_vlans
-from . import addressing, data_disks
+from ..vlans import POOL_COUNT, pool_number, pool_range, pool_vlans
+from . import addressing, cloud_vlans, data_disks
 from .allocation import mac_address
 
 
 def breaches(cluster: Cluster) -> list[str]:
     """Return a sentence for every violation of an invariant, with objects and figures."""
     found = [*_given_twice(cluster), *_uuids(cluster), *_counter(cluster), *_users(cluster), *_workers(cluster)]
+    vlans = cluster.vlans
     for slice_ in cluster.slices.values():
-        found.extend(of_slice(slice_))
+        found.extend(of_slice(slice_, vlans.management))
+        found.extend(f"{call(slice_)}: {breach}" for breach in cloud_vlans.breaches(slice_, vlans))
     return found
 
 
@@ -93,9 +95,9 @@ def _uuids(cluster: Cluster) -> Iterator[str]:
         things = [(slice_.uuid, call(slice_)), *((vm.uuid, call(slice_, vm)) for vm in slice_.vms)]
         things += [(disk.uuid, f"disk {disk.path} of {call(slice_, vm)}") for vm in slice_.vms for disk in vm.disks]
         things += [
-            (each["uuid"], f"disk {each['name']} in the trash of {call(slice_, vm)}")
-            for vm in slice_.vms
-            for each in vm.extra.get(data_disks.TRASHED, ())
+            (each["uuid"], f"disk {each['name']} in the trash of {call(slice_, holder)}")
+            for holder in (*slice_.vms, None)
+            for each in (slice_ if holder is None else holder).extra.get(data_disks.TRASHED, ())
         ]
         for uuid, name in things:
             if uuid is not None:
@@ -156,7 +158,7 @@ def _workers(cluster: Cluster) -> Iterator[str]:
             yield f"disk {path} on worker {ip} belongs to {len(held_by)} VMs: {' and '.join(held_by)}"
 
 
-def of_slice(slice_: Slice) -> Iterator[str]:
+def of_slice(slice_: Slice, management_vlan: int) -> Iterator[str]:
     """Yield a sentence for every violation of an invariant by a slice alone."""
     where = call(slice_)
     vlans = pool_range(pool_number(slice_.slice_id))
@@ -168,18 +170,18 @@ def of_slice(slice_: Slice) -> Iterator[str]:
     for pool in slice_.further_pools:
         if not 0 <= pool < POOL_COUNT:
             yield f"{where}: VLAN pool {pool} does not exist"
-    allowed = set(pool_vlans(*slice_.pools))
+    allowed = set(pool_vlans(*slice_.pools, management=management_vlan))
     for vlan in dict.fromkeys(slice_.vlan_pool_used):
         if vlan not in allowed:
-            yield f"{where}: vlan_pool_used contains VLAN {vlan}, {_outside(vlan)}"
+            yield f"{where}: vlan_pool_used contains VLAN {vlan}, {_outside(vlan, management_vlan)}"
     yield from _vms(slice_)
-    yield from _links(slice_, allowed)
-    yield from _networks(slice_, allowed)
+    yield from _links(slice_, allowed, management_vlan)
+    yield from _networks(slice_, allowed, management_vlan)
     yield from _addresses(slice_)
 
 
-def _outside(vlan: int) -> str:
-    return "the management VLAN" if vlan == MANAGEMENT_VLAN else "which is not in its pool"
+def _outside(vlan: int, management_vlan: int) -> str:
+    return "the management VLAN" if vlan == management_vlan else "which is not in its pool"
 
 
 def _vms(slice_: Slice) -> Iterator[str]:
@@ -212,7 +214,7 @@ def _vms(slice_: Slice) -> Iterator[str]:
             yield f"{call(slice_)}: {text!r} in releasing is not an IPv4 {ADDRESS}"
 
 
-def _links(slice_: Slice, allowed: set[int]) -> Iterator[str]:
+def _links(slice_: Slice, allowed: set[int], management_vlan: int) -> Iterator[str]:
     vms = {vm.vm_id: vm for vm in slice_.vms}
     for link_id in _twice(link.link_id for link in slice_.links):
         yield f"{call(slice_)}: several links have the id {link_id}"
@@ -223,7 +225,7 @@ def _links(slice_: Slice, allowed: set[int]) -> Iterator[str]:
         yield f"{call(slice_)}: {name} of VM {end} is on several links"
     for link in slice_.links:
         where = f"link {slice_label(slice_)}/{link.link_id}"
-        yield from _vlan(slice_, where, link.vlan_id, allowed)
+        yield from _vlan(slice_, where, link.vlan_id, allowed, management_vlan)
         if link.vm1_id == link.vm2_id:
             yield f"{where} connects VM {link.vm1_id} with itself"
         for vm_id, name in ends(link):
@@ -246,12 +248,12 @@ def _links(slice_: Slice, allowed: set[int]) -> Iterator[str]:
             where = f"{call(slice_, vm)}: {interface.name}"
             if interface.link_id is not None and (interface.link_id, (vm.vm_id, interface.name)) not in known:
                 yield f"{where} refers to link {interface.link_id}, which does not end there"
-            if interface.link_id is None and interface.vlan_id not in (None, MANAGEMENT_VLAN):
+            if interface.link_id is None and interface.vlan_id not in (None, management_vlan):
                 if interface.vlan_id not in slice_.vlan_pool_used:
                     yield f"{where} is on VLAN {interface.vlan_id}, which is not allocated to the slice"
 
 
-def _networks(slice_: Slice, allowed: set[int]) -> Iterator[str]:
+def _networks(slice_: Slice, allowed: set[int], management_vlan: int) -> Iterator[str]:
     for vlan in _twice(network.vlan_id for network in slice_.networks):
         yield f"{call(slice_)}: several networks are on VLAN {vlan}"
     nics = {(vm.vm_id, nic.name): nic for vm in slice_.live_vms for nic in vm.interfaces}
@@ -259,7 +261,7 @@ def _networks(slice_: Slice, allowed: set[int]) -> Iterator[str]:
     subnets: list[tuple[Network, ipaddress.IPv4Network]] = []
     for network in slice_.networks:
         where = f"network of VLAN {network.vlan_id} in {call(slice_)}"
-        yield from _vlan(slice_, where, network.vlan_id, allowed)
+        yield from _vlan(slice_, where, network.vlan_id, allowed, management_vlan)
         for each in network.extra.get("members", ()):
             vm, name = live.get(each["vm_id"]), each["interface"]
             if vm is not None and (each["vm_id"], name) not in nics:
@@ -296,9 +298,9 @@ def _addresses(slice_: Slice) -> Iterator[str]:
         yield f"{call(slice_)}: several VMs have loopback {text}"
 
 
-def _vlan(slice_: Slice, where: str, vlan: int, allowed: set[int]) -> Iterator[str]:
+def _vlan(slice_: Slice, where: str, vlan: int, allowed: set[int], management_vlan: int) -> Iterator[str]:
     if vlan not in allowed:
-        yield f"{where} is on VLAN {vlan}, {_outside(vlan)}"
+        yield f"{where} is on VLAN {vlan}, {_outside(vlan, management_vlan)}"
     elif vlan not in slice_.vlan_pool_used:
         yield f"{where} is on VLAN {vlan}, which vlan_pool_used does not list"
 

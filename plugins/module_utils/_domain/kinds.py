@@ -195,8 +195,44 @@ def shutdown(vm: VM) -> dict[str, Any]:
 
 def shown(interface: Interface) -> str:
     """Return an interface for people: both of its names, if it has two, such as C(eth1=swp1)."""
-    own = interface.extra.get(GUEST_NAME)
-    return interface.name if own is None else f"{interface.name}={own}"
+    return both_names(interface.name, interface.extra.get(GUEST_NAME))
+
+
+def both_names(name: str, own: str | None) -> str:
+    """Return the two names of an interface for people, or the only one; C(own) is the one in the guest."""
+    return name if own in (None, name) else f"{name}={own}"
+
+
+def links_told(slice_: Slice) -> list[dict[str, Any]]:
+    """Return the links as plain data, with the names that interfaces have in guests where they differ."""
+    own = _own_names(slice_)
+    found = []
+    for link in slice_.links:
+        ends = {"vm1": (link.vm1_id, link.vm1_interface), "vm2": (link.vm2_id, link.vm2_interface)}
+        named = {f"{vm}_guest_interface": own[end] for vm, end in ends.items() if end in own}
+        found.append({**link.to_dict(), **named})
+    return found
+
+
+def networks_told(slice_: Slice) -> list[dict[str, Any]]:
+    """Return the networks as plain data, whose members have C(guest_interface) where it differs."""
+    own = _own_names(slice_)
+
+    def told(member: Mapping[str, Any]) -> dict[str, Any]:
+        end = member["vm_id"], member["interface"]
+        return {**member, **({"guest_interface": own[end]} if end in own else {})}
+
+    said = (network.to_dict() for network in slice_.networks)
+    return [{**each, **({"members": [*map(told, each["members"])]} if "members" in each else {})} for each in said]
+
+
+def _own_names(slice_: Slice) -> dict[tuple[int, str], str]:
+    return {
+        (vm.vm_id, each.name): each.extra[GUEST_NAME]
+        for vm in slice_.vms
+        for each in vm.interfaces
+        if GUEST_NAME in each.extra
+    }
 
 
 def names_shown(slice_: Slice) -> dict[tuple[int, str], str]:

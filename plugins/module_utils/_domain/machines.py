@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,8 @@ from ..changes import Change
 from ..cluster import WORKERS_LIST, Cluster, Worker
 from ..errors import Refusal, Refused
 from ..identity import machine_mark
+from ..models import VM, Slice
+from . import data_disks, undelete
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,12 @@ def follow(cluster: Cluster, wants: Sequence[Mapping[str, Any]]) -> list[Renumbe
             the administrator accepts this machine-id for an address that had another one.
 
     Raises:
-        Refused: a known address has another machine, or two workers have the same machine-id.
+        Refused: a known address has another machine, or two workers have the same machine-id or address.
     """
     present = {want["ip"]: want for want in wants if want["state"] == "present" and want.get("machine_id")}
     known = {worker.machine_id: ip for ip, worker in cluster.workers.items() if worker.machine_id}
     moves = {known[want["machine_id"]]: ip for ip, want in present.items() if known.get(want["machine_id"], ip) != ip}
-    refusals = [*_malformed(present), *_shared(present)]
+    refusals = [*_malformed(present), *_alike(wants), *_shared(present)]
     for ip, want in present.items():
         if ip not in moves:
             refusals += _occupied(cluster, want, known.get(want["machine_id"]))
@@ -79,6 +81,17 @@ def _malformed(present: Mapping[str, Mapping[str, Any]]) -> Iterator[Refusal]:
     for ip, want in present.items():
         if not MACHINE_ID.allows(want["machine_id"]):
             yield Refusal("invalid_machine_id", f"worker {ip}", {"form": MACHINE_ID.rule, "got": want["machine_id"]})
+
+
+def _alike(wants: Iterable[Mapping[str, Any]]) -> Iterator[Refusal]:
+    """Yield a refusal for each address of several hosts, of which all would get the orders of one worker."""
+    found: dict[str, list[str]] = {}
+    for want in wants:
+        if want["state"] == "present" and want.get("machine_id"):
+            found.setdefault(want["ip"], []).append(want["machine_id"])
+    for ip, machine_ids in found.items():
+        if len(machine_ids) > 1:
+            yield Refusal("address_shared", f"worker {ip}", {"count": len(machine_ids), "machines": machine_ids})
 
 
 def _shared(present: Mapping[str, Mapping[str, Any]]) -> Iterator[Refusal]:
@@ -113,9 +126,21 @@ def _carry(cluster: Cluster, moves: Mapping[str, str]) -> None:
     listed = cluster.extra.get(WORKERS_LIST)
     if isinstance(listed, list):
         cluster.extra[WORKERS_LIST] = [moves.get(ip, ip) if isinstance(ip, str) else ip for ip in listed]
-    for vm in cluster.vms():
-        vm.worker_ip = moves.get(vm.worker_ip, vm.worker_ip)
-        pin = moves.get(vm.pinned_to or "")
-        if pin is not None:
-            vm.extra["placement"] = {**vm.extra["placement"], "worker": pin}
+    for slice_ in cluster.slices.values():
+        _carry_slice(slice_, moves)
+    # Their disks are in the trash of the same machine.
+    undelete.carry(cluster, lambda slice_: _carry_slice(slice_, moves))
     cluster.revise()
+
+
+def _carry_slice(slice_: Slice, moves: Mapping[str, str]) -> None:
+    data_disks.move_trash(slice_, moves)
+    for vm in slice_.vms:
+        _carry_vm(vm, moves)
+
+
+def _carry_vm(vm: VM, moves: Mapping[str, str]) -> None:
+    vm.worker_ip = moves.get(vm.worker_ip, vm.worker_ip)
+    pin = moves.get(vm.pinned_to or "")
+    if pin is not None:
+        vm.extra["placement"] = {**vm.extra["placement"], "worker": pin}

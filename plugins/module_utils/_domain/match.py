@@ -218,7 +218,7 @@ class _Matcher:
 
 
 def _is_alike(link: WantedLink, stored: Link) -> bool:
-    """Return whether a stored link carries what the link shall carry, and has its title."""
+    """Return whether a stored link has the settings and the title of the wanted link."""
     wanted = segment_fields(link.mtu, qinq=link.qinq, forward_bpdu=link.forward_bpdu)
     return all(stored.extra.get(key) == value for key, value in {**wanted, "title": link.title}.items())
 

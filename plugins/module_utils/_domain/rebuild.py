@@ -14,7 +14,8 @@ from ..cluster import FIRST_ID, MACHINE_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD,
 from ..errors import Refusal, Refused
 from ..models import User
 from ..report import NETWORK_NODE
-from . import counters, displays
+from ..vlans import Vlans, read_pools
+from . import counters, displays, startup, user_data
 from .invariants import breaches
 from .records_merge import Entry, Merged, entries, leave_out_older, merge
 from .registering import WORKER_OFFERS
@@ -125,6 +126,7 @@ def _cluster(hosts: Sequence[HostOrders], merged: Merged) -> Cluster:
                 cluster.flavors[vm.flavor["name"]] = flavor
     cloud = next(host for host in hosts if host.cloud_uuid is not None)
     # Another incarnation: should the lost database reappear, the hosts refuse it.
+    cluster.vlans = Vlans(read_pools(cloud.vlan_pools), cloud.management_vlan)
     cluster.become(Cloud(str(cloud.cloud_uuid), cloud.cloud_title or "", "").reborn())
     revisions = [host.highest_revision for host in hosts if host.highest_revision is not None]
     cluster.lift(next_vm_id=max([FIRST_ID, *merged.next_vm_ids]), revision=max(revisions, default=None))
@@ -173,6 +175,12 @@ def _unknown(
     yield "which workers were declared lost; declare them lost again before the next deploy"
     yield "users without slices, flavors that no VM was created from, kinds of guests, and virtual sizes of images"
     yield "topologies and changes that were stored and never deployed"
+    texts = [str(vm.vm_id) for vm in cluster.vms() if user_data.id_of(vm) or startup.id_of(vm)]
+    if texts:
+        yield (
+            f"user data and start-ups of VMs {', '.join(texts)}; the first ones that their topologies set again are "
+            "taken for those that the guests had"
+        )
     yield "deleted slices that could be undeleted, and data disks in the trash that could be restored"
     names = {host.host for host in hosts}
     for name in without:

@@ -18,13 +18,13 @@ from .. import identity
 from ..cluster import VNC_KEY, Cluster
 from ..models import Slice
 
-GIVING_UP = "giving_up"
+RELEASE_ID = "release_id"
 """The extra field of a slice with a UUID for what it gives up, because the same VLAN can be given up twice."""
 
 
 def mark(slice_: Slice) -> None:
     """Note that the slice gives something up that hosts may use."""
-    slice_.extra.setdefault(GIVING_UP, identity.new_uuid())
+    slice_.extra.setdefault(RELEASE_ID, identity.new_uuid())
 
 
 def gives_up(slice_: Slice) -> bool:
@@ -47,7 +47,7 @@ def receipt(cluster: Cluster, slice_: Slice, target: str) -> str | None:
         target,
         slice_.slice_id,
         slice_.uuid,
-        slice_.extra.get(GIVING_UP),
+        slice_.extra.get(RELEASE_ID),
         slice_.deleting,
         sorted(vm.vm_id for vm in slice_.vms if vm.deleting),
         {what: sorted(held) for what, held in slice_.extra.get("releasing", {}).items()},

@@ -15,7 +15,6 @@ from ..cluster import Cluster, slice_label
 from ..defaults import STATE_DIR
 from ..errors import Refusal, Refused
 from ..models import VM, Slice, User
-from ..vlans import MANAGEMENT_VLAN, POOL_COUNT
 from . import (
     access,
     address_rules,
@@ -83,7 +82,7 @@ def settle(
         raise
     except Exception as error:
         # A bug, unless somebody has edited the database: that concerns this slice alone.
-        broken = [] if before is None else [*invariants.of_slice(before), *_misnamed(before)]
+        broken = [] if before is None else [*invariants.of_slice(before, cluster.vlans.management), *_misnamed(before)]
         if before is None or not broken:
             raise
         raise Refused([Refusal("slice_damaged", f"slice {slice_label(before)}", {"breaches": broken})]) from error
@@ -111,7 +110,7 @@ def _settle(
     refusals = list(_problems(cluster, want, settings, before))
     if refusals:
         raise Refused(refusals)
-    vault = user_data.Vault(cluster)
+    vault = user_data.Vault(cluster, before)
     want = vault.sealed(want)
     allocator = Allocator(cluster, settings.network)
     slice_, refusals = _draft(cluster, want, settings, before, allocator)
@@ -221,7 +220,7 @@ def _moved_problems(slice_: Slice, management: ManagementNetwork) -> Iterator[Re
     for vm in slice_.live_vms:
         for nic in vm.interfaces:
             address = (nic.ip_config or {}).get("ip")
-            if nic.vlan_id == MANAGEMENT_VLAN and address and ipaddress.IPv4Address(address) not in subnet:
+            if address and ipaddress.IPv4Address(address) not in subnet:
                 where = f"VM {slice_label(slice_)}/{vm.name}"
                 yield Refusal("address_outside_management", where, {"got": address, "subnet": str(subnet)})
 
@@ -238,7 +237,7 @@ def _draft(
 ) -> tuple[Slice, list[Refusal]]:
     """Return the slice as it would be stored, and refusals."""
     slice_id = before.slice_id if before else allocator.slice_id()
-    full = [] if slice_id is not None else [Refusal("no_free_pool", f"slice {want.name}", {"pools": POOL_COUNT})]
+    full = [] if slice_id is not None else [allocator.no_free_pool(f"slice {want.name}")]
     slice_ = Slice.from_dict(before.to_dict()) if before else Slice(slice_id or 0, want.owner)
     _describe(slice_, want)
     matches = match_topology(want, slice_)
@@ -246,7 +245,7 @@ def _draft(
     vm_builder = VmBuilder(
         cluster, want, slice_, allocator=allocator, placement=placement, state_dir=settings.state_dir
     )
-    live = vm_builder.equip(matches)
+    live = vm_builder.build(matches)
     plan = AddressPlan(want.name, Addressing.read(slice_.extra.get(addressing.FIELD)))
     _set_loopbacks(want, live, plan)
     segment_builder = SegmentBuilder(

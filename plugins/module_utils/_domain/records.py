@@ -15,10 +15,10 @@ from typing import Any
 
 from ..lifecycle import DELETING, DESIGN
 from ..models import Slice
-from ..stored_fields import Record, at, integer
+from ..stored_fields import FieldError, Record, at, integer
 from ..vlans import FURTHER_POOLS, pool_range
 from .data_disks import TRASHED
-from .receipts import GIVING_UP
+from .receipts import RELEASE_ID
 
 _OBSERVED = ("observed", "first_seen")
 
@@ -56,7 +56,8 @@ def record(slice_: Slice, next_vm_id: int) -> SliceRecord | None:
     if slice_.deleting:
         return None
     said = slice_.to_dict()
-    said.pop(GIVING_UP, None)
+    said.pop(RELEASE_ID, None)
+    said.pop(TRASHED, None)
     released = said.pop("releasing", {}).get("vlan_ids", ())
     used = [vlan_id for vlan_id in said["vlan_pool_used"] if vlan_id not in released]
     pools = [pool for pool in said.pop(FURTHER_POOLS, ()) if not set(used).isdisjoint(pool_range(pool))]
@@ -73,7 +74,11 @@ def read(text: str) -> tuple[Slice, SliceRecord]:
     Raises:
         FieldError: it is none.
     """
-    fields = Record(json.loads(text))
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FieldError((), f"it is not JSON ({error})") from None
+    fields = Record(said)
     stored = fields.take("slice", dict)
     found = SliceRecord(stored, tuple(fields.take_list("vm_ids", integer)), fields.take("next_vm_id", int))
     return at(("slice",), Slice.from_dict, stored), found

@@ -15,7 +15,7 @@ from ..lifecycle import POWERS, Observed
 from ..models import VM, Link, Slice
 from ..report import NETWORK_NODE
 from ..stored_fields import FieldError
-from ..vlans import pool_vlans
+from ..vlans import pool_range
 from . import records
 from .teardown import releasing
 
@@ -221,7 +221,7 @@ class _Draft:
         slice_ = self.slice
         held = {link.vlan_id for link in slice_.links} | {network.vlan_id for network in slice_.networks}
         held |= {each["vlan_id"] for each in slice_.extra.get("reserved_vlans", ())}
-        allowed = set(pool_vlans(*slice_.pools))
+        allowed = {vlan for number in slice_.pools for vlan in pool_range(number)}
         going = [vlan for vlan in dict.fromkeys(vlans) if vlan in allowed and vlan not in held]
         if going:
             kept = releasing(slice_, "vlan_ids")

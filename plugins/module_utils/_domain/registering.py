@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import bounds
@@ -103,7 +103,7 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
         cluster: changed in place.
         want: C({name, cores, ram_gb, disk_gb, image, checksum, virtual_size_gb, content, kind}); C(checksum) is the
             SHA-256 of the image, C(virtual_size_gb) its virtual size, and C(content) what it is if it is the image of a
-            CD (see C(cd)); they are null if unknown.
+            CD (see C(cd)); they are null if unknown. An empty C(kind) removes it.
     """
     name = want["name"]
     refusals: list[Refusal] = []
@@ -111,31 +111,38 @@ def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:
     flavor = dict(cluster.flavors.get(name, {}))
     required = ("cores", "ram_gb", "disk_gb", "image")
     flavor.update({key: want[key] for key in (*required, "kind") if want.get(key) is not None})
+    if not flavor.get("kind"):
+        flavor.pop("kind", None)
     missing = [key for key in required if key not in flavor]
     if missing:
         raise Refused([Refusal("option_missing", where, {"kind": "new flavor", "option": missing})])
     refusals += bounds.IDENTIFIER.problems(where, "flavor", name)
-    refusals += kinds.unknown(where, cluster, want.get("kind"))
+    refusals += kinds.unknown(where, cluster, want.get("kind") or None)
     for key, limit in bounds.FLAVOR.items():
         refusals.extend(limit.problems(where, key, flavor[key]))
-    if not flavor["image"].isprintable() or not flavor["image"]:
-        refusals.append(Refusal("invalid_image", where, {"got": flavor["image"]}))
     for key in ("virtual_size_gb", "content"):
         if want.get(key) is not None:
             flavor[key] = want[key]
         elif want.get("image") is not None:
             flavor.pop(key, None)
-    least = flavor.get("virtual_size_gb")
-    if least is not None and 0 < flavor["disk_gb"] < least:
-        refusals.append(Refusal("disk_smaller_than_image", where, {"got": flavor["disk_gb"], "least": least}))
     if want.get("checksum") is not None:
         flavor["checksum"] = want["checksum"]
-        if not DIGEST.fullmatch(flavor["checksum"]):
-            refusals.append(Refusal("invalid_checksum", where, {"got": flavor["checksum"]}))
+    refusals += _image_problems(where, flavor, want.get("checksum"))
     if refusals:
         raise Refused(refusals)
     cluster.flavors[name] = flavor
     return flavor
+
+
+def _image_problems(where: str, flavor: Mapping[str, Any], checksum: str | None) -> Iterator[Refusal]:
+    """Yield refusals for a flavor's image; C(checksum) is the new one, if there is one."""
+    if not flavor["image"].isprintable() or not flavor["image"]:
+        yield Refusal("invalid_image", where, {"got": flavor["image"]})
+    least = flavor.get("virtual_size_gb")
+    if least is not None and 0 < flavor["disk_gb"] < least:
+        yield Refusal("disk_smaller_than_image", where, {"got": flavor["disk_gb"], "least": least})
+    if checksum is not None and not DIGEST.fullmatch(checksum):
+        yield Refusal("invalid_checksum", where, {"got": checksum})
 
 
 def remove_flavor(cluster: Cluster, name: str) -> None:

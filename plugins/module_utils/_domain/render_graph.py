@@ -52,13 +52,14 @@ def _vms(slice_: Slice) -> Iterator[tuple[str, str]]:
 
 
 def _segments(slice_: Slice) -> Iterator[tuple[str, str]]:
-    """Yield the networks with members, and VLAN 400 if a VM is on it."""
+    """Yield the networks with members, and the management VLAN if a VM is on it."""
     for network in slice_.networks:
         if "name" in network.extra:
             name = _title(network.extra["name"], network)
             yield f"net{network.vlan_id}", f"{name} {network.cidr} VLAN {network.vlan_id}"
-    if any(True for _vm in _internet(slice_)):
-        yield "internet", "internet VLAN 400"
+    managed = [nic.vlan_id for vm in slice_.live_vms for nic in vm.interfaces if nic.ip_config]
+    if managed:
+        yield "internet", f"internet VLAN {managed[0]}"
 
 
 def _edges(slice_: Slice) -> Iterator[Edge]:

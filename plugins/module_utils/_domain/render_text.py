@@ -55,7 +55,7 @@ def slice_table(slice_: Slice) -> str:
     )
 
 
-def slices_table(slices: Sequence[Slice]) -> str:
+def slices_table(slices: Sequence[Slice], management_vlan: int) -> str:
     """Return slices as a text table with a line each; C(no slices) if there are none."""
     if not slices:
         return "no slices"
@@ -64,7 +64,7 @@ def slices_table(slices: Sequence[Slice]) -> str:
         vms = slice_.live_vms
         running = sum(1 for vm in vms if vm.status == RUNNING)
         workers = " ".join(dict.fromkeys(vm.worker_ip for vm in vms)) or "-"
-        used = f"{len(slice_.vlan_pool_used)}/{len(slice_.pool())}"
+        used = f"{len(slice_.vlan_pool_used)}/{len(slice_.pool(management_vlan))}"
         name = slice_label(slice_)
         title = slice_.extra.get("title", "")
         count = f"{running}/{len(vms)}"
@@ -120,10 +120,10 @@ def _disk_lines(slice_: Slice) -> Iterator[str]:
     given_up = [f"{vm.name} {data_disks.label(disk)}" for vm in slice_.live_vms for disk in vm.given_up_disks]
     if given_up:
         yield f"data disks given up by {label}: {', '.join(given_up)}"
-    for vm in slice_.live_vms:
-        for each in vm.extra.get(data_disks.TRASHED, ()):
-            disk = f"{each['name']} {each['size_gb']:g} GiB"
-            yield f"data disk {disk} of {label}/{vm.name}: in the trash until {each['until']}, restore {each['uuid']}"
+    for each in data_disks.all_trashed(slice_):
+        disk = f"{each['name']} {each['size_gb']:g} GiB of {label}/{each['vm']}"
+        place = f"the trash of {each['worker_ip']}" if "worker_ip" in each else "the trash"
+        yield f"data disk {disk}: in {place} until {each['until']}, restore {each['uuid']}"
 
 
 def _network_line(slice_: Slice, network: Network, names: Mapping[int, str]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import Refusal
 from ..models import VM, Interface, Link, Network, Slice
-from ..vlans import FURTHER_POOLS, POOL_COUNT, pool_vlans
+from ..vlans import FURTHER_POOLS, pool_vlans
 from . import address_rules, host_requirements, networks
 from .address_plan import AddressPlan
 from .addressing import ADDRESSES, CIDRS, Addresses, ends, spelled
@@ -89,23 +89,23 @@ class SegmentBuilder:
         """Allocate the required VLANs and return them, lowest first, from further pools if the slice may have some."""
         slice_ = self.slice
         needed = new_reserved + sum(old is None for _want, old in (*matches.links, *matches.networks))
-        room = len(slice_.pool()) - len(slice_.vlan_pool_used)
+        room = len(slice_.pool(self._management_vlan)) - len(slice_.vlan_pool_used)
         limit = slice_.extra.get("max_vlan_pools", 1)
         taken: list[int] = []
         while room < needed and 1 + len(slice_.further_pools) + len(taken) < limit:
             pool = self.allocator.further_pool()
             if pool is None:
-                self.refusals.append(Refusal("no_free_pool", f"slice {self.want.name}", {"pools": POOL_COUNT}))
+                self.refusals.append(self.allocator.no_free_pool(f"slice {self.want.name}"))
                 break
             taken.append(pool)
-            room += len(pool_vlans(pool))
+            room += len(pool_vlans(pool, management=self._management_vlan))
         if taken:
             slice_.extra[FURTHER_POOLS] = sorted([*slice_.further_pools, *taken])
         self._is_short = room < needed
         if self._is_short:
             self.refusals.append(self._shortage(matches, reserved))
         used = set(slice_.vlan_pool_used)
-        free = [vlan_id for vlan_id in slice_.pool() if vlan_id not in used][:needed]
+        free = [vlan_id for vlan_id in slice_.pool(self._management_vlan) if vlan_id not in used][:needed]
         slice_.vlan_pool_used.extend(free)
         return iter(free)
 
@@ -118,11 +118,15 @@ class SegmentBuilder:
                 "links": len(matches.links),
                 "networks": len(matches.networks),
                 "reserved": reserved,
-                "pools": [pool_text(number) for number in slice_.pools],
-                "total": len(slice_.pool()),
+                "pools": [pool_text(number, self._management_vlan) for number in slice_.pools],
+                "total": len(slice_.pool(self._management_vlan)),
                 "releasing": len(slice_.extra.get("releasing", {}).get("vlan_ids", ())),
             },
         )
+
+    @property
+    def _management_vlan(self) -> int:
+        return self.allocator.vlans.management
 
     def _join(self, matches: Matches, fresh: Iterator[int]) -> None:
         """Create the links and networks, and connect the interfaces of the live VMs to them."""

@@ -47,7 +47,7 @@ def drop_released(slice_: Slice) -> None:
     slice_.vms = slice_.live_vms
     released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
     if not receipts.gives_up(slice_):
-        slice_.extra.pop(receipts.GIVING_UP, None)
+        slice_.extra.pop(receipts.RELEASE_ID, None)
     slice_.vlan_pool_used = [vlan_id for vlan_id in slice_.vlan_pool_used if vlan_id not in released]
     drop_empty_pools(slice_)
 

@@ -88,6 +88,14 @@ def unique(titles: Sequence[str], kind: str) -> list[str]:
     return [thing.name for thing in _Names(kind, {}, []).complete(things, [None] * len(things))]
 
 
+def free_name(title: str, taken: Iterable[str], kind: str) -> str:
+    """Return the name that a new object with a title gets besides those with the names C(taken)."""
+    things = [WantedVM(name, None) for name in taken]
+    return (
+        _Names(kind, {}, []).complete([*things, WantedVM("", None, title=title)], [None] * (len(things) + 1))[-1].name
+    )
+
+
 @dataclass
 class _Names:
     """Gives names to the objects of a kind.

@@ -8,7 +8,7 @@ slice before its deletion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -18,8 +18,7 @@ from ..cluster import DELETED_SLICES, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..history import TIME
 from ..models import VM, Slice
-from ..vlans import MANAGEMENT_VLAN
-from . import access, data_disks, expiry
+from . import access, cloud_vlans, data_disks, expiry
 from .allocation import Allocator, ManagementNetwork
 from .placement import Placement
 from .reconcile import quota_problems
@@ -83,6 +82,16 @@ def restore(
     return slice_
 
 
+def carry(cluster: Cluster, change: Callable[[Slice], None]) -> None:
+    """Apply a change, such as that of a worker's address, to all deleted slices."""
+    entries = list[Mapping[str, Any]]()
+    for entry in _entries(cluster):
+        slice_ = Slice.from_dict(entry["slice"])
+        change(slice_)
+        entries.append({**entry, "slice": slice_.to_dict()})
+    _store(cluster, entries)
+
+
 def _read(time: str) -> datetime:
     return datetime.strptime(time, TIME).replace(tzinfo=timezone.utc)
 
@@ -91,7 +100,7 @@ def _entries(cluster: Cluster) -> list[Mapping[str, Any]]:
     return list(cluster.extra.get(FIELD, ()))
 
 
-def _store(cluster: Cluster, entries: list[Mapping[str, Any]]) -> None:
+def _store(cluster: Cluster, entries: Sequence[Mapping[str, Any]]) -> None:
     extra = {key: value for key, value in cluster.extra.items() if key != FIELD}
     cluster.extra = {**extra, FIELD: entries} if entries else extra
 
@@ -131,6 +140,7 @@ def _as_before(entry: Mapping[str, Any]) -> Slice:
     slice_ = Slice.from_dict(entry["slice"])
     for vm in slice_.vms:
         data_disks.drop_given_up(vm, now=entry["deleted"], until=entry["until"])
+    data_disks.keep_of_deleted(slice_, (), now=entry["deleted"], until=entry["until"])
     drop_released(slice_)
     for vm in slice_.vms:
         vm.observed = None  # unknown until the next report of its host
@@ -151,6 +161,10 @@ def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
     if other is not None:
         figures = {"got": slice_label(slice_), "slice_id": other.slice_id, "owner": slice_.owner}
         yield Refusal("slice_name_in_use", where, figures)
+    yield from (
+        Refusal("vlans_of_another_setting", where, {"breach": breach})
+        for breach in cloud_vlans.stranded(slice_, cluster.vlans)
+    )
     for lease in leases(slice_):
         if lease.kind in (ID, MAC_BLOCK, VLAN_POOL) and _is_taken(cluster, lease.kind, lease.number):
             yield Refusal("allocated_meanwhile", where, {"what": show(lease.kind, lease.number)})
@@ -179,10 +193,11 @@ def _renew(cluster: Cluster, slice_: Slice, network: ManagementNetwork) -> Itera
                 yield Refusal("no_free_vnc_port", _call(slice_, vm), {"first": FIRST_VNC_PORT, "last": LAST_VNC_PORT})
         for nic in vm.interfaces:
             number = address_number((nic.ip_config or {}).get("ip"))
-            if nic.vlan_id == MANAGEMENT_VLAN and number is not None and _is_taken(cluster, ADDRESS, number):
+            if number is not None and _is_taken(cluster, ADDRESS, number):
                 nic.ip_config = {**(nic.ip_config or {}), "ip": next(addresses, "")}
                 if not nic.ip_config["ip"]:
-                    figures = {"vlan": MANAGEMENT_VLAN, "first": network.first_address, "last": network.last_address}
+                    ends = {"first": network.first_address, "last": network.last_address}
+                    figures = {"vlan": cluster.vlans.management, **ends}
                     yield Refusal("no_free_address", _call(slice_, vm), figures)
 
 

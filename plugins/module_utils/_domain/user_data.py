@@ -43,10 +43,16 @@ def problems(want: WantedSlice, yaml_fault: YamlFault) -> Iterator[Refusal]:
 
 
 class Vault:
-    """The texts of a topology before it is stored. The cluster is only changed by C(store)."""
+    """The texts of a topology before it is stored. The cluster is only changed by C(store).
 
-    def __init__(self, cluster: Cluster) -> None:
+    Args:
+        cluster: the database.
+        before: the stored slice; C(None) for a new one.
+    """
+
+    def __init__(self, cluster: Cluster, before: Slice | None) -> None:
         self._cluster = cluster
+        self._stored = {} if before is None else {vm.name: vm for vm in before.live_vms}
         self._have: Mapping[str, Any] = cluster.extra.get(USER_DATA, {})
         self._key: str = self._have.get("key") or secrets.token_hex(32)
         self._new: dict[str, str] = {}
@@ -57,14 +63,24 @@ class Vault:
 
     def _sealed_vm(self, vm: WantedVM, owner: str) -> WantedVM:
         set_up, started = vm.cloud_init, None if vm.startup is None else vm.startup.opened()
+        stored = self._stored.get(vm.name)
         if set_up is not None and set_up.user_data is not None:
-            set_up = replace(set_up, user_data=None, user_data_id=self._id(set_up.user_data, owner))
+            had = None if stored is None else id_of(stored)
+            set_up = replace(set_up, user_data=None, user_data_id=self._id(set_up.user_data, owner, had))
         if started is not None and started.given is not None:
-            started = replace(started, given=None, startup_id=self._id(started.given, owner))
+            had = None if stored is None else startup.id_of(stored)
+            started = replace(started, given=None, startup_id=self._id(started.given, owner, had))
         return replace(vm, cloud_init=set_up, startup=started)
 
-    def _id(self, text: str, owner: str) -> str:
-        """Return the id of a text, which is kept under it."""
+    def _id(self, text: str, owner: str, had: str | None) -> str:
+        """Return the id of a text, which is kept under it; C(had) is that of the VM so far.
+
+        A rebuilt database has ids without texts. The first text that is given for one is taken for that of the guest,
+        because another id would set up the guest again.
+        """
+        if had is not None and {**self._have.get("texts", {}), **self._new}.get(had, text) == text:
+            self._new[had] = text
+            return had
         # Includes the owner, so that an id does not tell another tenant who has the same text.
         message = f"{owner}\n{text}"
         made = hmac.new(self._key.encode(), message.encode(), hashlib.sha256).hexdigest()[:32]

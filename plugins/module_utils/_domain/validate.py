@@ -107,7 +107,7 @@ def _guest_problems(want: WantedSlice) -> Iterator[Refusal]:
         yield from kinds.problems(where, vm)
         yield from cloud_init.problems(where, vm.cloud_init)
         yield from readiness.problems(where, vm.ready_when, internet=vm.internet)
-        yield from startup.problems(where, vm.startup, vm.of_kind)
+        yield from startup.problems(where, vm.startup, vm.of_kind, internet=vm.internet)
 
 
 def _segment_problems(want: WantedSlice) -> Iterator[Refusal]:
@@ -133,7 +133,7 @@ def _segment_problems(want: WantedSlice) -> Iterator[Refusal]:
                 yield from _interface_problems(where, vms[end.vm], end)
                 used[end] += 1
                 if used[end] == 2:
-                    yield Refusal("interface_in_use", where, {"endpoint": str(end)})
+                    yield Refusal("interface_in_use", where, {"endpoint": _shown(vms[end.vm], end)})
     taken_twice = {end.vm for end, count in used.items() if count > 1}
     for name, vm in vms.items():
         most = _most_interfaces(vm)
@@ -151,7 +151,16 @@ def _segments(want: WantedSlice) -> Iterator[tuple[str, Sequence[Endpoint], bool
 
 def _link_label(want: WantedSlice, link: WantedLink, number: int) -> str:
     """Return the label of a link, with its number in the list if it has neither a name nor an id."""
-    return f"link {want.name}/{link.name or link.link_id or number} ({link})"
+    vms = {vm.name: vm for vm in want.vms}
+    ends = "–".join(_shown(vms.get(end.vm), end) for end in link.endpoints)
+    return f"link {want.name}/{link.name or link.link_id or number} ({ends})"
+
+
+def _shown(vm: WantedVM | None, end: Endpoint) -> str:
+    """Return an end with both names of its interface, if the kind of the VM has another one."""
+    if vm is None or vm.of_kind is None or end.interface is None:
+        return str(end)
+    return f"{end.vm}:{kinds.both_names(end.interface, vm.of_kind.own_name(end.interface))}"
 
 
 def _too_few(where: str, vm: WantedVM, segments: int, most: int) -> Iterator[Refusal]:
@@ -177,7 +186,7 @@ def _interfaces_to(vm: WantedVM, most: int) -> list[str]:
 def _interface_problems(where: str, vm: WantedVM, end: Endpoint) -> Iterator[Refusal]:
     number, most = interface_number(end.interface), _most_interfaces(vm)
     if end.interface == "eth0":
-        yield Refusal("management_interface", where, {"got": str(end)})
+        yield Refusal("management_interface", where, {"got": _shown(vm, end)})
     elif number is None or number > most:
         own = end.interface if vm.of_kind is None else vm.of_kind.own_name(end.interface or "")
         figures = {"kind": "interface", "name": f"{end.vm}:{own}", "known": _interfaces_to(vm, most)}

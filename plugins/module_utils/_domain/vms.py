@@ -15,7 +15,6 @@ from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import Cluster
 from ..errors import Refusal
 from ..models import VM, Interface, Slice
-from ..vlans import MANAGEMENT_VLAN
 from . import cd, cloud_init, data_disks, displays, host_requirements, kinds, readiness, startup
 from .allocation import Allocator, mac_address
 from .match import Matches, in_stored_order
@@ -39,7 +38,7 @@ class VmBuilder:
     state_dir: str
     refusals: list[Refusal] = field(default_factory=list)
 
-    def equip(self, matches: Matches) -> dict[str, VM]:
+    def build(self, matches: Matches) -> dict[str, VM]:
         """Keep, change and add VMs: the stored ones in their order, the new ones, and those that are being deleted.
 
         Returns:
@@ -68,7 +67,9 @@ class VmBuilder:
                 self._set_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
                 if count > max(len(vm.interfaces) - 1, ends[want.name]) and want.data_interfaces is None:
-                    figures = {"segments": ends[want.name], "highest": count}
+                    own = f"eth{count}" if want.of_kind is None else want.of_kind.own_name(f"eth{count}")
+                    named = kinds.both_names(f"eth{count}", own)
+                    figures = {"segments": ends[want.name], "highest": count, "named": named}
                     self._refuse("interface_without_segment", want.name, figures)
                 self._set_interfaces(vm, count, internet=want.internet)
                 kinds.set_kind(vm, want.of_kind)
@@ -192,13 +193,13 @@ class VmBuilder:
         for index in range(len(vm.interfaces), data_interfaces + 1):
             vm.interfaces.append(Interface(f"eth{index}", mac=mac_address(vm.vm_id, index)))
         del vm.interfaces[data_interfaces + 1 :]
-        management, network = vm.interfaces[0], self.allocator.network
+        management, network, vlan = vm.interfaces[0], self.allocator.network, self.allocator.vlans.management
         if internet and management.ip_config is None:
             address = self.allocator.address()
             if address is None:
-                figures = {"vlan": MANAGEMENT_VLAN, "first": network.first_address, "last": network.last_address}
+                figures = {"vlan": vlan, "first": network.first_address, "last": network.last_address}
                 self._refuse("no_free_address", vm.name, figures)
-            management.vlan_id = MANAGEMENT_VLAN
+            management.vlan_id = vlan
             management.ip_config = {"ip": address or "", "cidr": network.cidr, "gateway": network.gateway}
         elif not internet and management.ip_config is not None:
             if vm.handed_out:

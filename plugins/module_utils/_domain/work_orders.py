@@ -8,14 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .. import network_order, work_order
+from .. import network_order, vm_order, work_order
 from ..bounds import BOOT_DEVICES, DEFAULT_MTU
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import VM, Disk, Interface, Network, Slice
 from ..network_order import Member, NetworkOrder, Reservation, Services
 from ..report import NETWORK_NODE
-from ..vlans import MANAGEMENT_VLAN
 from ..work_order import GivenUp, Image, Peer, WorkerOrder
 from . import (
     addressing,
@@ -55,14 +54,14 @@ class Disks:
 
 
 @dataclass(frozen=True)
-class Wiring:
+class Connectivity:
     """What all VMs of a slice need to know of its links and networks: their fields by VLAN, and the addresses."""
 
     segments: Mapping[int, Mapping[str, Any]]
     addresses: addressing.GuestAddresses
 
     @classmethod
-    def of(cls, slice_: Slice) -> Wiring:
+    def of(cls, slice_: Slice) -> Connectivity:
         """Return that of a slice."""
         return cls(host_requirements.segments(slice_), addressing.guest_addresses(slice_))
 
@@ -109,7 +108,7 @@ def work_orders(
     of VMs whose disks are created again if they are missing. C(complete) says whether these are all slices.
     """
     disks = Disks(state_dir, frozenset(recreate))
-    wirings = {slice_.slice_id: Wiring.of(slice_) for slice_ in slices}
+    connectivity = {slice_.slice_id: Connectivity.of(slice_) for slice_ in slices}
     crossings = {slice_.slice_id: _large(slice_) for slice_ in slices}
     known = {slice_.slice_id: records.record(slice_, cluster.next_vm_id) for slice_ in slices}
     common = {**_cloud(cluster), "complete": complete}
@@ -119,7 +118,7 @@ def work_orders(
             images=_images([vm for vm in _live(slices) if vm.worker_ip == ip], state_dir),
             slices=tuple(
                 replace(
-                    _share(cluster, slice_, ip, disks, wirings[slice_.slice_id]),
+                    _share(cluster, slice_, ip, disks, connectivity[slice_.slice_id]),
                     trunk=tuple(crossing for workers, crossing in crossings[slice_.slice_id] if ip in workers),
                     record=_text(known[slice_.slice_id], ip),
                 )
@@ -197,13 +196,13 @@ def _images(vms: Sequence[VM], state_dir: str) -> tuple[Image, ...]:
     )
 
 
-def _share(cluster: Cluster, slice_: Slice, ip: str, disks: Disks, wiring: Wiring) -> work_order.SliceOrder:
+def _share(cluster: Cluster, slice_: Slice, ip: str, disks: Disks, connectivity: Connectivity) -> work_order.SliceOrder:
     return work_order.SliceOrder(
         slice_id=slice_.slice_id,
         slice_uuid=slice_.uuid,
         revision=cluster.revision,
         peers=_peers(slice_),
-        vms=tuple(_vm(cluster, vm, slice_, disks, wiring) for vm in slice_.live_vms if vm.worker_ip == ip),
+        vms=tuple(_vm(cluster, vm, slice_, disks, connectivity) for vm in slice_.live_vms if vm.worker_ip == ip),
         given_up=_given_up(slice_, ip),
         receipt=receipts.receipt(cluster, slice_, ip),
     )
@@ -241,9 +240,9 @@ def _services(cluster: Cluster, slice_: Slice) -> Services:
     )
 
 
-def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -> work_order.VM:
+def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, connectivity: Connectivity) -> vm_order.VM:
     flavor = _flavor(vm)
-    return work_order.VM(
+    return vm_order.VM(
         slice_id=slice_.slice_id,
         slice_uuid=slice_.uuid,
         vm_id=vm.vm_id,
@@ -255,7 +254,7 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -
         vnc_port=vm.vnc_port,
         vnc_password_id=displays.password_id(cluster, vm),
         title=vm.extra.get("title"),
-        seed=cloud_init.files(vm, slice_, wiring.segments, wiring.addresses),
+        seed=cloud_init.files(vm, slice_, connectivity.segments, connectivity.addresses),
         cdrom=base_image_path(disks.state_dir, checksum) if (checksum := cd.checksum(vm)) is not None else None,
         boot=",".join(vm.extra.get(cd.BOOT, BOOT_DEVICES[:1])),
         user_data_id=user_data.id_of(vm),
@@ -263,7 +262,7 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -
         **kinds.shutdown(vm),
         state=vm.power,
         interfaces=tuple(
-            work_order.Interface(
+            vm_order.Interface(
                 name=interface.name,
                 tap=tap_name(vm.vm_id, interface.name),
                 mac=_mac(vm, interface),
@@ -271,17 +270,17 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, wiring: Wiring) -
                 link_id=interface.link_id,
                 address=_address(interface),
                 **host_requirements.stored(interface).fields,
-                **wiring.segments.get(interface.vlan_id or 0, {}),
+                **connectivity.segments.get(interface.vlan_id or 0, {}),
             )
             for interface in vm.interfaces
         ),
     )
 
 
-def _overlay(vm: VM, disks: Disks) -> work_order.Disk:
+def _overlay(vm: VM, disks: Disks) -> vm_order.Disk:
     """Return the first disk. Its base image is that of the flavor when the VM was created."""
     flavor = _flavor(vm)
-    return work_order.Disk(
+    return vm_order.Disk(
         path=_given(vm, "a disk", vm.qcow_image),
         size_bytes=_bytes(flavor["disk_gb"]),
         backing_file=base_image_path(disks.state_dir, flavor["checksum"]),
@@ -291,8 +290,8 @@ def _overlay(vm: VM, disks: Disks) -> work_order.Disk:
     )
 
 
-def _data_disk(vm: VM, disk: Disk, disks: Disks) -> work_order.Disk:
-    return work_order.Disk(
+def _data_disk(vm: VM, disk: Disk, disks: Disks) -> vm_order.Disk:
+    return vm_order.Disk(
         path=disk.path,
         size_bytes=_bytes(disk.size_gb),
         name=disk.name,
@@ -328,7 +327,7 @@ def _peers(slice_: Slice) -> tuple[Peer, ...]:
         Peer(mac=_mac(vm, interface), address=_address(interface))
         for vm in slice_.live_vms
         for interface in vm.interfaces
-        if interface.vlan_id == MANAGEMENT_VLAN
+        if interface.ip_config
     )
 
 

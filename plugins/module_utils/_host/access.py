@@ -56,7 +56,7 @@ def observe(path: str) -> Access | None:
 
 
 def of_root(held: Access, kind: str, mode: int) -> Access:
-    """Return who shall be allowed to use a path of root's, which keeps its group and has no access control list."""
+    """Return who should be allowed to use a path of root's, which keeps its group and has no access control list."""
     return Access(kind, os.geteuid(), held.gid, mode)
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..bounds import DISK_RETENTION_H
+from ..bounds import DISK_RETENTION_H, VLAN
+from ..claim import VLAN_POOLS_RULE, Claim
 from ..defaults import ACCELERATORS, BRIDGE, DHCP_SERVER, GATEWAY, STATE_DIR, VNC_PLACES
 from ..grammar import (
     ACCOUNT,
@@ -28,8 +29,10 @@ from ..grammar import (
     integer,
     many,
     optional,
+    text,
 )
 from ..network_order import NetworkOrder
+from ..vlans import POOLS_PATTERN
 from ..work_order import WorkerOrder
 
 CLOUD_ARGUMENTS: dict[str, Any] = {
@@ -37,6 +40,12 @@ CLOUD_ARGUMENTS: dict[str, Any] = {
 }
 
 MACHINE_ARGUMENTS: dict[str, Any] = {"machine_mark": WorkerOrder.arguments()["machine_mark"]}
+
+CLAIM_ARGUMENTS: dict[str, Any] = {
+    "controller": {"type": "str"},
+    "claim": {"type": "bool", "default": False},
+    **{name: Claim.arguments()[name] for name in ("vlan_pools", "management_vlan")},
+}
 
 WORK_ORDER_ARGUMENTS: dict[str, Any] = {
     **CLOUD_ARGUMENTS,
@@ -133,5 +142,7 @@ GRAMMARS: Grammars = {
     "lost_machines": {"mark": MACHINE_MARK},
     "machine_mark": optional(MACHINE_MARK),
     "controller": HOST_NAME,
+    "vlan_pools": text(POOLS_PATTERN, VLAN_POOLS_RULE),
+    "management_vlan": integer(int(VLAN.least), int(VLAN.most)),
 }
 """The syntax of arguments that no choices, parser or contract defines."""

@@ -16,6 +16,7 @@ from .. import identity
 from ..changes import Change, between
 from ..claim import Claim
 from ..errors import Refusal, Refused, SlicesError
+from ..vlans import MANAGEMENT_VLAN, Vlans
 from . import applied_orders, files, host_info, revisions, vm_folders
 
 FILE = "cloud.json"
@@ -55,6 +56,15 @@ class ClaimPlan:
         return self.held is not None and self.held.uuid != self.wanted.uuid
 
     @property
+    def warnings(self) -> list[str]:
+        """What to look after when the host is taken from another cloud, whose other hosts may share the trunk."""
+        if self.held is None or not self.is_handed_over:
+            return []
+        shared = _in_common(self.held, self.wanted.vlans)
+        told = f"this host was taken from cloud {self.held} for cloud {self.wanted}{shared}"
+        return [f"{told}; other hosts of that cloud must not be on the same trunk"] if shared else []
+
+    @property
     def changes(self) -> list[Change]:
         """The claim, if it differs."""
         if self.held == self.wanted:
@@ -86,6 +96,16 @@ def read(state_dir: str) -> Claim | None:
             f"{path} is not a valid claim ({why}); remove it and run cloudrepo.slices.site",
             path=path,
         ) from error
+
+
+def management_vlan(state_dir: str) -> int:
+    """Return the management VLAN of the cloud that has claimed this host; of an unclaimed host, the default.
+
+    Raises:
+        SlicesError: the claim is unreadable.
+    """
+    held = read(state_dir)
+    return MANAGEMENT_VLAN if held is None else held.management_vlan
 
 
 def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
@@ -125,7 +145,16 @@ def this_machine(cloud_uuid: str) -> str | None:
     return None if machine_id is None else identity.machine_mark(cloud_uuid, machine_id)
 
 
-def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, claim: bool, state_dir: str) -> ClaimPlan:
+def plan(
+    held: Claim | None,
+    called_by: Caller,
+    *,
+    controller: str,
+    now: str,
+    claim: bool,
+    state_dir: str,
+    vlans: Vlans,
+) -> ClaimPlan:
     """Return the change that makes this host belong to the caller.
 
     Args:
@@ -135,24 +164,30 @@ def plan(held: Claim | None, called_by: Caller, *, controller: str, now: str, cl
         now: the current time in UTC.
         claim: whether to take the host from another owner.
         state_dir: the parent of the VM folders.
+        vlans: the VLANs of the new owner.
 
     Raises:
         Refused: the host belongs to another cloud, and C(claim) is not set.
     """
-    refusal = _conflict(held, called_by)
+    refusal = _conflict(held, called_by, vlans)
     if refusal is not None and not claim:
         raise Refused([refusal])
     mark = this_machine(called_by.uuid)
     if held is not None and refusal is None:
         # A machine-id that is emptied for now must not make the next one the right one.
-        return ClaimPlan(held, replace(held, title=called_by.title, machine_mark=mark or held.machine_mark))
+        kept = replace(held, title=called_by.title, machine_mark=mark or held.machine_mark)
+        return ClaimPlan(held, _with_vlans(kept, vlans))
     wanted = Claim(called_by.uuid, called_by.title, called_by.incarnation, now, controller, machine_mark=mark)
-    todo = ClaimPlan(held, wanted)
+    todo = ClaimPlan(held, _with_vlans(wanted, vlans))
     return replace(todo, orphans=_vms(state_dir)) if todo.is_handed_over else todo
 
 
+def _with_vlans(claim: Claim, vlans: Vlans) -> Claim:
+    return replace(claim, vlan_pools=vlans.pools_text, management_vlan=vlans.management)
+
+
 def plan_for(params: Mapping[str, Any], called_by: Caller, *, now: str) -> ClaimPlan:
-    """The same from a module's arguments C(controller), C(claim) and C(state_dir), and what is on this host."""
+    """The same from a module's arguments C(CLAIM_ARGUMENTS) and C(state_dir), and what is on this host."""
     return plan(
         read(params["state_dir"]),
         called_by,
@@ -160,6 +195,7 @@ def plan_for(params: Mapping[str, Any], called_by: Caller, *, now: str) -> Claim
         now=now,
         claim=params["claim"],
         state_dir=params["state_dir"],
+        vlans=Vlans.from_dict(params),
     )
 
 
@@ -174,25 +210,34 @@ def apply(todo: ClaimPlan, *, state_dir: str) -> None:
         files.write_text(f"{state_dir}/{FILE}", f"{text}\n", mode=0o600)
 
 
-def _conflict(held: Claim | None, called_by: Caller) -> Refusal | None:
+def _conflict(held: Claim | None, called_by: Caller, vlans: Vlans | None = None) -> Refusal | None:
     if held is None:
         return None
     told = {"since": held.since, "controller": held.controller}
     if held.uuid != called_by.uuid:
-        return Refusal("another_cloud", _HOST, {**told, "held": str(held), "got": str(called_by)})
+        return Refusal(
+            "another_cloud", _HOST, {**told, "held": str(held), "got": str(called_by), "vlans": _in_common(held, vlans)}
+        )
     if called_by.incarnation not in ("", held.incarnation):
         figures = {**told, "cloud": str(held), "held": held.incarnation, "got": called_by.incarnation}
         return Refusal("another_incarnation", _HOST, figures)
     return None
 
 
-def _shown(claim: Claim) -> dict[str, str]:
+def _in_common(held: Claim, vlans: Vlans | None) -> str:
+    """Return the VLANs that the cloud of a claim has in common with another one, as the end of a sentence."""
+    shared = "" if vlans is None else held.vlans.shared_with(vlans)
+    return f"; VLANs {shared} belong to both ({held.vlans} there, {vlans} here)" if shared else ""
+
+
+def _shown(claim: Claim) -> dict[str, Any]:
     return {
         "cloud": str(claim),
         "incarnation": claim.incarnation,
         "since": claim.since,
         "controller": claim.controller,
         "machine": claim.machine_mark or "no machine-id",
+        **claim.vlans.to_dict(),
     }
 
 

@@ -23,7 +23,7 @@ _END = "end of lost machines"
 
 @dataclass(frozen=True)
 class FencePlan:
-    """The list as it is and as it shall be; nothing to do if C(new) is C(None)."""
+    """The current and the wanted list; nothing to do if C(new) is C(None)."""
 
     path: str = ""
     old: frozenset[str] = field(default_factory=frozenset)

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +20,14 @@ from ..errors import SlicesError, named
 # The number of files that are flushed in parallel.
 _FLUSHES = 32
 _CHUNK_BYTES = 1 << 20
+DRAFT = ".draft"
+"""The suffix of temporary files, whose names begin with a dot. An interrupted run may leave one."""
 
 
 def read_text(path: str) -> str | None:
     """Return the text of a file, C(None) if it does not exist.
 
-    Bytes that are no text are replaced: such a file differs from every valid one, and is rejected or written anew.
+    Bytes that are no text are replaced: such a file differs from every valid one, and is rejected or written again.
 
     Raises:
         SlicesError: it cannot be read, for example because it is a folder.
@@ -75,7 +79,8 @@ def write_all(files: Iterable[File]) -> None:
     drafts: list[tuple[str, str]] = []
     try:
         for file in files:
-            handle, draft = tempfile.mkstemp(prefix=f".{os.path.basename(file.path)}.", dir=os.path.dirname(file.path))
+            folder, name = os.path.split(file.path)
+            handle, draft = tempfile.mkstemp(prefix=f".{name}.", suffix=DRAFT, dir=folder)
             drafts.append((draft, file.path))
             with named(file.path), os.fdopen(handle, "wb") as opened:
                 opened.write(file.content)
@@ -147,6 +152,33 @@ def sha256(path: str) -> str:
 def checksum(content: bytes) -> str:
     """Return the SHA-256 of a content, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
+
+
+def move(path: str, target: str) -> None:
+    """Rename a file, or copy it with its owner and mode if the target is on another file system.
+
+    Raises:
+        FileNotFoundError: it does not exist.
+    """
+    try:
+        os.rename(path, target)
+        return
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    folder, name = os.path.split(target)
+    draft = f"{folder}/.{name}{DRAFT}"
+    try:
+        state = os.stat(path)
+        with named(target):
+            shutil.copy2(path, draft)
+            os.chown(draft, state.st_uid, state.st_gid)
+            flush(draft, name=target)
+        os.replace(draft, target)
+    except BaseException:
+        remove(draft)
+        raise
+    os.unlink(path)
 
 
 def remove(path: str) -> None:

@@ -73,8 +73,14 @@ class Orphan:
 
     @property
     def key(self) -> str:
-        """A unique key among all orphans, including former and later ones."""
-        return " ".join(str(each) for each in (self.kind, self.slice_id, self.uuid, self.path) if each is not None)
+        """A unique key among all orphans, including former and later ones.
+
+        A disk without a UUID may be another one than that which had its path before. One in use is written all the
+        time, and not removed.
+        """
+        is_known_by_path = self.kind == DISK and self.uuid is None and self.in_use is None
+        said = (self.kind, self.slice_id, self.uuid, self.path, self.modified if is_known_by_path else None)
+        return " ".join(str(each) for each in said if each is not None)
 
     @property
     def change(self) -> Change:

@@ -1,6 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Information about processes from C(/proc)."""
+"""Information about processes from C(/proc), which has the paths of files without links.
+
+An administrator may have moved a folder to another file system, and left a link.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,11 @@ from . import files
 def deleted_file(pid: int, path: str) -> str | None:
     """Return a path to a file that a process has open, and that was deleted or replaced at C(path)."""
     folder = f"/proc/{pid}/fd"
+    where, base = os.path.split(path)
+    deleted = f"{os.path.realpath(where)}/{base} (deleted)"
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
         try:
-            if os.readlink(f"{folder}/{name}") == f"{path} (deleted)":
+            if os.readlink(f"{folder}/{name}") == deleted:
                 return f"{folder}/{name}"
         except OSError:
             continue  # closed in the meantime
@@ -25,7 +30,8 @@ def deleted_file(pid: int, path: str) -> str | None:
 def open_paths(paths: Collection[str]) -> frozenset[str]:
     """Return those of the paths that any process has open."""
     pids = [name for name in os.listdir("/proc") if name.isdecimal()] if paths else []
-    return frozenset(path for pid in pids for path in _files_of(pid) if path in paths)
+    known = {os.path.realpath(path): path for path in paths}
+    return frozenset(known[path] for pid in pids for path in _files_of(pid) if path in known)
 
 
 def _files_of(pid: str) -> Iterator[str]:

@@ -35,7 +35,7 @@ class RolesPlan:
 
 
 def read(state_dir: str) -> tuple[str, ...]:
-    """Return the roles of this host. An unreadable file counts as none, and is written anew by the next C(site)."""
+    """Return the roles of this host. An unreadable file counts as none, and is written again by the next C(site)."""
     try:
         found = json.loads(files.read_text(f"{state_dir}/{FILE}") or "[]")
     except ValueError:

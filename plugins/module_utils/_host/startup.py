@@ -1,21 +1,23 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs the start-ups of guests over their serial consoles, all of them at the same time, each once per disk.
+"""Runs the start-ups of guests over their serial consoles or ssh, all of them at the same time, each once per disk.
 
-A start-up that fails begins anew in the next run, because nothing is known about a guest in which it was cut off.
+A start-up that fails starts again in the next run, because nothing is known about a guest in which it was cut off.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
+from ..bounds import CONSOLE_START, SSH_START
 from ..defaults import STATE_DIR
 from ..errors import Refusal, SlicesError
 from ..startup import File, Startup, is_valid
@@ -33,8 +35,13 @@ _PIECE = 2000
 _KEPT = 1 << 16
 """How much of the output of a command is kept, in characters."""
 _SHOWN = 280
+_NO_HISTORY = "unset HISTFILE\n"
+"""Commands may contain secrets, and bash writes what was typed to a file when it ends."""
 Open = Callable[..., AbstractContextManager[Console]]
 Wait = Callable[["Guest", float], "str | None"]
+Begin = Callable[["Guest", float], AbstractContextManager[Console]]
+"""Opens a root shell in a guest, for which it waits until a time."""
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,9 @@ class Guest:
         commands: the number of its commands.
         timeout_s: the time limit for all of it, including the boot of the guest.
         ready_when: what the guest is waited for, C(console) or C(cloud_init).
-        user: who logs in on the console, C(None) for nobody; see C(Login).
+        user: who logs in, C(None) for nobody; see C(Login).
+        via: how the start-up gets into the guest, C(console) or C(ssh).
+        address: the address for C(ssh).
     """
 
     vm_id: int
@@ -63,6 +72,8 @@ class Guest:
     user: str | None = None
     password: str | None = None
     shell: str | None = None
+    via: str = CONSOLE_START
+    address: str | None = None
 
     def __str__(self) -> str:
         return f"VM {self.name} ({self.vm_id})"
@@ -77,6 +88,49 @@ def read(given: Mapping[Any, Any]) -> dict[int, str]:
     return confidential.read(
         given, option="startups", allows=is_valid, invalid=lambda vm: Refusal("invalid_startup", vm)
     )
+
+
+def read_taken(given: Mapping[Any, Any]) -> dict[int, str]:
+    """Return what C(run_over_ssh) has returned from a module's argument, by VM id.
+
+    Raises:
+        Refused: a text or an id is invalid; the message does not contain the text.
+    """
+    return confidential.read(
+        given, option="taken", allows=Taken.is_text, invalid=lambda vm: Refusal("invalid_startup_result", vm)
+    )
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a start-up.
+
+    Attributes:
+        log: the output of its steps.
+        refusal: why it failed, C(None) if it did not.
+    """
+
+    log: str
+    refusal: Refusal | None
+
+    @classmethod
+    def from_text(cls, text: str) -> Taken:
+        """Return what C(text) has made."""
+        data = json.loads(text)
+        return cls(str(data["log"]), None if data["refusal"] is None else Refusal(**data["refusal"]))
+
+    @classmethod
+    def is_text(cls, text: str) -> bool:
+        """Return whether C(text) has made a text."""
+        try:
+            taken = cls.from_text(text)
+            return taken.refusal is None or bool(taken.refusal.message)
+        except (ValueError, TypeError, KeyError):
+            return False
+
+    def text(self) -> str:
+        """Return it as JSON, for another host."""
+        return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -95,13 +149,15 @@ class Step:
 
 
 def faults(guests: Sequence[Guest], state_dir: str) -> list[Refusal]:
-    """Return why paths of disks are not those of the VMs."""
+    """Return why paths of disks are not those of the VMs, and which have no address for ssh."""
     folders = {guest: folder_of(state_dir, guest.vm_id) for guest in guests}
-    return [
+    elsewhere = [
         Refusal("disk_elsewhere", str(guest), {"folder": folder, "got": guest.disk})
         for guest, folder in folders.items()
         if os.path.dirname(guest.disk) != folder
     ]
+    unreachable = (guest for guest in guests if guest.via == SSH_START and not guest.address)
+    return [*elsewhere, *(Refusal("startup_needs_address", str(guest)) for guest in unreachable)]
 
 
 def due(guests: Sequence[Guest]) -> list[Guest]:
@@ -124,7 +180,7 @@ def run_all(
     open_console: Open = serial.open_console,
     wait: Wait | None = None,
 ) -> dict[int, Refusal | None]:
-    """Run the start-ups, and return by VM id why one failed.
+    """Run start-ups over serial consoles, and return by VM id why one failed.
 
     Args:
         guests: the guests.
@@ -134,17 +190,102 @@ def run_all(
         wait: waits for a guest until a time, and returns why it is not ready.
     """
 
+    begin = _on_console(open_console, wait or _waiting(state_dir))
+
     def one(guest: Guest) -> Refusal | None:
-        found = Startup.from_text(texts[guest.vm_id])
+        refusal = vm_folders.of_another(guest.vm_id, guest.vm_uuid, state_dir=state_dir)
+        if refusal is None:
+            startup_notes.read(guest.disk)
+            taken = _taken(guest, Startup.from_text(texts[guest.vm_id]), begin)
+            _record(guest, taken)
+            refusal = taken.refusal
+        return refusal
+
+    return dict(zip((guest.vm_id for guest in guests), _of_each(_apart(one), guests)))
+
+
+def run_over_ssh(guests: Sequence[Guest], texts: Mapping[int, str], open_shell: Begin) -> dict[int, str]:
+    """Run start-ups over ssh, and return C(Taken) as text by VM id, for C(record_all) on the workers of the VMs.
+
+    Args:
+        guests: the guests.
+        texts: the start-ups as JSON, by VM id.
+        open_shell: opens a root shell in a guest, for which it waits until a time.
+    """
+
+    @contextmanager
+    def begin(guest: Guest, deadline: float) -> Iterator[Console]:
+        with open_shell(guest, deadline) as console:
+            if guest.ready_when == probes.CLOUD_INIT:
+                _await_cloud_init(console, deadline)
+            console.send(_NO_HISTORY)
+            yield console
+
+    def one(guest: Guest) -> str:
+        return _taken(guest, Startup.from_text(texts[guest.vm_id]), begin).text()
+
+    return dict(zip((guest.vm_id for guest in guests), _of_each(one, guests)))
+
+
+def _await_cloud_init(console: Console, deadline: float) -> None:
+    """Wait until cloud-init ends. Whether it failed does not matter, as on the console."""
+    try:
+        serial.run(console, "cloud-init status --wait", timeout_s=deadline - time.monotonic(), longest=_KEPT)
+    except SlicesError as error:
+        raise SlicesError(f"cloud-init has not finished: {error.message}") from error
+
+
+def record_all(
+    guests: Sequence[Guest], taken: Mapping[int, str], *, state_dir: str = STATE_DIR
+) -> dict[int, Refusal | None]:
+    """Record what C(run_over_ssh) has returned for guests, and return by VM id why one failed."""
+
+    def one(guest: Guest) -> Refusal | None:
+        own = Taken.from_text(taken[guest.vm_id])
+        refusal = vm_folders.of_another(guest.vm_id, guest.vm_uuid, state_dir=state_dir)
+        if refusal is None:
+            _record(guest, own)
+            refusal = own.refusal
+        return refusal
+
+    return {guest.vm_id: _apart(one)(guest) for guest in guests}
+
+
+def _apart(one: Callable[[Guest], Refusal | None]) -> Callable[[Guest], Refusal | None]:
+    """Return a function that also returns a refusal for a fault of its guest alone."""
+
+    def apart(guest: Guest) -> Refusal | None:
         try:
-            return _run(guest, found, state_dir, open_console, wait or _waiting(state_dir))
+            return one(guest)
         except one_by_one.FAILURES as error:
             # Such as a file beside its disk that somebody has replaced.
             return Refusal("startup_unreadable", str(guest), {"why": one_by_one.reason(error)})
 
+    return apart
+
+
+def _of_each(run: Callable[[Guest], _Result], guests: Sequence[Guest]) -> list[_Result]:
     # A thread each, because a guest that is slow must not delay another.
     with ThreadPoolExecutor(max_workers=max(1, len(guests))) as threads:
-        return dict(zip((guest.vm_id for guest in guests), threads.map(one, guests)))
+        return list(threads.map(run, guests))
+
+
+def _on_console(open_console: Open, wait: Wait) -> Begin:
+    """Return what waits for a guest and logs in on its serial console."""
+
+    @contextmanager
+    def begin(guest: Guest, deadline: float) -> Iterator[Console]:
+        why = wait(guest, deadline)
+        if why is not None:
+            raise SlicesError(why)
+        with open_console(serial_socket(guest.vm_id), timeout_s=deadline - time.monotonic()) as console:
+            shells = login.enter(console, Login(guest.user, guest.password, guest.shell), deadline=deadline)
+            if shells:
+                console.send(_NO_HISTORY)
+            yield console
+            login.leave(console, shells)
+
+    return begin
 
 
 def _waiting(state_dir: str) -> Wait:
@@ -165,44 +306,45 @@ def _waiting(state_dir: str) -> Wait:
     return wait
 
 
-def _run(guest: Guest, startup: Startup, state_dir: str, open_console: Open, wait: Wait) -> Refusal | None:
-    refusal = vm_folders.of_another(guest.vm_id, guest.vm_uuid, state_dir=state_dir)
-    if refusal is not None:
-        return refusal
-    startup_notes.read(guest.disk)
+def _taken(guest: Guest, startup: Startup, begin: Begin) -> Taken:
+    """Open a root shell, take the steps in it, and return what became of them."""
     deadline = time.monotonic() + guest.timeout_s
-    why = wait(guest, deadline)
     log: list[str] = []
-    if why is None:
-        try:
-            with open_console(serial_socket(guest.vm_id), timeout_s=deadline - time.monotonic()) as console:
-                refusal = _in_shell(guest, startup, console, deadline, log)
-        except (OSError, SlicesError) as error:
-            why = str(error)
-    if why is not None:
-        refusal = Refusal("startup_not_begun", str(guest), {"timeout_s": guest.timeout_s, "why": why})
-    text = "".join([*log, "done\n" if refusal is None else f"{refusal.message}\n"])
-    files.write_text(f"{os.path.dirname(guest.disk)}/{LOG}", text, mode=0o600)
-    if refusal is None:
+    try:
+        with begin(guest, deadline) as console:
+            refusal = _in_shell(guest, startup, console, deadline, log)
+    except (OSError, SlicesError) as error:
+        refusal = _not_begun(guest, str(error))
+    return Taken("".join(log), refusal)
+
+
+def _not_begun(guest: Guest, why: str) -> Refusal:
+    figures = {"timeout_s": guest.timeout_s, "why": why}
+    if guest.via == SSH_START:
+        return Refusal(
+            "startup_not_begun_over_ssh", str(guest), {**figures, "user": guest.user, "address": guest.address}
+        )
+    return Refusal("startup_not_begun", str(guest), figures)
+
+
+def _record(guest: Guest, taken: Taken) -> None:
+    """Keep the output beside the disk, and that the disk has had its start-up."""
+    end = "done" if taken.refusal is None else taken.refusal.message
+    files.write_text(f"{os.path.dirname(guest.disk)}/{LOG}", f"{taken.log}{end}\n", mode=0o600)
+    if taken.refusal is None:
         startup_notes.write(guest.disk, guest.startup_id)
-    return refusal
 
 
 def _in_shell(guest: Guest, startup: Startup, console: Console, deadline: float, log: list[str]) -> Refusal | None:
-    """Log in and take the steps, and return why one failed. The log gets the output of each."""
-    shells = login.enter(console, Login(guest.user, guest.password, guest.shell), deadline=deadline)
-    refusal = None
+    """Take the steps, and return why one failed. The log gets the output of each."""
     for step in _steps(startup):
         answer = _take(guest, step, console, deadline)
-        refusal = answer if isinstance(answer, Refusal) else None
-        if isinstance(answer, Answer):
-            log.append(f"$ {step.label}\n{console_log.plain(answer.stdout)}[{answer.rc}]\n")
-            if answer.rc != 0:
-                refusal = step.failed(str(guest), answer.rc, shown(answer.stdout))
-        if refusal is not None:
-            break
-    login.leave(console, shells)
-    return refusal
+        if isinstance(answer, Refusal):
+            return answer
+        log.append(f"$ {step.label}\n{console_log.plain(answer.stdout)}[{answer.rc}]\n")
+        if answer.rc != 0:
+            return step.failed(str(guest), answer.rc, shown(answer.stdout))
+    return None
 
 
 def _take(guest: Guest, step: Step, console: Console, deadline: float) -> Answer | Refusal:

@@ -13,12 +13,14 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import Refusal, Refused
-from ..work_order import VM
+from ..vm_order import VM
 from . import files
 from .disk.qcow2 import MAGIC
 from .files import read_text
 
 MARK = "identity.json"
+NEW_OVERLAY = ".draft.qcow2"
+"""The name of a new overlay until it is complete."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,14 @@ def overlays(folder: str) -> tuple[str, ...]:
 
     They are recognized by their content as well, because somebody may have renamed one, for example to keep it.
     """
-    paths = (f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name[0] != ".")
+    paths = (f"{folder}/{name}" for name in sorted(os.listdir(folder)) if not _is_draft(name))
     return tuple(path for path in paths if path.endswith(".qcow2") or _is_overlay(path))
+
+
+def has_deeper(folder: str) -> bool:
+    """Return whether somebody has moved overlays to folders in a VM's folder, which would be removed with it."""
+    tops = (each.path for each in os.scandir(folder) if each.is_dir(follow_symlinks=False))
+    return any(_overlays_in(where) for top in tops for where, _names, _files in os.walk(top))
 
 
 def strays(state_dir: str) -> dict[str, Folder | None]:
@@ -85,10 +93,10 @@ def strays(state_dir: str) -> dict[str, Folder | None]:
     # The folder may be a link to another file system.
     for top in (state_dir, root):
         for where, names, _files in os.walk(top):
-            if where == state_dir:
-                names[:] = [name for name in names if name not in ("images", "trash", "vms")]
+            skipped = {state_dir: ("images", "trash", "vms"), root: ("trash",)}.get(where, ())
+            names[:] = [name for name in names if name not in skipped]
             if where not in ours:
-                paths = [path for path in overlays(where) if not os.path.isdir(path)]
+                paths = _overlays_in(where)
                 found.update(dict.fromkeys(paths, read_one(where)) if paths else {})
     return found
 
@@ -144,6 +152,14 @@ def read_one(path: str) -> Folder | None:
         return _folder(path, text, json.loads(text))
     except (KeyError, TypeError, ValueError):
         return Folder(path, text=text) if os.path.isdir(path) and overlays(path) else None
+
+
+def _overlays_in(folder: str) -> list[str]:
+    return [path for path in overlays(folder) if not os.path.isdir(path)]
+
+
+def _is_draft(name: str) -> bool:
+    return name == NEW_OVERLAY or (name.startswith(".") and name.endswith(files.DRAFT))
 
 
 def _is_overlay(path: str) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import Refusal
-from ..vlans import MANAGEMENT_VLAN
-from ..work_order import VM, Disk, GivenUp, SliceOrder
+from ..vm_order import VM, Disk
+from ..work_order import GivenUp, SliceOrder
 from . import ownership
 from .ownership import Conflict, Refusals
 
@@ -43,11 +43,7 @@ def _faults(orders: tuple[SliceOrder, ...], state_dir: str) -> Iterator[Conflict
     yield from ownership.repeated("slice", ((order.slice_id, order.slice_id) for order in orders))
     yield from ownership.repeated("VM", ((vm.slice_id, vm.vm_id) for vm in all_vms(orders)))
     nics = [(vm.slice_id, nic) for vm in all_vms(orders) for nic in vm.interfaces]
-    on_400 = [(slice_id, nic) for slice_id, nic in nics if nic.vlan_id == MANAGEMENT_VLAN]
     yield from ownership.repeated("tap", ((slice_id, nic.tap) for slice_id, nic in nics))
-    yield from ownership.repeated("MAC", ((slice_id, nic.mac) for slice_id, nic in on_400))
-    addresses = ((slice_id, nic.address) for slice_id, nic in on_400 if nic.address is not None)
-    yield from ownership.repeated("address", addresses)
 
 
 def _disk_faults(order: SliceOrder, wanted: Mapping[str, VM], state_dir: str) -> Iterator[Refusal]:

@@ -11,8 +11,9 @@ from typing import Any
 
 from ..changes import Change
 from ..errors import Refusal
-from ..work_order import VM, SliceOrder
-from . import accounts, ownership, revisions, unit_overrides
+from ..vm_order import VM
+from ..work_order import SliceOrder
+from . import accounts, claims, ownership, revisions, unit_overrides
 from .datapath import port_owners, taps, trunks
 from .datapath import reconcile as datapath
 from .datapath.reconcile import WirePlan, Wires
@@ -26,6 +27,7 @@ from .qemu import firmware, seed, vnc
 from .qemu import plan as qemu_plan
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
+from .qemu.vm_plan import VmPlan
 from .runner import observed
 from .stopwatch import Stopwatch
 from .work_order import all_disks, all_vms, slice_ids
@@ -48,7 +50,7 @@ def read_settings(params: Mapping[str, Any], orders: Iterable[SliceOrder]) -> Se
     """
     return Settings(
         vms=qemu_config.read_settings(params, accounts.look_up(params["user"], orders)),
-        wires=datapath.read_settings(params),
+        wires=datapath.read_settings(params, management_vlan=claims.management_vlan(params["state_dir"])),
         disk_retention_h=params["disk_retention_h"],
     )
 
@@ -77,7 +79,7 @@ class Plan:
 
     disks: DiskPlan
     wires: WirePlan
-    vms: qemu_plan.VmPlan
+    vms: VmPlan
     overrides: tuple[str, ...] = ()
 
     @property
@@ -179,7 +181,7 @@ def conflicts(
     yield from overlays.conflicts(orders, have.disks)
     yield from cds.conflicts(orders)
     yield from qemu_plan.conflicts(orders, have.vms, settings=settings.vms)
-    yield from port_owners.conflicts(orders, have.wires.switch)
+    yield from port_owners.conflicts(orders, have.wires.switch, management_vlan=settings.wires.management.vlan_id)
     yield from trunks.conflicts(orders, have.wires.trunk_mtus)
     if not missing_ok:
         yield from firmware.conflicts(orders)

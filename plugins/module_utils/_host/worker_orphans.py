@@ -139,7 +139,8 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
             if paths.isdisjoint(overlays):
                 continue
             folder = held.folders[vm_id].path
-            if paths.issuperset(overlays) and not any(os.path.dirname(path) == folder for path in wanted):
+            is_empty = paths.issuperset(overlays) and not vm_folders.has_deeper(folder)
+            if is_empty and not any(os.path.dirname(path) == folder for path in wanted):
                 vm_folders.remove(folder)
             else:
                 for path in paths.intersection(overlays):

@@ -141,7 +141,7 @@ def apply(todo: WorkerRetirementPlan, runner: Runner, *, state_dir: str, places:
 def _refuse_tenants(runner: Runner, *, state_dir: str, unit_dir: str) -> None:
     held = worker_orphans.find([], worker_orphans.observe(runner, state_dir=state_dir, unit_dir=unit_dir))
     disks = [each for each in held if each.kind == DISK]
-    deleted = trash.find(state_dir)
+    deleted = [path for entry in trash.entries(state_dir) for path in entry.overlays]
     if held or deleted:
         ids = sorted({each.slice_id for each in held if each.slice_id is not None})
         figures = {"slices": ids or "none", "disks": len(disks), "deleted": len(deleted)}

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from .graph import End, Graph, Node
+from .graph import Config, End, Graph, Node
 from .yaml_lines import Value, load_topology, text_of
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?[=-]\"?([^}\"]*)\"?)?\}")
 _BRIDGES = ("bridge", "ovs-bridge")
+_CONFIG = "startup-config"
 _OUTSIDE = ("host", "mgmt-net", "macvlan", "dummy", "vxlan", "vxlan-stitch")
 
 
@@ -49,11 +51,25 @@ def _add_nodes(graph: Graph, topology: Value) -> dict[str, int]:
         if kind in _BRIDGES:
             bridges[key] = line
         else:
-            graph.nodes[key] = Node(key, line, kind, image=_image(topology, value, kind), commands=_commands(value))
+            configs = tuple(_configs(value))
+            image = _image(topology, value, kind)
+            graph.nodes[key] = Node(key, line, kind, image=image, commands=_commands(value), configs=configs)
         for name, line_, each in value.items():
-            if name not in ("kind", "group") and not (name == "exec" and each.is_list and key in graph.nodes):
+            is_carried = (name == "exec" and each.is_list) or (name == _CONFIG and _is_inline(each))
+            if name not in ("kind", "group") and not (is_carried and key in graph.nodes):
                 _remark(graph, line_, f"{name} of node {key}", each)
     return bridges
+
+
+def _configs(node: Value) -> Iterator[Config]:
+    """Yield the configuration that is in the file. One without a line end is the path of another file."""
+    for name, line, value in node.items():
+        if name == _CONFIG and _is_inline(value):
+            yield Config(line, name, _filled(value.text))
+
+
+def _is_inline(value: Value) -> bool:
+    return "\n" in value.text
 
 
 def _kind(topology: Value, node: Value) -> str | None:
@@ -123,4 +139,9 @@ def _remark(graph: Graph, line: int, what: str, value: Value) -> None:
 
 
 def _plain(text: str) -> str:
-    return _VARIABLE.sub(lambda match: match[2] or "", text).strip()
+    return _filled(text).strip()
+
+
+def _filled(text: str) -> str:
+    """Return a text with the default values of its variables."""
+    return _VARIABLE.sub(lambda match: match[2] or "", text)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import containerlab, gml, graphml, netlab
+from . import containerlab, gml, gns3, graphml, netlab
 from .graph import Graph
 from .yaml_lines import load
 
@@ -15,6 +15,7 @@ READERS: dict[str, Callable[[str], Graph]] = {
     "gml": gml.read,
     "netlab": netlab.read,
     "containerlab": containerlab.read,
+    "gns3": gns3.read,
 }
 
 
@@ -29,7 +30,10 @@ def detect(text: str) -> str:
         return "graphml"
     if first.startswith(("graph", "Creator", "Version")) and ":" not in first.split("[")[0].split('"')[0]:
         return "gml"
-    return "containerlab" if load(text).get("topology") is not None else "netlab"
+    document = load(text)
+    if gns3.is_project(document):
+        return "gns3"
+    return "containerlab" if document.get("topology") is not None else "netlab"
 
 
 def read(text: str, form: str) -> tuple[str, Graph]:

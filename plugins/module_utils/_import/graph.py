@@ -19,6 +19,15 @@ class UnreadableTopology(SlicesError):
 
 
 @dataclass(frozen=True)
+class Config:
+    """A start-up configuration whose text is in the file, for a device or as a script that begins with C(#!)."""
+
+    line: int
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Node:
     """A node.
 
@@ -28,6 +37,7 @@ class Node:
         loopback: its addresses C(ipv4) and C(ipv6) on the loopback interface.
         image: its image in the other tool.
         commands: those that it runs when it has started, each with its line.
+        configs: its start-up configuration.
     """
 
     title: str
@@ -36,6 +46,7 @@ class Node:
     loopback: Mapping[str, str] = field(default_factory=dict)
     image: str | None = None
     commands: tuple[tuple[int, str], ...] = ()
+    configs: tuple[Config, ...] = ()
 
 
 @dataclass(frozen=True)

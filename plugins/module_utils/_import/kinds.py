@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 
+from ..bounds import SSH_START
 from ..kinds import NO_CONSOLE, Kind
 from ..shipped_kinds import SHIPPED
 
@@ -17,24 +18,50 @@ _BY_DEVICE = {
     **dict.fromkeys(("vyos", "vyosnetworks_vyos"), "vyos"),
 }
 _HOST = "linux"
-"""What both tools call a device of which only the image says more."""
+_HOSTS = (_HOST, "docker")
+"""What netlab and containerlab, and GNS3, call a device of which only the image says more."""
 _BY_IMAGE = ("alpine", "cirros", "debian", "frr", "ubuntu", "vyos")
 _OTHER_NAMES = {"nokia-srlinux": "e1-{n}"}
 """Names that containerlab has for the interfaces of a kind, which are not those in the guest."""
+_LOADS = {"frr": "vtysh -f {}", "nokia-srlinux": "sr_cli -ed < {} && sr_cli -ed 'commit save'"}
 _REPOSITORY = re.compile(r"(?:.*/)?([^/:@]+)(?:[:@].*)?")
 
 
 def shipped(device: str | None, image: str | None) -> str | None:
     """Return the shipped kind of a device, or of the image of a host; C(None) if there is none."""
-    if device not in (None, _HOST):
+    if device not in (None, *_HOSTS):
         return _BY_DEVICE.get(device or "")
     match = _REPOSITORY.fullmatch(image or "")
     return match[1] if match is not None and match[1] in _BY_IMAGE else None
 
 
-def has_console(kind: str | None) -> bool:
-    """Return whether a kind may have a start-up. Only its registration says that of one that is not shipped."""
-    return kind not in SHIPPED or SHIPPED[kind].kind.console != NO_CONSOLE
+def has_start_up(kind: str | None, *, internet: bool) -> bool:
+    """Return whether a VM of a kind may have a start-up. Only its registration says that of one that is not shipped.
+
+    Args:
+        kind: the kind.
+        internet: whether the VM has an address on VLAN 400.
+    """
+    if kind not in SHIPPED:
+        return True
+    own = SHIPPED[kind].kind
+    return internet if own.startup_via == SSH_START else own.console != NO_CONSOLE
+
+
+def loads(kind: str | None, device: str | None, path: str, text: str) -> str | None:
+    """Return the command that applies a start-up configuration, C(None) if none is known.
+
+    Args:
+        kind: the kind of the guest.
+        device: the device in the other tool.
+        path: the file with it in the guest.
+        text: the configuration.
+    """
+    if text.startswith("#!"):
+        return path
+    if device == _HOST:
+        return f"sh {path}"
+    return _LOADS[kind].format(path) if kind in _LOADS else None
 
 
 def interface(kind: str | None, name: str) -> str | None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from . import netlab_addresses
+from . import netlab_addresses, netlab_configs
 from .graph import End, Graph, Node
 from .yaml_lines import Value, load_topology, text_of
 
@@ -29,14 +29,23 @@ def read(text: str) -> Graph:
     device = text_of(document.get("defaults", "device")) or None
     graph.addressing, carried = netlab_addresses.pools(document)
     nodes = document.get("nodes")
+    values: dict[str, Value] = {}
     for name, value in _nodes(nodes) if nodes is not None else ():
         _add_node(graph, name, value, device)
-    _add_groups(graph, document, device)
+        values[name] = value
+    inherited = _add_groups(graph, document, values, device)
+    configs = {
+        name: netlab_configs.merged(
+            inherited.get(name, ()), netlab_configs.entries(values[name]) if name in values else ()
+        )
+        for name in graph.nodes
+    }
+    netlab_configs.add(graph, document.get(netlab_configs.CONFIGLETS), configs)
     for key, line, value in document.items():
         word = key.split(".")[0]
         if word == "defaults":
             _remark_tree(graph, key, line, value, skip=frozenset(["defaults.device"]))
-        elif word not in ("nodes", "links", "name", "groups"):
+        elif word not in ("nodes", "links", "name", "groups", netlab_configs.CONFIGLETS):
             _remark_tree(graph, key, line, value, skip=carried)
     links = document.get("links")
     if links is not None:
@@ -60,26 +69,80 @@ def _add_node(graph: Graph, name: str, value: Value, device: str | None) -> None
     for key, line, each in value.items():
         if key == "loopback" and each.is_mapping:
             _remark_rest(graph, f"of node {name}", each, loopback, prefix="loopback.")
-        elif key not in ("name", "device", *(f"loopback.{family}" for family in loopback)):
+        elif not netlab_configs.is_config(key) and key not in (
+            "name",
+            "device",
+            *(f"loopback.{family}" for family in loopback),
+        ):
             _remark_tree(graph, f"{key} of node {name}", line, each)
 
 
-def _add_groups(graph: Graph, document: Value, device: str | None) -> None:
-    """Add the nodes that groups create, and the device of their members."""
+def _add_groups(
+    graph: Graph, document: Value, values: Mapping[str, Value], device: str | None
+) -> dict[str, list[netlab_configs.Entry]]:
+    """Add the nodes that groups create, and the device of their members. Return the templates that nodes get."""
     groups = document.get("groups")
-    for key, line, group in groups.items() if groups is not None else ():
-        members = group if group.is_list else group.get("members")
-        names = [each.text for each in members.values()] if members is not None else []
+    if groups is None:
+        return {}
+    known = {key: group for key, _line, group in groups.items() if not key.startswith("_")}
+    has_device = {name for name, value in values.items() if text_of(value.get("device"))}
+    configs: dict[str, list[netlab_configs.Entry]] = {}
+    # Groups in other groups come first, because what they say of their members has precedence.
+    for key in _inner_first(known):
+        group = known[key]
         own = text_of(group.get("device")) or None
-        switches = [text_of(each.get("_auto_create")).lower() for each in (group, document.get("groups") or group)]
-        creates = any(switch in ("true", "yes", "on") for switch in switches)
-        for name in names:
+        creates = any(_is_true(each.get("_auto_create")) for each in (group, groups))
+        for name in [*graph.nodes] if key == "all" else _members(known, key):
             if creates and name not in graph.nodes:
-                graph.nodes[name] = Node(name, line, own or device)
-            elif own and name in graph.nodes and graph.nodes[name].kind == device:
+                graph.nodes[name] = Node(name, group.line, device)
+            if name not in graph.nodes:
+                continue
+            if own and name not in has_device:
+                has_device.add(name)
                 graph.nodes[name] = replace(graph.nodes[name], kind=own)
-        if not key.startswith("_"):
+            configs[name] = netlab_configs.merged(netlab_configs.entries(group), configs.get(name, ()))
+    for key, line, group in groups.items():
+        if key in known:
             graph.remark(line, f"groups.{key}")
+            for name, line_, each in group.items():
+                if name not in ("members", "device", "_auto_create") and not netlab_configs.is_config(name):
+                    _remark_tree(graph, f"groups.{key}.{name}", line_, each)
+    return configs
+
+
+def _is_true(value: Value | None) -> bool:
+    return text_of(value).lower() in ("true", "yes", "on")
+
+
+def _listed(group: Value) -> list[str]:
+    members = group if group.is_list else group.get("members")
+    return [each.text for each in members.values()] if members is not None else []
+
+
+def _inner_first(groups: Mapping[str, Value]) -> list[str]:
+    found: list[str] = []
+
+    def visit(key: str, above: frozenset[str]) -> None:
+        for inner in _listed(groups[key]):
+            if inner in groups and inner not in above:
+                visit(inner, above | {inner})
+        if key not in found:
+            found.append(key)
+
+    for key in groups:
+        visit(key, frozenset([key]))
+    return found
+
+
+def _members(groups: Mapping[str, Value], key: str, above: frozenset[str] = frozenset()) -> list[str]:
+    """Return the nodes of a group and of the groups in it."""
+    found: list[str] = []
+    for name in _listed(groups[key]):
+        if name not in groups:
+            found.append(name)
+        elif name not in above:
+            found += _members(groups, name, above | {key, name})
+    return list(dict.fromkeys(found))
 
 
 def _add_links(graph: Graph, links: Value) -> None:

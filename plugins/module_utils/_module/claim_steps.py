@@ -16,7 +16,11 @@ def claim(params: dict[str, Any], called_by: claims.Caller) -> Steps[claims.Clai
     return Steps(
         plan=lambda: claims.plan_for(params, called_by, now=utc()),
         apply=lambda todo: claims.apply(todo, state_dir=params["state_dir"]),
-        result=lambda todo: {"claim": todo.wanted.to_dict(), "orphans": list(todo.orphans)},
+        result=lambda todo: {
+            "claim": todo.wanted.to_dict(),
+            "orphans": list(todo.orphans),
+            **({"warnings": todo.warnings} if todo.warnings else {}),
+        },
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import bounds
-from .._domain import counters
+from .._domain import cloud_vlans, counters
 from .._domain.registering import require_admin
 from ..changes import between
 from ..claim import Asked
@@ -29,7 +29,8 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the identity of the cloud, which is created if there is none, and take in what its hosts have in use.
 
     Raises:
-        Refused: the acting user is not an admin, or the title is not one.
+        Refused: the acting user is not an admin, the title is not one, or the VLANs cannot be those of the
+            cloud or are those of a neighbour.
     """
     require_admin(cluster, params["acting_user"], "cloud")
     if params["title"] is not None:
@@ -37,11 +38,14 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         if refusals:
             raise Refused(refusals)
     kept = _kept(cluster, params)
+    neighbours = cloud_vlans.read_neighbours(params["neighbours"])
     before = _attributes(cluster)
+    cloud_vlans.change(cluster, vlan_pools=params["vlan_pools"], management_vlan=params["management_vlan"])
     cloud = cluster.identify(title=params["title"] or controller())
     if params["title"] is not None:
         cloud = replace(cloud, title=params["title"])
         cluster.become(cloud)
+    cloud_vlans.compare(cloud.title, cluster.vlans, neighbours)
     cluster.keep(kept)
     if params["expected_hosts"]:
         cluster.extra[HOSTS] = sorted({*cluster.extra.get(HOSTS, ()), *params["expected_hosts"]})
@@ -50,10 +54,15 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         counters.take_in(cluster, hosts, complete={*params["expected_hosts"]} <= {each.host for each in hosts})
     after = _attributes(cluster)
     changes = [] if before == after else [between("cloud", cloud.uuid, before, after, name=cloud.title)]
-    said = {**cloud.told(), "controller": controller()}
+    said = {**cloud.told(), "controller": controller(), **vlans_of(cluster)}
     behind = [refusal.message for refusal in counters.behind(cluster, hosts)]
     known = cluster.extra.get(HOSTS, [])
     return Outcome(changes, {"cloud": said, "next_vm_id": cluster.next_vm_id, "behind": behind, "hosts": known})
+
+
+def vlans_of(cluster: Cluster) -> dict[str, Any]:
+    """Return the VLANs of the cloud, which hosts store with their claim."""
+    return {"vlan_pools": cluster.vlans.pools_text, "management_vlan": cluster.vlans.management}
 
 
 def _kept(cluster: Cluster, params: Mapping[str, Any]) -> Kept:
@@ -84,6 +93,7 @@ def _attributes(cluster: Cluster) -> dict[str, Any] | None:
         "revision": cluster.revision,
         "history_entries": cluster.kept.entries,
         "history_days": cluster.kept.days,
+        **cluster.vlans.to_dict(),
         "hosts": " ".join(cluster.extra.get(HOSTS, ())),
         **{f"left_behind_{kind}": " ".join(map(str, numbers)) for kind, numbers in left.items()},
     }

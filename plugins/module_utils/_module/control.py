@@ -16,8 +16,8 @@ from ..cluster import ADMIN, Cluster
 from ..defaults import DATABASE
 from ..errors import Refusal, Refused
 from ..history import NONE, PROOFS, TIME, Caller, Entry
+from ..names import NAME
 from . import edge
-from .names import NAME
 
 T = TypeVar("T")
 

@@ -81,7 +81,7 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
 
 
 def _of_another_cloud(name: str, present: Cluster, wanted: Cluster) -> str | None:
-    """Return a warning if a backup is of another cloud than the database, such as one that was begun anew."""
+    """Return a warning if a backup is of another cloud than the database, such as a new one."""
     mine, other = present.cloud, wanted.cloud
     if mine is None or other is None or mine.uuid == other.uuid:
         return None

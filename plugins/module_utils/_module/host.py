@@ -41,7 +41,10 @@ def reconcile_all(
         for how in stages(module.params, module.check_mode):
             todo, applied = (how.plan(), {}) if module.check_mode else how.run()
             changes += todo.changes
-            result.update({**how.result(todo), **applied})
+            found = {**how.result(todo), **applied}
+            if warnings := [*result.get("warnings", ()), *found.get("warnings", ())]:
+                found["warnings"] = warnings
+            result.update(found)
             if (failure := how.failure(todo)) is not None:
                 return Outcome(changes, result, failure)
         return Outcome(changes, result)

@@ -11,7 +11,7 @@ from .._host import claims, fences
 from .._host.netservices import orphans
 from .._host.netservices.files import Folders
 from .._host.netservices.job import Job, Todo
-from .._host.netservices.plan import read_links, read_services
+from .._host.netservices.work_order import read_links, read_services
 from .._host.runner import SubprocessRunner
 from ..steps import Steps
 from .edge import listed

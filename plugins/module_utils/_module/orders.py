@@ -37,10 +37,10 @@ from ..cluster import ADMIN, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..lifecycle import RUNNING
 from ..models import Slice
+from ..names import NAME, NAME_OR_ID
 from ..report import HostReport
 from .clouds import controller
 from .edge import Outcome, listed
-from .names import NAME, NAME_OR_ID
 from .refused_slices import RefusedSlice, require_some, told
 
 RECREATE_DISKS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
@@ -109,7 +109,7 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     is_some = named or not params["names"]
     chosen, refused = choose_each(cluster, {**params, "names": named}) if is_some else ([], [])
     require_some(refused, chosen)
-    before = [Slice.from_dict(slice_.to_dict()) for slice_ in chosen if not slice_.deleting]
+    before = [Slice.from_dict(slice_.to_dict()) for slice_ in chosen]
     for slice_ in chosen:
         if not slice_.deleting:
             undelete.keep(cluster, slice_, now=utc_now(), retention_h=retention_h)

@@ -12,9 +12,9 @@ from .._domain import access, edits, kinds, reconcile, slice_changes
 from .._domain.topology_spec import wanted_from
 from ..cluster import Cluster, slice_label
 from ..models import Slice
+from ..names import NAME, NAME_OR_ID
 from . import topology
 from .edge import Outcome, listed
-from .names import NAME, NAME_OR_ID
 
 PART_ARGUMENTS: dict[str, dict[str, Any]] = {
     "slice": {"type": NAME_OR_ID, "required": True},
@@ -59,14 +59,14 @@ LINK = Part(
     "link_id",
     edits.put_link,
     edits.take_link,
-    lambda slice_: [link.to_dict() for link in slice_.links],
+    kinds.links_told,
 )
 NETWORK = Part(
     "network",
     "vlan_id",
     edits.put_network,
     edits.take_network,
-    lambda slice_: [network.to_dict() for network in slice_.networks],
+    kinds.networks_told,
 )
 VLAN = Part(
     "vlan",

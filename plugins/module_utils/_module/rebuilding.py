@@ -10,7 +10,7 @@ from ..applied import AllOrders, KnownDisplays
 from ..cluster import ADMIN, Cluster
 from ..errors import Refusal, Refused
 from . import control, database, orders
-from .clouds import controller
+from .clouds import controller, vlans_of
 from .edge import Module, Outcome, listed
 
 
@@ -38,7 +38,7 @@ def rebuild(module: Module) -> Outcome:
         after = Cluster.from_dict(cluster.to_dict())
         changes = database.differences(store, initial, after)
         cluster.noted = [control.entry_for(module, changes, after.revision)]
-    cloud = {**(after.cloud.told() if after.cloud else {}), "controller": controller()}
+    cloud = {**(after.cloud.told() if after.cloud else {}), "controller": controller(), **vlans_of(after)}
     return Outcome(
         changes,
         {

@@ -24,8 +24,8 @@ from .._domain.registering import (
 from ..changes import Change, between
 from ..cluster import NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster
 from ..errors import Refusal, Refused, for_all
+from ..names import NAME
 from .edge import Outcome
-from .names import NAME
 
 
 @dataclass(frozen=True)

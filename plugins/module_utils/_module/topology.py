@@ -30,10 +30,10 @@ from ..changes import Change
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice
-from ..work_order import Interface
+from ..names import NAME
+from ..vm_order import Interface
 from . import orders
 from .edge import Outcome, listed
-from .names import NAME
 from .orders import STATE_DIR, choose, choose_each, described, dispatch
 from .refused_slices import RefusedSlice, error, require_some, told
 
@@ -275,7 +275,8 @@ def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """
     chosen, refused = choose_each(cluster, params)
     require_some(refused, chosen)
-    return Outcome(result={**described(chosen), "refused": told(refused)}, failure=error(refused))
+    result = {**described(chosen), "management_vlan": cluster.vlans.management, "refused": told(refused)}
+    return Outcome(result=result, failure=error(refused))
 
 
 def chosen_or_visible(cluster: Cluster, params: Mapping[str, Any]) -> list[Slice]:

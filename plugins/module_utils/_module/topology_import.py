@@ -12,10 +12,14 @@ from typing import Any
 from .._domain import titles
 from .._import import kinds
 from .._import.graph import End, Graph, Node, Segment
-from ..bounds import STARTUP_COMMAND, STARTUP_COMMANDS, VLAN_POOLS
+from ..bounds import GUEST_TEXT, STARTUP_COMMAND, STARTUP_COMMANDS, STARTUP_FILES, STARTUP_LENGTH, VLAN_POOLS
 from ..vlans import POOL_SIZE
 
 _FALLBACK_TITLE = "imported"
+_CONFIGS = "/etc/startup-config"
+"""The folder in guests for configuration that was in the file."""
+_MARGIN = 100
+"""More than the characters of a command that applies it."""
 # The pool with the management VLAN has one VLAN less.
 _VLANS_PER_POOL = POOL_SIZE - 1
 
@@ -73,7 +77,7 @@ def _vm(
     if node.kind is not None and kind is None and node.kind not in options.flavors:
         graph.remark(node.line, f"kind {node.kind} of node {node.title}")
     flavor = options.flavors.get(node.image or "") or options.flavors.get(node.kind or "", options.flavor)
-    commands = _commands(graph, node, kind)
+    startup = _startup(graph, node, kind, options)
     return {
         **_named(name, _title(node.title)),
         "flavor": flavor,
@@ -81,20 +85,34 @@ def _vm(
         **({} if data_interfaces is None else {"data_interfaces": data_interfaces}),
         **({"loopback": dict(node.loopback)} if node.loopback else {}),
         **({"internet": True} if options.internet else {}),
-        **({"startup": {"commands": commands}} if commands else {}),
+        **({"startup": startup} if startup else {}),
     }
 
 
-def _commands(graph: Graph, node: Node, kind: str | None) -> list[str]:
-    """Return the commands that the guest can run at its start-up. The others are added to the graph's remarks."""
-    is_possible = kinds.has_console(kind) and STARTUP_COMMANDS.allows(len(node.commands))
-    found = []
+def _startup(graph: Graph, node: Node, kind: str | None, options: Options) -> dict[str, Any]:
+    """Return the start-up of a guest. What it cannot have of the node is added to the graph's remarks."""
+    is_possible = kinds.has_start_up(kind, internet=options.internet)
+    count = len(node.configs) + len(node.commands)
+    length = sum(len(each.text) + _MARGIN for each in node.configs) + sum(len(text) for _line, text in node.commands)
+    is_short = STARTUP_LENGTH.allows(length) and STARTUP_FILES.allows(len(node.configs))
+    fits = is_possible and is_short and STARTUP_COMMANDS.allows(count)
+    files: list[dict[str, str]] = []
+    commands: list[str] = []
+    for number, config in enumerate(node.configs, start=1):
+        path = f"{_CONFIGS}/{number}"
+        command = kinds.loads(kind, node.kind, path, config.text)
+        if fits and command is not None and GUEST_TEXT.allows(config.text):
+            files.append({"path": path, "content": config.text, "mode": "0700"})
+            commands.append(command)
+        else:
+            graph.remark(config.line, f"{config.name} of node {node.title}: {config.text[:80]}")
     for line, text in node.commands:
-        if is_possible and STARTUP_COMMAND.allows(text):
-            found.append(text)
+        if fits and STARTUP_COMMAND.allows(text):
+            commands.append(text)
         else:
             graph.remark(line, f"exec of node {node.title}: {text[:80]}")
-    return found
+    found = {"files": files, "commands": commands}
+    return {name: value for name, value in found.items() if value}
 
 
 def _known(graph: Graph, segment: Segment, own: Mapping[str, str | None]) -> tuple[End, ...]:

@@ -66,7 +66,7 @@ def _line(text: str, path: tuple[str | int, ...]) -> int:
     for step in path:
         if isinstance(node, yaml.MappingNode):
             found = next((value for key, value in node.value if key.value == str(step)), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
             found = node.value[step]
         else:
             found = None

@@ -354,7 +354,7 @@ ARTIFACTS: list[tuple[dict[str, Any], str]] = [
     ({"slices_plan": {"work_orders": {}}}, "may not set slices_plan"),
     ({"apply_work_orders_plan": {}}, "may not set apply_work_orders_plan"),
     ({"ansible_connection": "local"}, "may not set ansible_connection"),
-    ({"slice_owner": "alice"}, "slice_name, slice_owner are all set"),
+    ({"slice_owner": "alice"}, "several variables are set: slice_name, slice_owner"),
 ]
 
 
@@ -408,7 +408,7 @@ def test_topologies_of_a_workflow_are_ignored_by_its_jobs_that_only_read(playboo
     elif playbook == "quota":
         assert (done["slices"], done["names"]) == ([{"name": "web"}], ())
     elif playbook == "deploy":
-        assert "slices, slice_name are all set" in done["msg"]
+        assert "several variables are set: slices, slice_name" in done["msg"]
     else:
         assert done["refused_variables"] == ["slices"]
 

@@ -64,9 +64,10 @@ def test_reservations_are_read_from_all_files(tmp_path: Path) -> None:
 
 def test_temporary_files_are_found_in_all_folders(tmp_path: Path) -> None:
     (tmp_path / "vms/1001").mkdir(parents=True)
-    for name in ("vms/1001/.qemu.cfg.k3j_x81a", "vms/1001/.draft.qcow2", "vms/1001/qemu.cfg", ".updated", "a.abcdefgh"):
+    drafts = ("vms/1001/.draft.qcow2", "vms/1001/.qemu.cfg.k3j_x81a.draft")
+    for name in (*drafts, "vms/1001/qemu.cfg", ".updated", "a.abcdefgh.draft"):
         (tmp_path / name).touch()
-    found = [f"{tmp_path}/vms/1001/{name}" for name in (".draft.qcow2", ".qemu.cfg.k3j_x81a")]
+    found = [f"{tmp_path}/{name}" for name in drafts]
     assert observe.drafts([str(tmp_path), f"{tmp_path}/none"]) == found
 
 

@@ -47,6 +47,17 @@ def test_the_copied_files_are_in_the_documentation() -> None:
         assert isinstance(yaml.safe_load(found[1]), dict)
 
 
+def test_the_newcomer_has_the_newest_ansible_core_or_the_one_of_make_newcomer() -> None:
+    [task] = [task for task in converge()["tasks"] if task["name"] == "Install ansible-core"]
+    assert task["ansible.builtin.command"]["argv"][1:] == [
+        "{{ project }}/tools/test_versions.py",
+        "--bin",
+        "{{ lookup('env', 'NEWCOMER_CORE') | default('newest', true) }}",
+    ]
+    assert STEPS["before_the_lab"][0]["run"] == "ansible --version"
+    assert "for core in oldest newest; do NEWCOMER_CORE=$$core" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("step", [step for steps in STEPS.values() for step in steps], ids=lambda step: step["run"])
 def test_steps_have_known_keys(step: dict[str, str]) -> None:
     assert step.keys() <= {"run", "refused"} or step.keys() <= {"run", "says"}

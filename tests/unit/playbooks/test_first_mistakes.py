@@ -21,6 +21,10 @@ from ..scripts import ROOT
 from .runs import run
 
 WEB = {"slices": [{"name": "web", "vms": [{"name": "vm1", "flavor": "cirros"}]}]}
+WITHOUT_ORCHESTRATOR = (
+    "inventory: the group orchestrator must have a host; give the inventory of the cloud with -i, or add a host to it, "
+    "as in inventory/example of the collection"
+)
 READS_WORKERS = re.compile(r"groups\['workers'\]")
 IMPORTED = re.compile(r"(?:import_playbook|import_tasks|include_tasks): ([a-z_/]+\.yml)")
 ANOTHER_RELEASE = """\
@@ -69,7 +73,15 @@ def test_an_inventory_without_an_orchestrator_is_refused(tmp_path: Path) -> None
     (tmp_path / "own.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
     done = run(tmp_path, "deploy", WEB, inventory=tmp_path / "own.yml")
     assert (done.rc, done.tasks) == (2, 1)
-    assert done.failure["msg"] == "inventory: the group orchestrator must have a host"
+    assert done.failure["msg"] == WITHOUT_ORCHESTRATOR
+
+
+@pytest.mark.parametrize("inventory", ["hosts.yml", "nowhere.yml", "webservers,"])
+def test_a_call_without_the_inventory_of_the_cloud_is_refused(inventory: str, tmp_path: Path) -> None:
+    """Ansible has only warned, and reported success."""
+    (tmp_path / "hosts.yml").write_text("all: {}", encoding="utf-8")
+    done = run(tmp_path, "status", {"slice_all": True}, inventory=Path(inventory))
+    assert (done.rc, done.tasks, done.failure["msg"]) == (2, 1, WITHOUT_ORCHESTRATOR)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,10 @@ from .test_status import database
             ("--limit=worker1",),
             "--limit excludes the orchestrator; add localhost to it",
         ),
-        ("site", {}, ("--limit=worker1",), "--limit excludes the orchestrator; add localhost to it"),
+        *(
+            (name, {}, ("--limit=worker1",), "--limit excludes the orchestrator; add localhost to it")
+            for name in ("site", "quota", "lab_up")
+        ),
         (
             "deploy",
             {"slices_file": "/nowhere.yml"},

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -72,9 +74,68 @@ def test_the_last_line_of_pytest_is_the_summary(printed: str, summary: str) -> N
 )
 def test_the_exit_code(codes: list[int | None], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = {core: versions.Ended(core, "3.11", each, "") for core, each in zip(versions.CORES, codes)}
-    monkeypatch.setattr(versions, "test", lambda core, _options: ended[core])
+    monkeypatch.setattr(versions, "test", lambda core, _options, **_options_of_pip: ended[core])
     assert versions.main(list(ended)) == code
 
 
-def test_an_unknown_version_is_refused() -> None:
-    assert versions.main(["2.9"]) == 2
+@pytest.mark.parametrize("arguments", [["2.9"], ["newest", "--fast"]])
+def test_what_is_unknown_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert versions.main(arguments) == 2
+    said = f"unknown versions: {arguments[-1]}; choose from 2.19, 2.20, 2.21, oldest, newest, --quick, --bin\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("there", "oldest", "newest"),
+    [({"3.11", "3.12", "3.13"}, "2.19", "2.21"), ({"3.12"}, "2.20", "2.20"), (set(), "2.19", "2.21")],
+)
+def test_the_oldest_and_the_newest_are_those_that_can_be_tested(
+    there: set[str], oldest: str, newest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versions, "interpreter", lambda python: f"/bin/python{python}" if python in there else None)
+    assert (versions.named("oldest"), versions.named("newest"), versions.named("2.20")) == (oldest, newest, "2.20")
+
+
+def test_make_test_runs_a_short_selection_on_the_newest_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other parts have the oldest, which is pinned."""
+    calls: list[tuple[str, list[str], bool]] = []
+
+    def test(core: str, options: list[str], *, update: bool) -> Any:
+        calls.append((core, options, update))
+        return versions.Ended(core, "", 0, "")
+
+    monkeypatch.setattr(versions, "test", test)
+    monkeypatch.setattr(versions, "interpreter", lambda python: python)
+    [command] = re.findall(r"^exec python tools/test_versions\.py (.*)$", (ROOT / "tools/newest").read_text(), re.M)
+    assert versions.main(command.split()) == 0
+    assert calls == [(list(versions.CORES)[-1], versions.QUICK, False)]
+    assert "newest" in load("tools/test.py").PARTS
+    assert [path for path in versions.QUICK if not (ROOT / path).exists()] == []
+
+
+def test_an_environment_that_is_there_is_made_again_only_if_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[list[str]] = []
+
+    def run(command: list[str], **_options: Any) -> None:
+        calls.append(command)
+        (tmp_path / "2.21").mkdir(exist_ok=True)
+
+    monkeypatch.setattr(versions, "FOLDER", tmp_path)
+    monkeypatch.setattr(versions.subprocess, "run", run)
+    monkeypatch.setattr(versions, "interpreter", lambda python: f"/bin/python{python}")
+    assert [versions.main(["2.21", "--bin"]) for _time in range(2)] == [0, 0]
+    assert [Path(command[0]).name for command in calls] == ["python3.13", "python"]
+    assert capsys.readouterr().out == f"{tmp_path}/2.21/bin\n" * 2
+    versions.environment("2.21", "/bin/python3.13", update=True)
+    versions.environment("2.21", "/opt/python3.13", update=False)
+    assert len(calls) == 6
+
+
+def test_a_version_without_its_python_has_no_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(versions, "interpreter", lambda _python: None)
+    assert versions.main(["--bin", "2.20"]) == 1
+    assert capsys.readouterr().err == "ansible-core 2.20: Python 3.12 not found\n"

@@ -17,7 +17,8 @@ from dataclasses import replace
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import shaping
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Interface, SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import Interface
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 
 class Elsewhere:

@@ -303,8 +303,8 @@ def trim(path: str) -> Content:
 
 
 def _read(file: BinaryIO, record: struct.Struct, size: int) -> Content:
+    """Return the content of a file whose header has been read."""
     packets, end = 0, _FILE_HEADER
-    file.seek(end)
     while end + _RECORD_HEADER <= size:
         (length,) = record.unpack(file.read(_RECORD_HEADER))
         if end + _RECORD_HEADER + length > size:

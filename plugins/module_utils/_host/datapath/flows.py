@@ -1,15 +1,15 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The OpenFlow flows of a worker's bridge, which filter VLAN 400 and leave links transparent.
+"""The OpenFlow flows of a worker's bridge, which filter the management VLAN and leave links transparent.
 
 There are five tables (docs/decisions/0005-vlan-400-is-forwarded-by-flows.md):
 
 0. port: frames of links and trunks are forwarded by C(NORMAL), except for BPDUs that a link forwards; frames on
-   VLAN 400 go to the next tables; frames of other ports are dropped. Meters limit here what a VM sends.
+   the management VLAN go to the next tables; frames of other ports are dropped. Meters limit here what a VM sends.
 1. MAC: a frame of a VM must be untagged and have the source MAC of its interface.
 2. address: ARP and IPv4 must have the source address of the interface. All other protocols are dropped, and so are
    replies of DHCP servers.
-3. origin: a frame that a trunk receives on VLAN 400 must be from the gateway, the DHCP server or a peer.
+3. origin: a frame that a trunk receives on the management VLAN must be from the gateway, the DHCP server or a peer.
 4. destination: VMs reach the infrastructure and peers, and no other VMs. There is no flooding and no MAC learning.
 
 Register 0 contains the origin of a frame: a slice's id, or C(INFRASTRUCTURE).
@@ -21,8 +21,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...changes import Change, SliceRef, between
-from ...vlans import MANAGEMENT_VLAN
-from ...work_order import Interface, SliceOrder
+from ...vm_order import Interface
+from ...work_order import SliceOrder
 from .. import files
 from ..runner import Runner
 from .management import Management, mac_of
@@ -208,12 +208,12 @@ def shared_flows(switch: Switch, *, bridge: str, management: Management) -> froz
 
     Frames of a port without its own flows are dropped, so that no VM can send before its filters are in place.
     """
-    trunks, local, others = _infrastructure(switch, bridge)
-    to_infrastructure = ",".join(_outputs(local)) if local else _to_trunks(trunks)
+    trunks, local, others = _infrastructure(switch, bridge, management.vlan_id)
+    to_infrastructure = ",".join(_outputs(local)) if local else _to_trunks(trunks, management.vlan_id)
     found = [_shared(table, 0, [], _DROP) for table in range(5)]
     found += [_shared(_PORT, 50, [f"in_port={number}"], "NORMAL") for number in (*trunks, *others)]
     for number in trunks:
-        tagged = [f"in_port={number}", f"dl_vlan={MANAGEMENT_VLAN}"]
+        tagged = [f"in_port={number}", f"dl_vlan={management.vlan_id}"]
         found.append(_shared(_PORT, 100, tagged, f"pop_vlan,goto_table:{_ORIGIN}"))
     for number in local:
         found.append(_shared(_PORT, 100, [f"in_port={number}"], _as(INFRASTRUCTURE, _DESTINATION)))
@@ -225,14 +225,16 @@ def shared_flows(switch: Switch, *, bridge: str, management: Management) -> froz
     if local:
         for number in local:
             match = [f"reg0={INFRASTRUCTURE:#x}", f"in_port={number}"]
-            found.append(_shared(_DESTINATION, 10, match, _to_trunks(trunks)))
+            found.append(_shared(_DESTINATION, 10, match, _to_trunks(trunks, management.vlan_id)))
     else:
         for address in management.addresses:
             found.append(_shared(_ORIGIN, 60, [f"dl_src={mac_of(address)}"], _as(INFRASTRUCTURE, _DESTINATION)))
     return frozenset(found)
 
 
-def slice_flows(order: SliceOrder, numbers: Mapping[str, int], switch: Switch, *, bridge: str) -> frozenset[Flow]:
+def slice_flows(
+    order: SliceOrder, numbers: Mapping[str, int], switch: Switch, *, bridge: str, management: Management
+) -> frozenset[Flow]:
     """Return the flows of a slice's ports.
 
     Args:
@@ -240,8 +242,9 @@ def slice_flows(order: SliceOrder, numbers: Mapping[str, int], switch: Switch, *
         numbers: the OpenFlow numbers of its ports, by tap.
         switch: the observed state.
         bridge: the bridge of the ports.
+        management: the management VLAN.
     """
-    trunks, _local, _others = _infrastructure(switch, bridge)
+    trunks, _local, _others = _infrastructure(switch, bridge, management.vlan_id)
     owner = order.slice_id
     found: list[Flow] = []
     here = set()
@@ -251,7 +254,7 @@ def slice_flows(order: SliceOrder, numbers: Mapping[str, int], switch: Switch, *
             if number is None:
                 continue
             limit = f"meter:{number}," if nic.tx_kbps else ""
-            if nic.vlan_id != MANAGEMENT_VLAN:
+            if nic.vlan_id != management.vlan_id:
                 found.append(_flow(owner, _PORT, 50, [f"in_port={number}"], f"{limit}NORMAL"))
                 continue
             here.add(nic.mac)
@@ -261,11 +264,11 @@ def slice_flows(order: SliceOrder, numbers: Mapping[str, int], switch: Switch, *
                 flow for who in speakers for flow in _deliver(owner, who, nic.mac, nic.address, f"output:{number}")
             ]
     found += _forward_bpdus(order, numbers, trunks)
-    # Peers need no flows on a worker without ports of the slice on VLAN 400.
+    # Peers need no flows on a worker without ports of the slice on the management VLAN.
     for peer in order.peers if here else ():
         if peer.mac not in here:
             found.append(_flow(owner, _ORIGIN, 50, [f"dl_src={peer.mac}"], _as(owner, _DESTINATION)))
-            found += _deliver(owner, owner, peer.mac, peer.address, _to_trunks(trunks))
+            found += _deliver(owner, owner, peer.mac, peer.address, _to_trunks(trunks, management.vlan_id))
     return frozenset(found)
 
 
@@ -331,8 +334,8 @@ def _for_infrastructure(management: Management) -> list[list[str]]:
     return found
 
 
-def _infrastructure(switch: Switch, bridge: str) -> tuple[list[int], list[int], list[int]]:
-    """Return the OpenFlow numbers of infrastructure ports: trunks, ports on VLAN 400, and others."""
+def _infrastructure(switch: Switch, bridge: str, management_vlan: int) -> tuple[list[int], list[int], list[int]]:
+    """Return the OpenFlow numbers of infrastructure ports: trunks, ports on the management VLAN, and others."""
     trunks: list[int] = []
     local: list[int] = []
     others: list[int] = []
@@ -344,7 +347,7 @@ def _infrastructure(switch: Switch, bridge: str) -> tuple[list[int], list[int], 
         if port.vlan_mode == "trunk":
             trunks.append(number)
         else:
-            (local if port.tag == MANAGEMENT_VLAN else others).append(number)
+            (local if port.tag == management_vlan else others).append(number)
     return trunks, local, others
 
 
@@ -356,7 +359,7 @@ def _outputs(numbers: Iterable[int]) -> list[str]:
     return [f"output:{number}" for number in numbers]
 
 
-def _to_trunks(trunks: Iterable[int], vlan_id: int = MANAGEMENT_VLAN) -> str:
+def _to_trunks(trunks: Iterable[int], vlan_id: int) -> str:
     outputs = _outputs(trunks)
     return ",".join([f"push_vlan:0x8100,set_field:{vlan_id | 0x1000}->vlan_vid", *outputs]) if outputs else _DROP
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The gateway and the DHCP server on management VLAN 400, whose MACs are derived from their addresses."""
+"""The gateway and the DHCP server on the management VLAN, whose MACs are derived from their addresses."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import ipaddress
 from dataclasses import dataclass
 
 from ...errors import Refusal, Refused
+from ...vlans import MANAGEMENT_VLAN
 
 
 @dataclass(frozen=True)
 class Management:
-    """The infrastructure's addresses."""
+    """The management VLAN, and the infrastructure's addresses on it."""
 
     gateway: str
     dhcp_server: str
+    vlan_id: int = MANAGEMENT_VLAN
 
     @property
     def addresses(self) -> tuple[str, str]:
@@ -23,8 +25,8 @@ class Management:
         return (self.gateway, self.dhcp_server)
 
 
-def read_management(gateway: str, dhcp_server: str) -> Management:
-    """Return the infrastructure's addresses.
+def read_management(gateway: str, dhcp_server: str, vlan_id: int) -> Management:
+    """Return the management VLAN with the infrastructure's addresses.
 
     Raises:
         Refused: an address is not an IPv4 address, or both are the same.
@@ -39,7 +41,7 @@ def read_management(gateway: str, dhcp_server: str) -> Management:
         refusals.append(Refusal("same_address", where, {"got": gateway}))
     if refusals:
         raise Refused(refusals)
-    return Management(gateway, dhcp_server)
+    return Management(gateway, dhcp_server, vlan_id)
 
 
 def mac_of(address: str) -> str:

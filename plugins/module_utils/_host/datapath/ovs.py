@@ -13,8 +13,9 @@ from typing import Any, Callable
 from ...changes import Change, SliceRef, between
 from ...errors import Refusal, Refused, SlicesError
 from ...network_order import Services
-from ...vlans import MANAGEMENT_VLAN
-from ...work_order import VM, Interface, SliceOrder
+from ...vlans import ranges
+from ...vm_order import VM, Interface
+from ...work_order import SliceOrder
 from ..runner import Runner
 from ..work_order import all_vms, slice_ids
 from . import ovsdb
@@ -152,6 +153,7 @@ def plan_access_ports(
     gone: Collection[str] = (),
     reserved: Collection[int] = (),
     prune_vlans: bool = False,
+    management_vlan: int,
 ) -> PortPlan:
     """Return the plan for the access ports of the order's slices.
 
@@ -163,25 +165,21 @@ def plan_access_ports(
         gone: taps of the slices that are removed. Their ports go too, even without our external_ids.
         reserved: OpenFlow numbers that no new port may have, because flows refer to them.
         prune_vlans: whether trunks carry only the VLANs of ports on the bridge, including ports of others.
+        management_vlan: the management VLAN, which each trunk carries.
     """
     orders = tuple(orders)
-    taps = [nic.tap for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
-    numbers = _numbers(taps, have, ACCESS_NUMBERS, reserved)
-    wanted = {
-        nic.tap: _access_port(vm, nic, bridge, numbers[nic.tap])
-        for vm in all_vms(orders)
-        for nic in vm.interfaces
-        if nic.vlan_id is not None
-    }
+    plugged = [(vm, nic) for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
+    numbers = _numbers([nic.tap for _vm, nic in plugged], have, ACCESS_NUMBERS, reserved)
+    wanted = {nic.tap: _access_port(vm, nic, bridge, numbers[nic.tap]) for vm, nic in plugged}
     slices = {nic.tap: vm.slice_id for vm in all_vms(orders) for nic in vm.interfaces}
     todo = _plan(
         wanted,
         have,
         ours=_is_ours(orders, slices, gone),
-        unplugged={*unplugged, *_to_replug(wanted, have)},
+        unplugged={*unplugged, *_to_replug(wanted, have, management_vlan)},
         slices=slices,
     )
-    return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge))) if prune_vlans else todo
+    return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge, management_vlan))) if prune_vlans else todo
 
 
 def _is_ours(orders: tuple[SliceOrder, ...], taps: Collection[str], gone: Collection[str]) -> Callable[[Port], bool]:
@@ -221,7 +219,7 @@ def _uuids(slice_uuid: str | None, vm_uuid: str | None = None) -> dict[str, str]
     return {key: uuid for key, uuid in ((SLICE_UUID, slice_uuid), (VM_UUID, vm_uuid)) if uuid is not None}
 
 
-def _pruned(todo: PortPlan, have: Switch, bridge: str) -> Iterable[tuple[Port, Port]]:
+def _pruned(todo: PortPlan, have: Switch, bridge: str, management_vlan: int) -> Iterable[tuple[Port, Port]]:
     """Return the trunks whose VLANs differ from those of the bridge's ports after the plan.
 
     They are changed in the transaction that adds and removes the ports, so that no port is ever without its VLAN.
@@ -231,7 +229,7 @@ def _pruned(todo: PortPlan, have: Switch, bridge: str) -> Iterable[tuple[Port, P
     ports.update({port.name: port for port in todo.wanted})
     here = [port for port in ports.values() if port.bridge == bridge]
     trunks = [port for port in here if INFRASTRUCTURE in port.external_ids and port.vlan_mode == "trunk"]
-    held = {MANAGEMENT_VLAN}
+    held = {management_vlan}
     for port in here:
         if port not in trunks:
             held.update(port.trunks if port.tag is None else (port.tag, *port.trunks))
@@ -268,7 +266,7 @@ def plan_network_ports(orders: Iterable[Services], have: Switch, *, bridge: str)
         wanted,
         have,
         ours=lambda port: port.external_ids.get(SERVICES) in marks,
-        unplugged=_to_replug(wanted, have),
+        unplugged=_to_replug(wanted, have, None),
         slices={network.port: one.slice_id for one in orders for network in one.networks},
     )
 
@@ -310,12 +308,12 @@ def plan_bridge(
         want=datapath_type,
         make=found is None,
         fail_mode=(mode or "standalone", fail_mode) if fail_mode not in (None, mode) else None,
-        ports=_plan(
-            wanted,
-            have,
-            ours=lambda port: port.bridge == name and port.external_ids.get(INFRASTRUCTURE) in (owner, UNOWNED),
-        ),
+        ports=_plan(wanted, have, ours=lambda port: _is_infrastructure(port, name, owner)),
     )
+
+
+def _is_infrastructure(port: Port, bridge: str, owner: str) -> bool:
+    return port.bridge == bridge and port.external_ids.get(INFRASTRUCTURE) in (owner, UNOWNED)
 
 
 def _infrastructure_ports(
@@ -391,11 +389,11 @@ def _numbers(names: Iterable[str], have: Switch, numbers: range, reserved: Colle
     return found
 
 
-def _to_replug(wanted: Mapping[str, Port], have: Switch) -> set[str]:
+def _to_replug(wanted: Mapping[str, Port], have: Switch, management_vlan: int | None) -> set[str]:
     """Return the ports that are removed while their flows change, and then added again.
 
-    A port that moves to or from VLAN 400 would otherwise be without its filters for a moment. A port that did not get
-    its requested number may get it when it is added again.
+    A port that moves to or from the management VLAN would otherwise be without its filters for a moment. A port that
+    did not get its requested number may get it when it is added again.
     """
     found = set()
     for name, new in wanted.items():
@@ -403,7 +401,7 @@ def _to_replug(wanted: Mapping[str, Port], have: Switch) -> set[str]:
         if old is None:
             continue
         astray = old.number == new.number and (old.live_number or 0) > 0 and old.live_number != new.number
-        if astray or (old.tag != new.tag and MANAGEMENT_VLAN in (old.tag, new.tag)):
+        if astray or (old.tag != new.tag and management_vlan in (old.tag, new.tag)):
             found.add(name)
     return found
 
@@ -488,7 +486,7 @@ def _columns(port: Port) -> list[str]:
     if port.tag is not None:
         columns.append(f"tag={port.tag}")
     if port.trunks:
-        columns.append(f"trunks={ovsdb.ranges(port.trunks)}")
+        columns.append(f"trunks={ranges(port.trunks)}")
     if port.own_qdisc:
         columns.append(f"qos={_NOOP_QOS}")
     if port.vlan_mode == TUNNEL:

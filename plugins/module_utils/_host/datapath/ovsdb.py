@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...vlans import ranges
 from ..runner import Runner
 
 # Without a timeout, ovs-vsctl waits forever if ovs-vswitchd is not running. A timeout loses nothing: the database has
@@ -189,14 +190,3 @@ def _many(value: Any) -> tuple[Any, ...]:
 
 def _one(value: Any) -> Any:
     return next(iter(_many(value)), None)
-
-
-def ranges(vlans: Iterable[int]) -> str:
-    """Return VLANs in the notation of Open vSwitch, such as C(100-103,400)."""
-    parts: list[tuple[int, int]] = []
-    for vlan in sorted(vlans):
-        if parts and parts[-1][1] == vlan - 1:
-            parts[-1] = (parts[-1][0], vlan)
-        else:
-            parts.append((vlan, vlan))
-    return ",".join(f"{first}-{last}" if first != last else str(first) for first, last in parts)

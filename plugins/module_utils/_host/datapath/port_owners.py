@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ...errors import Refusal
 from ...network_order import Services
-from ...vlans import MANAGEMENT_VLAN
-from ...work_order import VM, SliceOrder
+from ...vm_order import VM
+from ...work_order import SliceOrder
 from .. import ownership
 from ..ownership import Conflict, Named, shown
 from ..work_order import slice_ids
@@ -17,12 +17,23 @@ from .ovs import SERVICES, SLICE, SLICE_UUID, VM_UUID
 from .ovsdb import Port, Switch
 
 
-def conflicts(orders: Iterable[SliceOrder], have: Switch) -> Iterator[Conflict]:
-    """Yield conflicts with ports of other slices that have the id, a tap or a VLAN of an ordered slice."""
+def conflicts(orders: Iterable[SliceOrder], have: Switch, *, management_vlan: int) -> Iterator[Conflict]:
+    """Yield conflicts with ports of other slices that have the id, a tap or a VLAN of an ordered slice.
+
+    A host with another management VLAN than the order would filter links, and let VMs send anything where it filters
+    nothing, so this is a conflict as well.
+    """
     orders = tuple(orders)
+    nics = [(order.slice_id, nic) for order in orders for vm in order.vms for nic in vm.interfaces]
+    shared = [(slice_id, nic) for slice_id, nic in nics if nic.vlan_id == management_vlan]
+    yield from ownership.repeated("MAC", ((slice_id, nic.mac) for slice_id, nic in shared))
+    addresses = ((slice_id, nic.address) for slice_id, nic in shared if nic.address is not None)
+    yield from ownership.repeated("address", addresses)
     for order in orders:
+        yield from ((order.slice_id, refusal) for refusal in _of_management(order, management_vlan))
         taps = {nic.tap: vm for vm in order.vms for nic in vm.interfaces}
-        vlans = {nic.vlan_id for vm in order.vms for nic in vm.interfaces if nic.vlan_id is not None}
+        used = (nic.vlan_id for vm in order.vms for nic in vm.interfaces)
+        vlans = {vlan for vlan in used if vlan is not None and vlan != management_vlan}
         for port in have.ports.values():
             yield from _of_number(order, port, SLICE)
             yield from ((order.slice_id, refusal) for refusal in _of_tap(order, port, taps))
@@ -59,6 +70,17 @@ def _of_tap(order: SliceOrder, port: Port, taps: Mapping[str, VM]) -> Iterator[R
         yield Refusal("another_vm", str(vm), figures)
 
 
+def _of_management(order: SliceOrder, management_vlan: int) -> Iterator[Refusal]:
+    for vm in order.vms:
+        for nic in vm.interfaces:
+            figures = {"interface": nic.name, "got": nic.vlan_id, "held": management_vlan}
+            if nic.vlan_id not in (None, management_vlan) and nic.address is not None:
+                # Only on the management VLAN do interfaces have addresses that the database reserves.
+                yield Refusal("not_on_management_vlan", str(vm), figures)
+            elif nic.vlan_id == management_vlan and (nic.link_id is not None or nic.segment is not None):
+                yield Refusal("on_management_vlan", str(vm), figures)
+
+
 def _of_vlan(
     order: Named, port: Port, vlans: Collection[int], ordered: Collection[int], own: Collection[str]
 ) -> Iterator[Conflict]:
@@ -66,7 +88,6 @@ def _of_vlan(
     holder = port.external_ids.get(SLICE) or port.external_ids.get(SERVICES)
     if holder is None or holder in map(str, ordered) or port.name in own or port.tag not in vlans:
         return
-    if port.tag != MANAGEMENT_VLAN:
-        held = shown(port.external_ids.get(SLICE_UUID))
-        figures = {"vlan_id": port.tag, "port": port.name, "holder": holder, "held": held}
-        yield order.slice_id, Refusal("vlan_of_another_slice", f"slice {order.slice_id}", figures)
+    held = shown(port.external_ids.get(SLICE_UUID))
+    figures = {"vlan_id": port.tag, "port": port.name, "holder": holder, "held": held}
+    yield order.slice_id, Refusal("vlan_of_another_slice", f"slice {order.slice_id}", figures)

@@ -31,7 +31,7 @@ class Settings:
 
     Attributes:
         bridge: the bridge of the VMs' ports.
-        management: the infrastructure on VLAN 400.
+        management: the management VLAN and the infrastructure on it.
         folder: the folder for saved flows.
         prune_vlans: whether trunks carry only the VLANs of ports on the bridge.
     """
@@ -42,7 +42,7 @@ class Settings:
     prune_vlans: bool = False
 
 
-def read_settings(params: Mapping[str, Any]) -> Settings:
+def read_settings(params: Mapping[str, Any], *, management_vlan: int) -> Settings:
     """Return the settings from the arguments C(WORK_ORDER_ARGUMENTS) and C(DATAPATH_ARGUMENTS) of a module.
 
     Raises:
@@ -50,7 +50,7 @@ def read_settings(params: Mapping[str, Any]) -> Settings:
     """
     return Settings(
         bridge=params["bridge"],
-        management=read_management(params["gateway"], params["dhcp_server"]),
+        management=read_management(params["gateway"], params["dhcp_server"], management_vlan),
         folder=flows.folder_in(params["state_dir"]),
         prune_vlans=params["prune_vlans"],
     )
@@ -142,7 +142,7 @@ def plan(
             number is free, or the kernel has no netem for a fault.
     """
     orders = tuple(orders)
-    ownership.refuse(port_owners.conflicts(orders, have.switch))
+    ownership.refuse(port_owners.conflicts(orders, have.switch, management_vlan=settings.management.vlan_id))
     devices = taps.plan(orders, have.devices, accounts=accounts, freed=freed)
     ports = ovs.plan_access_ports(
         orders,
@@ -152,17 +152,26 @@ def plan(
         gone=frozenset(tap.name for tap in devices.remove),
         reserved={flow.in_port for flow in have.flows if flow.in_port is not None},
         prune_vlans=settings.prune_vlans,
+        management_vlan=settings.management.vlan_id,
     )
-    wanted = flows.shared_flows(have.switch, bridge=settings.bridge, management=settings.management)
-    wanted = wanted.union(
-        *(flows.slice_flows(one, ports.numbers, have.switch, bridge=settings.bridge) for one in orders)
-    )
+    wanted = _flows(orders, ports.numbers, have.switch, settings)
     return WirePlan(
         not have.closed,
         devices,
         ports,
         flows.plan(wanted, have.flows, slice_ids(orders) | {flows.SHARED}, have.saved),
         shaping.plan(orders, have.limits, numbers=ports.numbers, spoken=have.flows, fresh=devices.made),
+    )
+
+
+def _flows(
+    orders: Iterable[SliceOrder], numbers: Mapping[str, int], switch: Switch, settings: Settings
+) -> frozenset[flows.Flow]:
+    """Return the flows of slices and those that do not depend on slices."""
+    bridge, management = settings.bridge, settings.management
+    shared = flows.shared_flows(switch, bridge=bridge, management=management)
+    return shared.union(
+        *(flows.slice_flows(one, numbers, switch, bridge=bridge, management=management) for one in orders)
     )
 
 

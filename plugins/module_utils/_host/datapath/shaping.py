@@ -18,7 +18,8 @@ from typing import Any
 
 from ...changes import Change, SliceRef, between
 from ...errors import Refusal, Refused
-from ...work_order import Interface, SliceOrder
+from ...vm_order import Interface
+from ...work_order import SliceOrder
 from .. import files
 from ..host_info import TRY_NETEM
 from ..runner import Runner

@@ -221,7 +221,7 @@ def _examine_file(wanted: Wanted, path: str, noted: Note | None, runner: Runner)
 def _astray(path: str) -> Given:
     """Return the image and its note if others may use them otherwise: all VMs read the image, and nobody writes it."""
     found = access.astray([(os.path.realpath(path), FILE, _MODE), (path + NOTE, FILE, _NOTE_MODE)])
-    # The content of anything but a file is damaged, and it is installed anew.
+    # The content of anything but a file is damaged, and it is installed again.
     return {name: pair for name, pair in found.items() if pair[0].kind == FILE}
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from ...errors import Refusal
-from ...work_order import VM, Disk, SliceOrder
+from ...vm_order import VM, Disk
+from ...work_order import SliceOrder
 from .. import processes
 from ..work_order import all_disks, all_vms
 from .base_images import Note

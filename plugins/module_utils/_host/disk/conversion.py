@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import os
 import shutil
@@ -18,7 +19,7 @@ from io import BufferedIOBase
 from typing import BinaryIO, Callable
 
 from ...errors import CommandFailed, Refusal, Refused, named
-from ..runner import NOT_FOUND, Runner
+from ..runner import NOT_FOUND, Result, Runner
 from . import formats
 from .inspection import check, inspect
 from .raw import SECTOR_BYTES, read_at
@@ -31,6 +32,7 @@ _READERS: dict[str, Callable[[str], BufferedIOBase]] = {
     "bzip2": bz2.BZ2File,
 }
 _QED_BACKING = 1
+_DIFFERENCING = 4
 
 
 def is_needed(path: str) -> bool:
@@ -73,6 +75,7 @@ def convert(path: str, runner: Runner, *, object: str) -> None:
                     _need_whole(file, found, object)
             if found in formats.VIRTUAL_DISKS:
                 check(unpacked, runner, found=found, object=object, source=path)
+                _need_clusters(unpacked, found, runner, object)
             else:
                 inspect(unpacked, runner, object=object, source=path)
             argv = ["qemu-img", "convert", "-f", found, "-O", formats.QCOW2, unpacked, draft]
@@ -122,12 +125,13 @@ def _decompress(path: str, found: str, draft: str, object: str) -> None:
         raise Refused([Refusal("image_not_unpacked", object, {"format": found, "why": str(error)})]) from None
 
 
-def _run(runner: Runner, argv: list[str], package: str, object: str) -> None:
+def _run(runner: Runner, argv: list[str], package: str, object: str) -> Result:
     done = runner.run(argv, check=False)
     if done.rc == NOT_FOUND:
         raise Refused([Refusal("converter_missing", object, {"program": argv[0], "package": package})])
     if done.rc:
         raise CommandFailed(cmd=argv, rc=done.rc, stdout=done.stdout, stderr=done.stderr)
+    return done
 
 
 def _need_whole(file: BinaryIO, found: str, object: str) -> None:
@@ -141,6 +145,16 @@ def _need_whole(file: BinaryIO, found: str, object: str) -> None:
         raise Refused([Refusal("image_cut_short", object, {"got": size, "needed": needed})])
 
 
+def _need_clusters(path: str, found: str, runner: Runner, object: str) -> None:
+    """Check that a qcow image, which C(qemu-img check) does not support, has all of its clusters."""
+    if found == "qcow":
+        done = _run(runner, ["qemu-img", "map", "--output=json", "-f", found, path], "qemu-utils", object)
+        ends = [part["offset"] + part["length"] for part in json.loads(done.stdout) if "offset" in part]
+        size, needed = os.path.getsize(path), max(ends, default=0)
+        if size < needed:
+            raise Refused([Refusal("image_cut_short", object, {"got": size, "needed": needed})])
+
+
 def _has_others(file: BinaryIO, found: str) -> bool:
     """Return whether QEMU would open other files for an image, which might be any file on this machine."""
     if found == "vmdk":
@@ -152,6 +166,10 @@ def _has_others(file: BinaryIO, found: str) -> bool:
         return not capacity or b"parentfilenamehint" in read_at(file, descriptor * SECTOR_BYTES, size).lower()
     if found == "qcow":
         return read_at(file, 8, 8) != bytes(8)
+    if found == formats.VPC:
+        # QEMU reads what only the other file has as zeros.
+        (kind,) = struct.unpack(">I", read_at(file, 60, 4).ljust(4, b"\0"))
+        return bool(kind == _DIFFERENCING and read_at(file, 0, 8) == b"conectix")
     if found == "qed":
         (features,) = struct.unpack("<Q", read_at(file, 16, 8).ljust(8, b"\0"))
         return bool(features & _QED_BACKING)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ...changes import Change, SliceRef, between
 from ...errors import SlicesError
-from ...work_order import VM, Disk
+from ...vm_order import VM, Disk
 from ..qemu.config import drive_id
 from ..qemu.qmp import Monitor
 from ..qemu.sockets import qmp_socket

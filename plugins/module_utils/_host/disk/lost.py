@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...errors import Refusal
-from ...work_order import Disk, SliceOrder
+from ...vm_order import Disk
+from ...work_order import SliceOrder
 from .. import processes, systemd
 from ..work_order import all_disks
 from .qcow2 import Image

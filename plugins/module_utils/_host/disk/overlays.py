@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""VM folders, the owners of their files, and the overlays and data disks in them.
+"""VM folders, and the overlays and data disks in them.
 
 These are the disks of tenants. They are created if they are missing, enlarged if they are too small, and not changed
 otherwise. A disk is only removed if the order lists it as given up, and a VM folder together with its last disk
@@ -17,26 +17,25 @@ from typing import Any
 from ...changes import Change, SliceRef, between
 from ...errors import Refusal, Refused
 from ...vlans import pool_number
-from ...work_order import VM, Disk, GivenUp, SliceOrder
+from ...vm_order import VM, Disk
+from ...work_order import GivenUp, SliceOrder
 from .. import access, files, ownership, processes, vm_folders
 from ..access import FILE, FOLDER, Access
 from ..accounts import Account, Accounts
 from ..files import File
 from ..ownership import Conflict, shown
-from ..qemu.config import CONFIG, CONSOLE, LINKS_DOWN, POWER_DOWN, SEED, SEED_NOTE, STARTED, TAPS, VNC_SECRET
 from ..qemu.devices import UEFI_VARIABLES
-from ..qemu.vnc import NOTED
 from ..runner import Runner
-from ..vm_folders import MARK, Folder
+from ..vm_folders import MARK, NEW_OVERLAY, Folder
 from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
-from . import base_images, bases, growth, register, startup_notes, trash
+from . import base_images, bases, growth, register, startup_notes, trash, vm_access
 from .base_images import Note
 from .growth import Growth
 from .qcow2 import Image, read_overlay
 from .register import Known
 
-# Files that QEMU may read but not write.
-_READ = (MARK, CONFIG, TAPS, LINKS_DOWN, STARTED, NOTED, SEED, SEED_NOTE, POWER_DOWN)
+# What goes with the disk that a VM boots from.
+_COMPANIONS = (UEFI_VARIABLES,)
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class Disks:
     Attributes:
         folders: the VM folders, by VM id.
         found: the paths of all overlays in the folders of the order's slices, by VM id.
+        deeper: the VMs among them with overlays in a folder in their folder, where somebody has put them.
         overlays: the overlays of the order that exist, by path.
         bases: the verified base images of the order and the backing files of its overlays, by path.
         known: the disks that exist or existed, by path.
@@ -56,6 +56,7 @@ class Disks:
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
     found: Mapping[int, Collection[str]] = field(default_factory=dict)
+    deeper: Collection[int] = ()
     overlays: Mapping[str, Image] = field(default_factory=dict)
     bases: Mapping[str, Note] = field(default_factory=dict)
     known: Mapping[str, Known] = field(default_factory=dict)
@@ -170,14 +171,16 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     paths.update(vm.cdrom for vm in vms if vm.cdrom is not None)
     changing = {disk.path for _vm, disk in disks if growth.is_due(disk, overlays)}
     changing.update(each.path for each in _of_kept_vms(orders) if os.path.exists(each.path))
+    own = {vm_id: folder.path for vm_id, folder in folders.items() if folder.slice_id in ours}
     return Disks(
         folders=folders,
-        found={vm_id: vm_folders.overlays(folder.path) for vm_id, folder in folders.items() if folder.slice_id in ours},
+        found={vm_id: vm_folders.overlays(path) for vm_id, path in own.items()},
+        deeper={vm_id for vm_id, path in own.items() if vm_folders.has_deeper(path)},
         overlays=overlays,
         bases={path: note for path in sorted(paths) if (note := base_images.known(path)) is not None},
         known=register.read(state_dir),
         deleted={path: waiting for path, (waiting, _image) in deleted.items()},
-        owners=_accesses(vms),
+        owners=vm_access.observe(vms),
         in_use=processes.open_paths(changing),
     )
 
@@ -213,7 +216,7 @@ def plan(
     made = _plan(orders, have, barred, held)
     return replace(
         made,
-        given=dict(_given(all_vms(orders), have, accounts)),
+        given=dict(vm_access.changing(all_vms(orders), have.owners, accounts)),
         retention_h=retention_h,
         grow=tuple(_grown(all_disks(orders), have, restarting)),
     )
@@ -268,15 +271,6 @@ def _kept(disks: Iterable[tuple[VM, Disk]], have: Disks) -> Iterator[tuple[VM, D
             yield vm, disk, image
 
 
-def _given(vms: Iterable[VM], have: Disks, accounts: Accounts) -> Iterator[tuple[str, tuple[int, Access, Access]]]:
-    """Yield the paths that get another owner, group or mode, with the slice and the old and the new ones."""
-    for vm in vms:
-        account = accounts.find(vm.slice_id)
-        for path, wanted in () if account is None else _wanted_access(vm, account):
-            if path in have.owners and have.owners[path] != wanted:
-                yield path, (vm.slice_id, have.owners[path], wanted)
-
-
 def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
     """Yield why this host refuses slices: a folder with the id of one of their VMs, or with their VLAN pool, belongs to
     another slice, or a new disk would be smaller than its base image."""
@@ -292,7 +286,7 @@ def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
                     figures = {"path": folder.path, "holder": folder.slice_id, "held": shown(folder.slice_uuid)}
                     yield order.slice_id, Refusal("pool_of_another_slice", f"slice {order.slice_id}", figures)
         for vm in order.vms:
-            yield from ((order.slice_id, refusal) for refusal in _replaced(vm, have))
+            yield from ((order.slice_id, refusal) for refusal in vm_access.replaced(vm, have.owners))
             if vm.vm_id in have.folders:
                 yield from ((order.slice_id, refusal) for refusal in _of_another(vm, have.folders[vm.vm_id]))
             for disk in vm.disks:
@@ -325,7 +319,7 @@ def _empty(vms: Iterable[VM], have: Disks, discard: Iterable[tuple[int, GivenUp]
     return tuple(
         (vm_id, have.folders[vm_id].slice_id or 0)
         for vm_id, paths in have.found.items()
-        if vm_id not in listed and going.issuperset(paths)
+        if vm_id not in listed and vm_id not in have.deeper and going.issuperset(paths)
     )
 
 
@@ -363,9 +357,7 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         for vm in (*todo.make_folders, *todo.mark)
     )
     for vm, disk, path in todo.restore:
-        account = accounts.of(vm.slice_id)
-        access.give(path, Access(FILE, account.uid, account.gid, 0o600))
-        trash.take(path, disk.path)
+        _restore(disk, path, accounts.of(vm.slice_id))
     for alike in _alike(todo.create):
         _vm, first = alike[0]
         base = first.backing_file
@@ -383,15 +375,31 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
 def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> list[str]:
     """Move given-up overlays to the trash, or remove them. Return what should be in the trash and was removed."""
     by_vm, removed = dict[int, list[str]](), list[str]()
+    # A guest boots with the variables of its firmware, which nobody could make again.
+    booted = {each.vm_id for _slice_id, each in todo.discard if each.name is None}
     for _slice_id, each in todo.discard:
         by_vm.setdefault(each.vm_id, []).append(each.path)
     for vm_id, paths in by_vm.items():
         if todo.retention_h:
-            retention_s = todo.retention_h * 3600
-            removed += trash.put(paths, have.folders[vm_id], state_dir=state_dir, retention_s=retention_s)
+            removed += trash.put(
+                paths,
+                have.folders[vm_id],
+                state_dir=state_dir,
+                retention_s=todo.retention_h * 3600,
+                companions=_COMPANIONS if vm_id in booted else (),
+            )
         for path in paths:
             files.remove(path)
     return removed
+
+
+def _restore(disk: Disk, path: str, account: Account) -> None:
+    """Move a disk from the trash, with the files beside it that belong to it."""
+    companions = _COMPANIONS if disk.name is None else ()
+    besides = (f"{os.path.dirname(path)}/{name}" for name in companions)
+    for each in (path, *filter(os.path.lexists, besides)):
+        access.give(each, Access(FILE, account.uid, account.gid, 0o600))
+    trash.take(path, disk.path, companions=companions)
 
 
 def _alike(disks: Iterable[tuple[VM, Disk]]) -> Iterable[list[tuple[VM, Disk]]]:
@@ -403,7 +411,7 @@ def _alike(disks: Iterable[tuple[VM, Disk]]) -> Iterable[list[tuple[VM, Disk]]]:
 
 
 def _new_disk(disk: Disk, base: list[str], runner: Runner) -> bytes:
-    draft = f"{os.path.dirname(disk.path)}/.draft.qcow2"
+    draft = f"{os.path.dirname(disk.path)}/{NEW_OVERLAY}"
     try:
         runner.run(["qemu-img", "create", "-q", "-f", "qcow2", *base, draft, str(disk.size_bytes)])
         with open(draft, "rb") as file:
@@ -427,45 +435,11 @@ def _make_folder(folder: str, gid: int) -> None:
     os.chmod(folder, 0o750)
 
 
-def _folder(vm: VM) -> str:
-    return os.path.dirname(vm.disks[0].path)
-
-
-def _wanted_access(vm: VM, account: Account) -> Iterator[tuple[str, Access]]:
-    """Yield what the folder of a VM and everything in it shall be; QEMU runs with C(account)."""
-    for path, kind, is_roots, mode in _places(vm):
-        yield path, Access(kind, os.geteuid() if is_roots else account.uid, account.gid, mode)
-
-
-def _places(vm: VM) -> Iterator[tuple[str, str, bool, int]]:
-    """Yield the folder of a VM and everything in it: path, kind, whether it belongs to root, and mode."""
-    folder = _folder(vm)
-    yield folder, FOLDER, True, 0o750
-    yield from ((f"{folder}/{name}", FILE, True, 0o640) for name in _READ)
-    yield from ((disk.path, FILE, False, 0o600) for disk in vm.disks)
-    yield f"{folder}/{CONSOLE}", FILE, False, 0o640
-    yield f"{folder}/{VNC_SECRET}", FILE, False, 0o400
-    yield f"{folder}/{UEFI_VARIABLES}", FILE, False, 0o600
-
-
-def _accesses(vms: Iterable[VM]) -> dict[str, Access]:
-    found = ((path, access.observe(path)) for vm in vms for path, *_others in _places(vm))
-    return {path: held for path, held in found if held is not None}
-
-
 def _moved(order: SliceOrder, folder: Folder) -> Iterator[Refusal]:
     """Yield a refusal for a link in place of the folder of an unlisted VM, because root would empty its target."""
-    if folder.is_link and all(_folder(vm) != folder.path for vm in order.vms):
+    if folder.is_link and all(vm_access.folder_path(vm) != folder.path for vm in order.vms):
         figures = {"path": folder.path, "got": "symbolic link", "expected": FOLDER}
         yield Refusal("path_replaced", f"slice {order.slice_id}", figures)
-
-
-def _replaced(vm: VM, have: Disks) -> Iterator[Refusal]:
-    """Yield a refusal for each path of the VM that is something else, such as a link that root would follow."""
-    for path, kind, *_others in _places(vm):
-        found = have.owners.get(path)
-        if found is not None and found.kind != kind:
-            yield Refusal("path_replaced", str(vm), {"path": path, "got": found.kind, "expected": kind})
 
 
 def _images(paths: Iterable[str]) -> dict[str, Image]:

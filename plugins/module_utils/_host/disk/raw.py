@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from typing import BinaryIO
 
@@ -18,7 +19,9 @@ _EXT_64BIT = 0x80
 
 
 def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
-    """Return up to C(length) bytes from C(offset)."""
+    """Return up to C(length) bytes from C(offset), which may be any number that a damaged header contains."""
+    if offset >= os.fstat(file.fileno()).st_size:
+        return b""
     file.seek(offset)
     return file.read(length)
 

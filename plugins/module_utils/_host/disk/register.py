@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...work_order import Disk
+from ...vm_order import Disk
 from .. import files
 from ..times import utc
 

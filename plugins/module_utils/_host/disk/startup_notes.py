@@ -8,7 +8,6 @@ and back.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 
 from .. import files
@@ -35,4 +34,4 @@ def forget(disk: str) -> None:
 def move(disk: str, target: str) -> None:
     """Move the note of a disk that is moved to another path, if there is one."""
     with suppress(FileNotFoundError):
-        os.rename(disk + _SUFFIX, target + _SUFFIX)
+        files.move(disk + _SUFFIX, target + _SUFFIX)

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The trash for deleted overlays, C(STATE_DIR/trash), which only root can access.
 
+If the VM folders are on another file system, it is C(STATE_DIR/vms/trash), because disks are moved to it by renaming.
+
 It has a folder for each deletion from a VM folder, with the overlays and a copy of the owner file. Its name begins with
 the time of the deletion, for people. How long it has been there is counted while the host runs, in
 C(STATE_DIR/trash.json), because a clock that stands ahead would empty the trash. The same file has the retention time
@@ -15,7 +17,7 @@ import errno
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -25,6 +27,8 @@ from .. import files, times, vm_folders
 from ..vm_folders import MARK, Folder
 from . import startup_notes
 
+NAME = "trash"
+"""The name of its folder."""
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 # A file system is nearly full if less than a twentieth and less than this is free.
 _LEAST_SHARE, _LEAST_BYTES = 20, 10 << 30
@@ -40,16 +44,21 @@ class Entry:
     Attributes:
         path: its path.
         age_s: how long it has been here while the host was running; less if that is not known exactly.
-        disks: the paths of overlays by UUID, without those that have no UUID.
+        overlays: the UUIDs of all overlays, by path; C(None) for those that have none.
         slice_id: the slice that the disks belonged to; C(None) if it is not known.
         retention_s: how long it is kept; C(None) if it is not known.
     """
 
     path: str
     age_s: float
-    disks: Mapping[str, str]
+    overlays: Mapping[str, str | None]
     slice_id: int | None = None
     retention_s: float | None = None
+
+    @property
+    def disks(self) -> Mapping[str, str]:
+        """The paths of overlays by UUID, without those that have no UUID."""
+        return {uuid: path for path, uuid in self.overlays.items() if uuid is not None}
 
     @property
     def name(self) -> str:
@@ -86,21 +95,43 @@ class Ages:
 
 
 def folder_in(state_dir: str) -> str:
-    """Return the path of the trash."""
-    return f"{state_dir}/trash"
+    """Return the path of the trash, which is on the file system of the VM folders."""
+    usual, beside_vms = _places(state_dir)
+    return usual if _device(usual) == _device(os.path.dirname(beside_vms)) else beside_vms
 
 
-def put(paths: Iterable[str], folder: Folder, *, state_dir: str, retention_s: float) -> list[str]:
+def _places(state_dir: str) -> tuple[str, str]:
+    """Return where the trash is if the VM folders are on the file system of the state folder, and otherwise."""
+    return f"{state_dir}/{NAME}", f"{state_dir}/vms/{NAME}"
+
+
+def _device(path: str) -> int:
+    """Return the file system of a path, or of what it will be created in."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return os.stat(path).st_dev
+
+
+def put(
+    paths: Iterable[str], folder: Folder, *, state_dir: str, retention_s: float, companions: Collection[str] = ()
+) -> list[str]:
     """Move overlays of a VM folder to the trash, for C(retention_s) seconds.
 
     Without space for that, the oldest folders of the trash are removed. If that does not suffice, so are the overlays,
     because a full file system must not keep anybody from deleting.
 
+    Args:
+        paths: the overlays.
+        folder: the VM folder.
+        state_dir: the parent of the trash.
+        retention_s: for how long.
+        companions: names of other files in the VM folder that go with them, as far as they exist.
+
     Returns:
         What was removed in place of being kept: folders of the trash, and overlays.
     """
     paths, removed = list(paths), list[str]()
-    while paths and not _is_moved(paths, folder, state_dir, retention_s):
+    while paths and not _is_moved(paths, folder, state_dir, retention_s, companions):
         oldest = entries(state_dir)[:1]
         for entry in oldest:
             vm_folders.remove(entry.path)
@@ -112,10 +143,12 @@ def put(paths: Iterable[str], folder: Folder, *, state_dir: str, retention_s: fl
     return removed
 
 
-def _is_moved(paths: Sequence[str], folder: Folder, state_dir: str, retention_s: float) -> bool:
+def _is_moved(
+    paths: Sequence[str], folder: Folder, state_dir: str, retention_s: float, companions: Collection[str] = ()
+) -> bool:
     """Move overlays to the trash, all or none of them if there is no space for that."""
     try:
-        _move(paths, folder, state_dir, retention_s)
+        _move(paths, folder, state_dir, retention_s, companions)
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise
@@ -123,15 +156,21 @@ def _is_moved(paths: Sequence[str], folder: Folder, state_dir: str, retention_s:
     return True
 
 
-def _move(paths: Sequence[str], folder: Folder, state_dir: str, retention_s: float) -> None:
+def _move(
+    paths: Sequence[str], folder: Folder, state_dir: str, retention_s: float, companions: Collection[str]
+) -> None:
     target = _make(folder_in(state_dir), os.path.basename(folder.path))
     try:
         # The owner file is written first, so that the owner is known if the move is interrupted.
         files.write_text(f"{target}/{MARK}", folder.text, mode=0o600)
+        # So is the retention time: a later run would apply its own.
+        _note(state_dir, entries(state_dir), new={os.path.basename(target): retention_s})
+        _move_companions(folder.path, target, companions)
         for path in paths:
             startup_notes.move(path, f"{target}/{os.path.basename(path)}")
             os.rename(path, f"{target}/{os.path.basename(path)}")
     except OSError:
+        _move_companions(target, folder.path, companions)
         for path in paths:
             with suppress(FileNotFoundError):
                 startup_notes.move(f"{target}/{os.path.basename(path)}", path)
@@ -140,7 +179,12 @@ def _move(paths: Sequence[str], folder: Folder, state_dir: str, retention_s: flo
         raise
     for each in (target, folder.path):
         files.flush(each)
-    _note(state_dir, entries(state_dir), new={os.path.basename(target): retention_s})
+
+
+def _move_companions(source: str, target: str, names: Iterable[str]) -> None:
+    for name in names:
+        with suppress(FileNotFoundError):
+            files.move(f"{source}/{name}", f"{target}/{name}")
 
 
 def entries(state_dir: str) -> list[Entry]:
@@ -148,8 +192,8 @@ def entries(state_dir: str) -> list[Entry]:
 
     Anything else, such as a link to a folder, is not ours, and what it leads to must not be removed.
     """
-    folder = folder_in(state_dir)
-    names = os.scandir(folder) if os.path.isdir(folder) else ()
+    # Disks stay in the trash where they are if somebody moves the VM folders to another file system.
+    names = [each for folder in _places(state_dir) if os.path.isdir(folder) for each in os.scandir(folder)]
     said = _read(state_dir)
     ages = said.now()
     found = [
@@ -174,13 +218,24 @@ def empty(state_dir: str, *, retention_s: float, statvfs: StatVfs = os.statvfs) 
     removed, left = list[Entry](), list[Entry]()
     for entry in entries(state_dir):
         (removed if entry.left_s(retention_s) <= 0 else left).append(entry)
-    for entry in removed:
-        vm_folders.remove(entry.path)
-    while left and _is_full(statvfs(state_dir)):
-        vm_folders.remove(left[0].path)
-        removed.append(left.pop(0))
-    _note(state_dir, left)
+    trash = folder_in(state_dir)
+    here = [entry for entry in left if os.path.dirname(entry.path) == trash]
+    state = statvfs(os.path.dirname(trash)) if here else None
+    # XFS and others tell a moment later what was freed, and all of the trash would be removed by then.
+    expected = sum(map(_remove, removed)) + (0 if state is None else _free(state))
+    while here and state is not None and _is_full(state, expected):
+        expected += _remove(here[0])
+        removed.append(here.pop(0))
+        state = statvfs(os.path.dirname(trash))
+    _note(state_dir, (entry for entry in left if entry not in removed))
     return removed
+
+
+def _remove(entry: Entry) -> int:
+    """Remove a folder, and return the bytes that become free."""
+    sizes = [os.lstat(each.path).st_blocks * 512 for each in os.scandir(entry.path)]
+    vm_folders.remove(entry.path)
+    return sum(sizes)
 
 
 def path_in(state_dir: str) -> str:
@@ -233,7 +288,7 @@ def listed(state_dir: str, *, retention_s: float) -> list[dict[str, Any]]:
     return [
         {"path": path, "uuid": uuid, "slice_id": entry.slice_id, "left_s": max(0, round(entry.left_s(retention_s)))}
         for entry in entries(state_dir)
-        for uuid, path in sorted(entry.disks.items())
+        for path, uuid in entry.overlays.items()
     ]
 
 
@@ -242,11 +297,15 @@ def find(state_dir: str) -> dict[str, str]:
     return {uuid: path for entry in entries(state_dir) for uuid, path in entry.disks.items()}
 
 
-def take(path: str, target: str) -> None:
-    """Restore an overlay to C(target). The folder in the trash is removed with its last overlay."""
+def take(path: str, target: str, *, companions: Collection[str] = ()) -> None:
+    """Restore an overlay to C(target), with its C(companions), which C(put) has moved.
+
+    The folder in the trash is removed with its last overlay.
+    """
     folder = os.path.dirname(path)
     startup_notes.move(path, target)
-    os.rename(path, target)
+    _move_companions(folder, os.path.dirname(target), companions)
+    files.move(path, target)
     files.flush(os.path.dirname(target))
     if not vm_folders.overlays(folder):
         vm_folders.remove(folder)
@@ -273,16 +332,21 @@ def _names(path: str) -> Iterator[str]:
 
 def _entry(path: str, age_s: float, retention_s: float | None) -> Entry:
     folder = vm_folders.read_one(path)
-    named = {} if folder is None else {uuid: name for name, uuid in folder.disks.items() if uuid is not None}
-    there = {os.path.basename(each): each for each in vm_folders.overlays(path)}
+    named = {} if folder is None else folder.disks
     return Entry(
         path=path,
         age_s=age_s,
-        disks={uuid: there[name] for uuid, name in named.items() if name in there},
+        overlays={each: named.get(os.path.basename(each)) for each in vm_folders.overlays(path)},
         slice_id=None if folder is None else folder.slice_id,
         retention_s=retention_s,
     )
 
 
-def _is_full(state: os.statvfs_result) -> bool:
-    return state.f_bavail * state.f_frsize < min(state.f_blocks * state.f_frsize // _LEAST_SHARE, _LEAST_BYTES)
+def _is_full(state: os.statvfs_result, expected: int = 0) -> bool:
+    """Return whether a file system is nearly full, with at least C(expected) free bytes."""
+    free = max(_free(state), expected)
+    return free < min(state.f_blocks * state.f_frsize // _LEAST_SHARE, _LEAST_BYTES)
+
+
+def _free(state: os.statvfs_result) -> int:
+    return state.f_bavail * state.f_frsize

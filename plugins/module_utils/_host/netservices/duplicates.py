@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Finds other machines on VLAN 400 that answer for the addresses of the network node (RFC 5227).
+"""Finds other machines on the management VLAN that answer for the addresses of the network node (RFC 5227).
 
 Probes are sent on the trunk with a VLAN tag, so that neither the bridge nor its ports have to exist yet. They have no
 sender address, so that no ARP cache changes. This host does not receive them, and so does not answer them itself.
@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Callable, Protocol
 
 from ...errors import Refusal, Refused
-from ...vlans import MANAGEMENT_VLAN
 from ..datapath.management import mac_of
 from ..runner import Runner
 from .live import DHCP_NAMESPACE, devices
@@ -52,20 +51,21 @@ class Link(Protocol):
         """Return a frame, with its VLAN if the kernel has removed the tag; C(None) after the timeout."""
 
 
-def probe(mac: bytes, address: str) -> bytes:
-    """Return the frame that asks on VLAN 400 who uses an address."""
-    header = _BROADCAST + mac + struct.pack("!HHH", _VLAN, MANAGEMENT_VLAN, _ARP)
+def probe(mac: bytes, address: str, management_vlan: int) -> bytes:
+    """Return the frame that asks on the management VLAN who uses an address."""
+    header = _BROADCAST + mac + struct.pack("!HHH", _VLAN, management_vlan, _ARP)
     target = socket.inet_aton(address)
     packet = _ARP_PACKET.pack(_ETHERNET, _IPV4, 6, 4, _REQUEST, mac, _NO_ADDRESS, _UNKNOWN_MAC, target)
     return (header + packet).ljust(_MINIMUM, b"\0")
 
 
-def read(frame: bytes, vlan_id: int | None) -> Answer | None:
-    """Return who a frame is from, C(None) if it is not ARP on VLAN 400.
+def read(frame: bytes, vlan_id: int | None, *, management_vlan: int) -> Answer | None:
+    """Return who a frame is from, C(None) if it is not ARP on the management VLAN.
 
     Args:
         frame: the frame.
         vlan_id: its VLAN if the kernel has removed the tag.
+        management_vlan: the management VLAN.
     """
     start = 12
     if vlan_id is None and frame[start : start + 2] == struct.pack("!H", _VLAN):
@@ -73,18 +73,19 @@ def read(frame: bytes, vlan_id: int | None) -> Answer | None:
         start = 16
     packet = frame[start + 2 : start + 2 + _ARP_PACKET.size]
     is_arp = frame[start : start + 2] == struct.pack("!H", _ARP) and len(packet) == _ARP_PACKET.size
-    if not is_arp or vlan_id != MANAGEMENT_VLAN:
+    if not is_arp or vlan_id != management_vlan:
         return None
     *kind, _operation, mac, address, _target_mac, _target = _ARP_PACKET.unpack(packet)
     return Answer(socket.inet_ntoa(address), mac.hex(":")) if kind == [_ETHERNET, _IPV4, 6, 4] else None
 
 
-def ask(link: Link, addresses: Collection[str], *, probes: int = PROBES) -> list[Answer]:
+def ask(link: Link, addresses: Collection[str], *, management_vlan: int, probes: int = PROBES) -> list[Answer]:
     """Return the first machine that answers for each address, in the order of the addresses.
 
     Args:
         link: the connection to the trunk.
         addresses: IPv4 addresses.
+        management_vlan: the VLAN on which to ask.
         probes: how often each address is asked for, as long as one is missing.
 
     Raises:
@@ -93,8 +94,8 @@ def ask(link: Link, addresses: Collection[str], *, probes: int = PROBES) -> list
     found: dict[str, Answer] = {}
     for _number in range(probes):
         for address in addresses:
-            link.send(probe(link.mac, address))
-        for answer in _answers(link):
+            link.send(probe(link.mac, address, management_vlan))
+        for answer in _answers(link, management_vlan):
             if answer.address in addresses:
                 found.setdefault(answer.address, answer)
         if len(found) == len(addresses):
@@ -102,11 +103,11 @@ def ask(link: Link, addresses: Collection[str], *, probes: int = PROBES) -> list
     return [found[address] for address in addresses if address in found]
 
 
-def _answers(link: Link) -> Iterator[Answer]:
+def _answers(link: Link, management_vlan: int) -> Iterator[Answer]:
     """Yield what arrives until the next probe."""
     deadline = time.monotonic() + INTERVAL_S
     while (left := deadline - time.monotonic()) > 0 and (received := link.receive(left)):
-        answer = read(*received)
+        answer = read(*received, management_vlan=management_vlan)
         if answer is not None:
             yield answer
 
@@ -176,7 +177,12 @@ def _removed_tag(told: list[tuple[int, int, bytes]]) -> int | None:
 
 
 def find(
-    interface: str, addresses: Collection[str], runner: Runner, *, connect: Callable[[str], PacketLink] = PacketLink
+    interface: str,
+    addresses: Collection[str],
+    runner: Runner,
+    *,
+    management_vlan: int,
+    connect: Callable[[str], PacketLink] = PacketLink,
 ) -> list[str]:
     """Return a sentence for each address of this host that another machine answers for as well.
 
@@ -190,10 +196,10 @@ def find(
     probes = 1 if held.issuperset(addresses) else PROBES
     try:
         with contextlib.closing(connect(interface)) as link:
-            answers = ask(link, addresses, probes=probes)
+            answers = ask(link, addresses, management_vlan=management_vlan, probes=probes)
     except OSError:
         return []
-    refusals = [(each, _refusal(interface, each)) for each in answers]
+    refusals = [(each, _refusal(interface, each, management_vlan)) for each in answers]
     new = [refusal for answer, refusal in refusals if answer.address not in held]
     if new:
         raise Refused(new)
@@ -206,10 +212,11 @@ def _held(runner: Runner) -> set[str]:
     return {address.partition("/")[0] for device in found for address in device.addresses}
 
 
-def _refusal(interface: str, answer: Answer) -> Refusal:
+def _refusal(interface: str, answer: Answer, management_vlan: int) -> Refusal:
     own = mac_of(answer.address)
     figures = {
         "address": answer.address,
+        "vlan": management_vlan,
         "own": own,
         "mac": answer.mac,
         "interface": interface,

@@ -16,9 +16,9 @@ from ..datapath import flows
 from ..fences import FencePlan
 from ..ownership import Refusals, Seen
 from ..runner import Runner
-from . import apply, owners, state
-from .apply import ServicesPlan
+from . import apply, owners, plan, state
 from .files import Folders
+from .plan import ServicesPlan
 from .state import State
 
 
@@ -115,7 +115,7 @@ class Job:
             observe=self._observe,
             conflicts=lambda left, have: owners.conflicts(left, have, self.folders),
         )
-        return Todo(seen, apply.plan(seen.orders, seen.have, self.folders, bridge=self.bridge), self.fence)
+        return Todo(seen, plan.plan(seen.orders, seen.have, self.folders, bridge=self.bridge), self.fence)
 
     def _apply_alone(self, orders: tuple[Services, ...]) -> None:
         failed = apply.apply(self._plan(orders, {}).plan, self.folders, self.runner)

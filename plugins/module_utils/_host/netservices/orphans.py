@@ -17,8 +17,7 @@ from ..datapath import flows, ovs, ovsdb
 from ..datapath.ovsdb import Port
 from ..orphans import SLICE, Orphan
 from ..runner import Runner, observed
-from . import apply as netservices
-from . import state
+from . import apply, plan, state
 from .files import Folders
 
 _UNIT = re.compile(r"slices-(?:names|network)@([0-9]+)\.service")
@@ -103,7 +102,7 @@ def remove(gone: Iterable[Orphan], folders: Folders, runner: Runner, *, bridge: 
         with files.locked(flows.folder_in(folders.state_dir)):
             have = state.observe(orders, folders, runner)
             # This starts no unit of a slice.
-            netservices.apply(netservices.plan(orders, have, folders, bridge=bridge), folders, runner)
+            apply.apply(plan.plan(orders, have, folders, bridge=bridge), folders, runner)
             applied_orders.note(orders, state_dir=folders.state_dir, kind=revisions.NETWORK_NODE)
 
 

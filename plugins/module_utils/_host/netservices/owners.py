@@ -24,9 +24,16 @@ def conflicts(orders: Iterable[Services], have: State, folders: Folders) -> Iter
         # A missing file is written again: the network node has no data of tenants.
         if path in have.texts:
             yield from ownership.of_slice(one, path, have.texts[path].strip())
-        yield from ((one.slice_id, refusal) for refusal in (*_of_pool(one, have, folders), *_of_address(one, have)))
+        found = (*_of_management(one, have), *_of_pool(one, have, folders), *_of_address(one, have))
+        yield from ((one.slice_id, refusal) for refusal in found)
     yield from port_owners.network_conflicts(orders, have.switch)
     yield from trunks.conflicts(orders, have.trunk_mtus)
+
+
+def _of_management(one: Services, have: State) -> Iterator[Refusal]:
+    for network in one.networks:
+        if network.vlan_id == have.management_vlan:
+            yield Refusal("management_vlan", f"slice {one.slice_id}, network {network.name}", {"vlan": network.vlan_id})
 
 
 def _of_pool(one: Services, have: State, folders: Folders) -> Iterator[Refusal]:

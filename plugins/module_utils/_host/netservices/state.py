@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...network_order import Services
-from .. import access, files, systemd, unit_overrides
+from ...vlans import MANAGEMENT_VLAN
+from .. import access, claims, files, systemd, unit_overrides
 from ..access import FILE, Access
 from ..datapath import ovsdb, trunks
 from ..datapath.ovsdb import Switch
@@ -67,7 +68,7 @@ class State:
         clients: the port of the name server that a VM uses, by the VM's address; C(None) if these rules are missing.
         shares: the slice to whose share of connections an address counts on the host.
         guard: whether the packet rules of the DHCP server are loaded.
-        gateway: the changes of VLAN 400's gateway since its unit was started (C(live.differences)).
+        gateway: the changes of the management VLAN's gateway since its unit was started (C(live.differences)).
         reserved: the slices outside the order, by the reserved addresses of their VMs.
         others: the UUIDs of slices outside the order that have services, by slice id.
         switch: the bridges and ports of Open vSwitch.
@@ -76,6 +77,7 @@ class State:
         namespaces: the existing namespaces by slice id.
         overrides: the paths of masks and drop-ins beside the host's units, including those of slices.
         strangers: files of nobody in folders of which dnsmasq or nft reads everything.
+        management_vlan: the management VLAN of the cloud that has claimed the host.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -97,6 +99,7 @@ class State:
     namespaces: Mapping[int, Namespace] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
+    management_vlan: int = MANAGEMENT_VLAN
 
 
 def observe(
@@ -148,6 +151,7 @@ def _files(orders: Collection[Services], folders: Folders) -> State:
         reserved=_reserved(folders, others),
         others={one: (files.read_text(folders.uuid(one)) or "").strip() or None for one in sorted(others)},
         strangers=tuple(_strangers(folders)),
+        management_vlan=claims.management_vlan(folders.state_dir),
     )
 
 
@@ -187,7 +191,7 @@ def _strangers(folders: Folders) -> Iterator[str]:
 
 
 def readable(held: Access) -> Access:
-    """Return who shall be allowed to use a file, which keeps its group."""
+    """Return who should be allowed to use a file, which keeps its group."""
     return access.of_root(held, FILE, MODE)
 
 

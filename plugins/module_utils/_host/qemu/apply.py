@@ -14,7 +14,8 @@ from typing import Any, Callable
 from ...changes import is_changed
 from ...errors import SlicesError
 from ...report import VmReport
-from ...work_order import VM, SliceOrder
+from ...vm_order import VM
+from ...work_order import SliceOrder
 from .. import files, systemd
 from ..files import File
 from ..runner import Runner
@@ -22,9 +23,9 @@ from ..systemd import Unit
 from ..work_order import all_vms
 from . import firmware, pause, power_down, qmp, seed, vnc
 from .config import CONSOLE, LINKS_DOWN, Settings, nic_id
-from .plan import Prune, VmPlan, Write
 from .qmp import Monitor
 from .sockets import qmp_socket
+from .vm_plan import Prune, VmPlan, Write
 
 _LOOK_EVERY_S = 0.5
 _PAUSE_S = 0.02

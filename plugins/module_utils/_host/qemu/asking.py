@@ -135,7 +135,7 @@ def _hear(
     except OSError as error:
         # QEMU is being stopped or restarted. In the second case, the new process is queried.
         answer, late[talk.path] = None, Answer(why=error.strerror or str(error))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         answer = found[talk.path] = Answer(pid=talk.pid, why=f"its answer is not QMP: {error}")
     else:
         if answer is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ...errors import Refusal, Refused
-from ...work_order import VM
+from ...vm_order import VM
 
 
 def read(

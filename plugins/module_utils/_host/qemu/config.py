@@ -16,7 +16,7 @@ from typing import Any
 
 from ...bounds import BOOT_DEVICES
 from ...defaults import VNC_PLACES
-from ...work_order import VM, Disk, Interface
+from ...vm_order import VM, Disk, Interface
 from ..accounts import Accounts
 from ..datapath.taps import Tap, saved_line
 from ..work_order import folder_of

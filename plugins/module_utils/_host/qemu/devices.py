@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...bounds import CONVENTIONAL_NICS, DISK_BUSES, FIRMWARES, NIC_MODELS
-from ...work_order import VM
+from ...vm_order import VM
 
 Sections = list[tuple[str, dict[str, str]]]
 USUAL: Mapping[str, str] = {"firmware": FIRMWARES[0], "disk_bus": DISK_BUSES[0], "nic_model": NIC_MODELS[0]}

@@ -8,7 +8,8 @@ import os
 from collections.abc import Iterable, Iterator
 
 from ...errors import Refusal
-from ...work_order import VM, SliceOrder
+from ...vm_order import VM
+from ...work_order import SliceOrder
 from ..files import File
 from ..ownership import Conflict
 from . import devices

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ...errors import SlicesError
-from ...work_order import VM
+from ...vm_order import VM
 from .qmp import Monitor
 from .sockets import qmp_socket
 

@@ -8,20 +8,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...changes import Change, SliceRef, between
 from ...errors import Refusal
-from ...work_order import VM, SliceOrder
+from ...vm_order import VM
+from ...work_order import SliceOrder
 from .. import files, ownership, systemd
 from ..ownership import Conflict
 from ..runner import Runner
-from ..systemd import Unit, Units
+from ..systemd import Units
 from ..work_order import all_vms, slice_ids
 from . import pause, power_down, seed, states, vnc
 from .config import (
     CONFIG,
     LINKS_DOWN,
     POWER_DOWN,
-    SEED,
     STARTED,
     TAPS,
     Settings,
@@ -34,8 +33,8 @@ from .config import (
     started_with_password,
     taps_text,
 )
-from .pause import Pause
 from .qmp import Monitor
+from .vm_plan import Link, Prune, VmPlan, Write
 from .vnc import NewPassword
 
 _FILES = (CONFIG, TAPS, LINKS_DOWN, STARTED, POWER_DOWN)
@@ -87,11 +86,11 @@ class Constraints:
 
 
 @dataclass(frozen=True)
-class _Fates:
-    """What happens to VMs, those that shall run if nothing else is said.
+class _Actions:
+    """What happens to each VM. All VMs except those of C(halt) should run.
 
     Attributes:
-        halt: those that shall not run, and do.
+        halt: running VMs that should not run.
         start: those that do not run.
         restart: running VMs that are restarted, with the reasons.
         fixed: running VMs that need a restart, with the reasons, but must not be restarted.
@@ -103,174 +102,6 @@ class _Fates:
     restart: tuple[tuple[VM, tuple[str, ...]], ...]
     fixed: tuple[tuple[VM, tuple[str, ...]], ...]
     staying: tuple[VM, ...]
-
-
-@dataclass(frozen=True)
-class Write:
-    """A file to write; C(old) is empty if it does not exist yet."""
-
-    vm: VM
-    name: str
-    text: str
-    old: str | None
-
-
-@dataclass(frozen=True)
-class Link:
-    """A NIC whose carrier changes, of a VM that is running or is started."""
-
-    vm: VM
-    interface: str
-    up: bool
-
-
-@dataclass(frozen=True)
-class Prune:
-    """The removals: units of VMs that are not in the order, and all units of slices without a VM on this host."""
-
-    stop: tuple[Unit, ...] = ()
-    disable: tuple[tuple[int, int], ...] = ()
-    templates: tuple[int, ...] = ()
-    slices: tuple[int, ...] = ()
-
-    @property
-    def changes(self) -> list[Change]:
-        """The objects to remove."""
-        units: dict[tuple[int, int], dict[str, str]] = {}
-        for unit in self.stop:
-            units[(unit.slice_id, unit.vm_id)] = {"state": unit.active}
-        for pair in self.disable:
-            units.setdefault(pair, {})["startup"] = "enabled"
-        return [
-            *(
-                between("unit", systemd.unit_name(*pair), units[pair], None, slice=SliceRef(pair[0]))
-                for pair in sorted(units)
-            ),
-            *(
-                between("template", systemd.template_name(slice_id), {}, None, slice=SliceRef(slice_id))
-                for slice_id in self.templates
-            ),
-            *(
-                between("cgroup", systemd.slice_name(slice_id), {}, None, slice=SliceRef(slice_id))
-                for slice_id in self.slices
-            ),
-        ]
-
-
-@dataclass(frozen=True)
-class VmPlan:
-    """The changes to the VMs of an order.
-
-    Attributes:
-        templates: the text of templates, by slice id.
-        halt: VMs to stop.
-        asked: those of the VMs to stop or to restart whose guests are asked to shut down before.
-        restart_required: VMs that keep running although they need a restart, each with the reasons.
-        faults: the errors of VMs before any change, by VM id.
-        seeds: VMs whose disk for cloud-init is written.
-    """
-
-    prune: Prune = Prune()
-    templates: Mapping[int, str] = field(default_factory=dict)
-    writes: tuple[Write, ...] = ()
-    enable: tuple[VM, ...] = ()
-    disable: tuple[VM, ...] = ()
-    halt: tuple[VM, ...] = ()
-    start: tuple[VM, ...] = ()
-    restart: tuple[tuple[VM, tuple[str, ...]], ...] = ()
-    failed: tuple[VM, ...] = ()
-    links: tuple[Link, ...] = ()
-    restart_required: tuple[tuple[VM, tuple[str, ...]], ...] = ()
-    faults: Mapping[int, str] = field(default_factory=dict)
-    passwords: tuple[NewPassword, ...] = ()
-    pauses: tuple[Pause, ...] = ()
-    seeds: tuple[VM, ...] = ()
-    asked: tuple[VM, ...] = ()
-
-    @property
-    def fresh(self) -> tuple[VM, ...]:
-        """The VMs to start or restart."""
-        return (*self.start, *(vm for vm, _reasons in self.restart))
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """The results of a module that are known before the plan is applied."""
-        return {
-            "stopped": [unit.name for unit in self.prune.stop],
-            "restart_required": [
-                {"vm_id": vm.vm_id, "name": vm.name, "reasons": list(reasons)} for vm, reasons in self.restart_required
-            ],
-        }
-
-    @property
-    def changes(self) -> list[Change]:
-        """Each object that differs. All changes of a VM are those of its unit."""
-        before: dict[VM, dict[str, Any]] = {}
-        after: dict[VM, dict[str, Any]] = {}
-        for vm, name, old, new in self._facts:
-            before.setdefault(vm, {})[name] = old
-            after.setdefault(vm, {})[name] = new
-        reasons = dict(self.restart)
-        actions = {**dict.fromkeys(self.start, "start"), **dict.fromkeys(self.halt, "stop")}
-        actions.update({each.vm: "pause" if each.paused else "resume" for each in self._lone_pauses})
-        actions.update(dict.fromkeys(reasons, "restart"))
-        return [
-            *self.prune.changes,
-            *(
-                Change("template", systemd.template_name(slice_id), "write", after={}, slice=SliceRef(slice_id))
-                for slice_id in self.templates
-            ),
-            *(
-                Change(
-                    "unit",
-                    systemd.unit_name(vm.slice_id, vm.vm_id),
-                    actions.get(vm, "update"),
-                    before[vm],
-                    after[vm],
-                    reason="; ".join(reasons.get(vm, ())),
-                    restart=vm in reasons,
-                    slice=SliceRef(vm.slice_id),
-                )
-                for vm in before
-            ),
-        ]
-
-    @property
-    def _facts(self) -> Iterator[tuple[VM, str, str | None, str]]:
-        """Yield the attributes of VMs' units that differ: the VM, the attribute, the old and the new value."""
-        yield from ((vm, "state", "failed" if vm in self.failed else "stopped", vm.state) for vm in self.start)
-        yield from ((vm, "state", "running", "stopped") for vm in self.halt)
-        for each in self._lone_pauses:
-            yield (each.vm, "state", *(("running", "paused") if each.paused else ("paused", "running")))
-        yield from ((vm, "state", "running", "restarted") for vm, _reasons in self.restart)
-        yield from ((vm, "startup", "disabled", "enabled") for vm in self.enable)
-        yield from ((vm, "startup", "enabled", "disabled") for vm in self.disable)
-        for link in self._changed_links:
-            yield (link.vm, f"{link.interface}_carrier", *(("down", "up") if link.up else ("up", "down")))
-        for write in self._lone_writes:
-            yield write.vm, write.name, None if write.old is None else "outdated", "current"
-        yield from ((vm, SEED, "outdated", "current") for vm in self.seeds if vm not in self.fresh)
-        for new in self.passwords:
-            if new.live or new.vm not in self.fresh:
-                yield new.vm, "display_password", "another", "new"
-
-    @property
-    def _changed_links(self) -> list[Link]:
-        """The carriers that change on VMs that keep running."""
-        fresh = set(self.fresh)
-        return [link for link in self.links if link.vm not in fresh]
-
-    @property
-    def _lone_pauses(self) -> list[Pause]:
-        """The pauses of VMs that keep running."""
-        fresh = set(self.fresh)
-        return [each for each in self.pauses if each.vm not in fresh]
-
-    @property
-    def _lone_writes(self) -> list[Write]:
-        """The files that are written although the VM has no other change."""
-        said = {*self.fresh, *(link.vm for link in self.links)}
-        return [write for write in self.writes if write.vm not in said]
 
 
 def observe(
@@ -359,29 +190,29 @@ def plan(
     orders = tuple(orders)
     vms = all_vms(orders)
     ownership.refuse(conflicts(orders, have, settings=settings))
-    fates = _sort(vms, have, settings, constraints, restart=restart)
+    actions = _decide(vms, have, settings, constraints, restart=restart)
     starting = {vm for vm in vms if vm.running and vm.vm_id not in constraints.barred}
     return VmPlan(
         prune=plan_prune(orders, have),
         templates=dict(_templates(orders, have, settings)),
-        writes=tuple(_all_writes(vms, fates, have, settings)),
+        writes=tuple(_all_writes(vms, actions, have, settings)),
         enable=tuple(vm for vm in vms if vm in starting and not _is_enabled(vm, have)),
         disable=tuple(vm for vm in vms if vm not in starting and _is_enabled(vm, have)),
-        halt=fates.halt,
-        start=fates.start,
-        restart=fates.restart,
+        halt=actions.halt,
+        start=actions.start,
+        restart=actions.restart,
         failed=tuple(vm for vm in vms if _active(vm, have) == "failed"),
-        links=tuple(_all_links(fates, have, settings)),
-        restart_required=fates.fixed,
-        passwords=_passwords(vms, have, settings, live=fates.staying),
-        pauses=pause.plan(fates.staying, [*fates.start, *(vm for vm, _reasons in fates.restart)], have.paused),
-        faults=_faults(fates, have, constraints),
-        seeds=seed.plan((vm for vm in vms if vm not in dict(fates.fixed)), have.seeds),
-        asked=tuple(vm for vm in (*fates.halt, *dict(fates.restart)) if _can_ask(vm, have)),
+        links=tuple(_all_links(actions, have, settings)),
+        restart_required=actions.fixed,
+        passwords=_passwords(vms, have, settings, live=actions.staying),
+        pauses=pause.plan(actions.staying, [*actions.start, *(vm for vm, _reasons in actions.restart)], have.paused),
+        faults=_faults(actions, have, constraints),
+        seeds=seed.plan((vm for vm in vms if vm not in dict(actions.fixed)), have.seeds),
+        asked=tuple(vm for vm in (*actions.halt, *dict(actions.restart)) if _can_ask(vm, have)),
     )
 
 
-def _sort(vms: Iterable[VM], have: Host, settings: Settings, constraints: Constraints, *, restart: bool) -> _Fates:
+def _decide(vms: Iterable[VM], have: Host, settings: Settings, constraints: Constraints, *, restart: bool) -> _Actions:
     """Decide which VMs start, restart or keep running."""
     vms = tuple(vms)
     live = [vm for vm in vms if vm.running and _is_live(vm, have)]
@@ -389,7 +220,7 @@ def _sort(vms: Iterable[VM], have: Host, settings: Settings, constraints: Constr
     fixed = {vm: why for vm, why in reasons.items() if not restart or vm.vm_id in constraints.barred}
     others = [vm for vm in vms if vm.running and vm not in live and vm.vm_id not in constraints.barred]
     off = {vm: constraints.off[vm.vm_id] for vm in others if vm.vm_id in constraints.off}
-    return _Fates(
+    return _Actions(
         halt=tuple(vm for vm in vms if _is_halted(vm, have, constraints)),
         start=tuple(vm for vm in others if vm not in off),
         restart=tuple((vm, why) for vm, why in {**reasons, **off}.items() if vm not in fixed),
@@ -422,8 +253,7 @@ def _can_ask(vm: VM, have: Host) -> bool:
 
 
 def _started(vm: VM, have: Host, settings: Settings) -> dict[str, Any] | None:
-    started = read_started(have.texts.get(f"{settings.folder(vm.vm_id)}/{STARTED}"))
-    return None if started is None else {"user": settings.accounts.prefix, **started}
+    return read_started(have.texts.get(f"{settings.folder(vm.vm_id)}/{STARTED}"))
 
 
 def _templates(orders: Iterable[SliceOrder], have: Host, settings: Settings) -> Iterator[tuple[int, str]]:
@@ -451,24 +281,24 @@ def _reasons(vm: VM, have: Host, settings: Settings, constraints: Constraints) -
     )
 
 
-def _faults(fates: _Fates, have: Host, constraints: Constraints) -> dict[int, str]:
-    fixed = [vm.vm_id for vm, _reasons in fates.fixed]
+def _faults(actions: _Actions, have: Host, constraints: Constraints) -> dict[int, str]:
+    fixed = [vm.vm_id for vm, _reasons in actions.fixed]
     return {
-        **{vm.vm_id: have.faults[vm.vm_id] for vm in fates.staying if vm.vm_id in have.faults},
+        **{vm.vm_id: have.faults[vm.vm_id] for vm in actions.staying if vm.vm_id in have.faults},
         **{vm_id: found[vm_id] for found in (constraints.outdated, have.hung) for vm_id in fixed if vm_id in found},
         **constraints.barred,
     }
 
 
-def _all_writes(vms: Iterable[VM], fates: _Fates, have: Host, settings: Settings) -> Iterator[Write]:
-    fixed = dict(fates.fixed)
+def _all_writes(vms: Iterable[VM], actions: _Actions, have: Host, settings: Settings) -> Iterator[Write]:
+    fixed = dict(actions.fixed)
     for vm in vms:
         if vm not in fixed:
             texts = {**render(vm, settings), **_power_down(vm, have, settings)}
             yield from _writes(vm, texts, have, settings)
     for vm in fixed:
         # QEMU does not accept commands if it hangs, so the files with its state must not change either.
-        if vm in fates.staying:
+        if vm in actions.staying:
             yield from _writes(vm, _kept_texts(vm, have, settings), have, settings)
 
 
@@ -497,11 +327,11 @@ def _passwords(vms: Iterable[VM], have: Host, settings: Settings, *, live: Seque
     return vnc.plan(asking if settings.vnc_asks else (), have.passwords, live=live)
 
 
-def _all_links(fates: _Fates, have: Host, settings: Settings) -> Iterator[Link]:
-    for vm in fates.start:
+def _all_links(actions: _Actions, have: Host, settings: Settings) -> Iterator[Link]:
+    for vm in actions.start:
         yield from _first_links(vm, have, settings)
-    fixed = dict(fates.fixed)
-    for vm in fates.staying:
+    fixed = dict(actions.fixed)
+    for vm in actions.staying:
         yield from _links(vm, _links_down(vm, have, settings) if vm in fixed else vm.links_down, have, settings)
 
 

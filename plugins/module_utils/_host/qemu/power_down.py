@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ...bounds import ACPI
 from ...errors import SlicesError
-from ...work_order import VM
+from ...vm_order import VM
 from .qmp import Monitor
 from .sockets import qmp_socket
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ... import bounds
 from ...errors import Refusal
-from ...work_order import VM
+from ...vm_order import VM
 from .. import files
 from ..disk import iso9660
 from ..files import File

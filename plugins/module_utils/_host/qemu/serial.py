@@ -60,10 +60,11 @@ class Answer:
 
 
 class SocketConsole:
-    """The C(Console) behind QEMU's socket."""
+    """The C(Console) behind a socket, by default that of QEMU."""
 
-    def __init__(self, client: socket.socket) -> None:
+    def __init__(self, client: socket.socket, *, name: str = "the serial console", peer: str = "QEMU") -> None:
         self._client = client
+        self._name, self._peer = name, peer
         # A read may end within a character.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
@@ -73,7 +74,7 @@ class SocketConsole:
         try:
             self._client.sendall(text.encode("utf-8"))
         except OSError as error:
-            raise SlicesError(f"the serial console does not accept input: {error}") from error
+            raise SlicesError(f"{self._name} does not accept input: {error}") from error
 
     def receive(self, timeout_s: float) -> str:
         """See C(Console)."""
@@ -82,8 +83,10 @@ class SocketConsole:
             data = self._client.recv(65536)
         except socket.timeout:
             return ""
+        except ConnectionError:
+            data = b""
         if not data:
-            raise SlicesError("QEMU closed the serial console")
+            raise SlicesError(f"{self._peer} closed {self._name}")
         return self._decoder.decode(data)
 
 
@@ -171,8 +174,8 @@ def _read(
     ask_at = now() + patience_s
     while now() < deadline:
         seen += console.receive(min(deadline, ask_at) - now())
-        if longest is not None and len(seen) > 2 * longest:
-            seen = f"BEGIN-{nonce}\n[…]{seen[-longest:]}"
+        if longest is not None:
+            seen = _shortened(seen, nonce, longest)
         match = end.search(seen)
         if match:
             return Answer(rc=int(match[1]), stdout=_between(seen, nonce, match.start()))
@@ -183,6 +186,14 @@ def _read(
             ask_at = now() + patience_s
     _interrupt(console, nonce)
     raise SlicesError("the command timed out and was interrupted", stdout=_between(seen, nonce, len(seen)))
+
+
+def _shortened(seen: str, nonce: str, longest: int) -> str:
+    """Return what was seen with the end of a long output alone. What precedes the output is what was typed."""
+    before, begun, text = seen.partition(f"BEGIN-{nonce}")
+    if not begun:
+        return before[-_HEARD:]
+    return f"{begun}\n[…]{text[-longest:]}" if len(text) > 2 * longest else begun + text
 
 
 def _interrupt(console: Console, nonce: str) -> None:

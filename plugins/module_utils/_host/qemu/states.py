@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...errors import Refusal
-from ...work_order import VM
+from ...vm_order import VM
 from .. import processes, systemd
 from ..runner import Runner
 from ..systemd import Unit

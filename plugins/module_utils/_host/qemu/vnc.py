@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import Refusal, Refused
-from ...work_order import VM
+from ...vm_order import VM
 from .. import files
 from ..files import File
 from . import confidential, qmp

@@ -99,7 +99,10 @@ class Wire:
                 raise ConnectionError("connection closed")
             self._heard += data
         line, _end, self._heard = self._heard.partition(b"\n")
-        message = json.loads(line)
+        try:
+            message = json.loads(line)
+        except RecursionError:
+            raise ValueError("a line is nested too deeply") from None
         if not isinstance(message, dict):
             raise ValueError("a line is not a JSON object")
         return message

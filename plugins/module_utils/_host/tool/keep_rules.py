@@ -24,7 +24,7 @@ def main(family: str, tables: str, file: str) -> int:
 def keep(tables: Sequence[str], file: str, events: Iterable[str], runner: Runner) -> None:
     """Load the rules, and again after each transaction that changed them.
 
-    One that creates a table anew is a deploy's or the administrator's, and stays.
+    One that creates a table again is a deploy's or the administrator's, and stays.
 
     Args:
         tables: family and name of each table.

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.filter.audit import audit_lines
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import work_orders
 
 from ..module_utils._domain.builders import cluster, deployed, put, topology
@@ -15,17 +19,25 @@ GROUPS = {"workers": ["w1", "w2"], "network_node": ["w1"]}
 
 
 def change(kind: str, name: str) -> dict[str, Any]:
-    return {"kind": kind, "name": name, "id": name, "action": "update"}
+    return {"kind": kind, "name": name, "id": name, "action": "update", "slice_id": 1000}
 
 
 NOTHING = "VMs 0, disks 0, taps 0, ports 0, reservations 0, networks 0"
 
 
 def lines(
-    first: dict[str, Any] | None, second: dict[str, Any] | None, node: dict[str, Any], *, complete: bool = True
+    first: dict[str, Any] | None,
+    second: dict[str, Any] | None,
+    node: dict[str, Any],
+    *,
+    complete: bool = True,
+    is_releasing: bool = False,
 ) -> list[str]:
     made = cluster()
     slices = [deployed(put(made, topology()))]
+    if is_releasing:
+        displays.make_key(made)
+        remove(made, slices[0])
     hostvars = {
         "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": first, "network_node_result": node},
         "w2": {"ansible_host": "10.0.10.2", "apply_work_order_result": second},
@@ -63,6 +75,20 @@ def test_objects_that_only_hosts_or_only_the_database_have_are_listed_and_counte
         "Only in the database: VMs 1, disks 1, taps 1, ports 1, reservations 1, networks 0.",
         "Only on hosts: VMs 1, disks 2, taps 1, ports 1, reservations 1, networks 1.",
     ]
+
+
+@pytest.mark.parametrize("is_releasing", [False, True])
+def test_what_a_slice_of_the_database_has_on_a_host_alone_is_counted(is_releasing: bool) -> None:
+    """Unless it is being deleted, for then the database has it until it is gone."""
+    gone = [
+        {**change(kind, kind), "action": "delete"} for kind in ("VM folder", "overlay", "tap", "port", "unit", "tap")
+    ]
+    first = {"changes": [*gone, {**change("file", "x"), "action": "delete"}], "only_here": []}
+    node = {"changes": [{**change("reservations", "1000"), "action": "delete"}, change("port", "net_101")]}
+    same = {"changes": []}
+    counted = "VMs 1, disks 1, taps 2, ports 1, reservations 1, networks 0"
+    told = lines(first, same, node, is_releasing=is_releasing)
+    assert told[-1] == f"Only on hosts: {NOTHING if is_releasing else counted}."
 
 
 def test_an_audit_of_some_slices_says_nothing_of_what_only_hosts_have() -> None:

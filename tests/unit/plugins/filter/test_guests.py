@@ -91,6 +91,7 @@ def test_the_options_of_a_jump_host_are_quoted_for_three_parsers(tmp_path: Path)
         "ansible_ssh_common_args": f"-F none -o {shlex.quote(inner)}",
         "ansible_ssh_private_key_file": "/a folder/key",
     }
+    assert jump_arguments({**host, "ansible_connection": "local"}) == ""
     option, given = shlex.split(jump_arguments(host))
     assert option == "-o"
     told = subprocess.run(

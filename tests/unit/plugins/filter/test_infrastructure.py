@@ -73,7 +73,7 @@ def test_all_invalid_settings_of_the_network_node_are_reported() -> None:
             f"management network: {name} must be the address of a host in 10.0.10.0/24, got {got}"
             for name, got in INSIDE.items()
         ),
-        "management network: 10.0.10.0/24 of VLAN 400 overlaps 10.0.10.1/32 of the infrastructure",
+        "management network: 10.0.10.0/24 of the management VLAN overlaps 10.0.10.1/32 of the infrastructure",
         "settings: network_node_dns_servers must be an IPv4 address, got 'dns'",
         "settings: network_node_dns_servers must be an IPv4 address, got '::1'",
         "settings: network_node_nat_links must be within 169.254.0.0/16, got 10.0.0.0/24",

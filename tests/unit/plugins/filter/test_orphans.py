@@ -57,7 +57,7 @@ def test_copies_and_deleted_disks_are_listed() -> None:
     copied = {**DISK, "name": "/vms/old/vm1_img.qcow2", "path": "/vms/old/vm1_img.qcow2", "vm_id": None}
     trash = [
         {"path": "/trash/1-1001/a.qcow2", "uuid": "5f0c", "slice_id": 1000, "left_s": 79200},
-        {"path": "/trash/2-1002/b.qcow2", "uuid": "6f0c", "slice_id": None, "left_s": 0},
+        {"path": "/trash/2-1002/b.qcow2", "uuid": None, "slice_id": None, "left_s": 0},
     ]
     hostvars = {
         "w1": {"apply_work_order_orphans": {**told({**copied, "twin": "/vms/1006/vm1_img.qcow2"}), "trash": trash}},
@@ -67,7 +67,7 @@ def test_copies_and_deleted_disks_are_listed() -> None:
         "w1: /vms/old/vm1_img.qcow2: disk /vms/old/vm1_img.qcow2 of an unknown VM in slice 1005 "
         "(13.0 MiB, written 2026-01-30T08:00:00Z); its UUID is that of /vms/1006/vm1_img.qcow2; seen first now",
         "w1: in the trash: disk /trash/1-1001/a.qcow2 (5f0c) of slice 1000; kept for 22.0 h while the host runs",
-        "w1: in the trash: disk /trash/2-1002/b.qcow2 (6f0c) of an unknown slice; about to be removed",
+        "w1: in the trash: disk /trash/2-1002/b.qcow2 (no UUID) of an unknown slice; about to be removed",
     ]
 
 

@@ -64,3 +64,9 @@ def test_the_summary_contains_counts_and_unknown_settings() -> None:
         "- quotas",
         "- roles",
     ]
+
+
+def test_the_vlans_of_the_claim_are_kept() -> None:
+    claim = {**CLAIM, "vlan_pools": "0,60", "management_vlan": 3000}
+    (told,) = rebuild_hosts({"w1": {**W1, "rebuild_info": {**INFO, "claim": claim}}}, {"workers": ["w1"]})
+    assert (told["vlan_pools"], told["management_vlan"]) == ("0,60", 3000)

@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.filter import workers
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
 MACHINE = "0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90"
 INFO = {
@@ -38,6 +43,19 @@ def test_workers_have_their_address_and_the_resources_that_were_read() -> None:
         {**READ, "ip": "10.0.10.2"},
         {**READ, "ip": "10.0.10.3", "max_vms": 3, "schedulable": False, "accept_machine": MACHINE},
     ]
+
+
+def test_a_worker_without_a_machine_id_is_refused() -> None:
+    """Its next address would be that of another, empty worker."""
+    cluster = Cluster.initial()
+    host = {"ansible_host": "10.0.10.1", "worker_host_info": {**INFO, "machine_id": None}}
+    wants = [{**each, "state": "present"} for each in workers.worker_records([host])]
+    with pytest.raises(Refused) as refused:
+        registries.register_workers(cluster, wants, network_node_trunk_mtu=None, acting_user="admin")
+    assert refused.value.message.startswith(
+        "worker 10.0.10.1: a machine-id must be 32 hexadecimal digits, got 'none'; run systemd-machine-id-setup"
+    )
+    assert cluster.workers == {}
 
 
 def test_unreachable_workers_are_not_registered_and_reported() -> None:

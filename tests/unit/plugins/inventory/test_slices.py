@@ -211,6 +211,14 @@ def test_a_host_has_variables_from_the_database(read: Read) -> None:
         ({"connection_preference": ["direct"]}, {"web-vm1": "direct", "web-vm2": None}),
         ({"hosts": "all: {}", "jump_host": "bastion"}, {"web-vm1": "jump", "web-vm2": "console"}),
         (
+            {"kinds": [{"name": "box", "flavors": "debian*, cir*", "connection_preference": "console"}]},
+            {"web-vm1": "console", "web-vm2": "console"},
+        ),
+        (
+            {"kinds": [{"name": "box", "flavors": "debian*", "connection_preference": "console"}]},
+            {"web-vm1": "jump", "web-vm2": "console"},
+        ),
+        (
             {"kinds": [{"name": "box", "flavors": ["cir*"], "connection_preference": ["console"]}]},
             {"web-vm1": "console", "web-vm2": "console"},
         ),
@@ -243,10 +251,14 @@ def test_kinds_determine_how_to_log_in(read: Read) -> None:
     ("options", "hosts"),
     [
         ({"names": ["web"]}, ["web-vm1", "web-vm2"]),
+        ({"names": [1003]}, ["lab-vm1"]),
         ({"owner": "alice"}, ["lab-vm1"]),
         ({"acting_user": "alice"}, ["lab-vm1"]),
         ({"filters": ["cloudrepo_state == 'running'", "cloudrepo_address is none"]}, ["web-vm2"]),
         ({"filters": ["no_such_variable == 1"]}, []),
+        ({"filters": ["cloudrepo_links"]}, ["web-vm1", "web-vm2"]),
+        ({"filters": ["cloudrepo_links | length"]}, ["web-vm1", "web-vm2"]),
+        ({"filters": ["cloudrepo_address"]}, ["web-vm1"]),
         ({"hostname": "{{ cloudrepo_vm_name }}.{{ cloudrepo_owner }}"}, ["vm1.admin", "vm2.admin", "vm1.alice"]),
     ],
 )
@@ -304,6 +316,20 @@ def test_constructed_features(read: Read) -> None:
         ({"compose": {"a": "no_such_variable"}, "strict": True}, "Could not set a for host web-vm1"),
         ({"hostname": "{{ no_such_variable }}"}, "hostname: VM web/vm1 (1001): "),
         ({"hostname": "vm", "strict": True}, "host name vm: 3 VMs have this name"),
+        ({"hostname": "{{ none }}"}, "hostname: VM web/vm1 (1001): a host needs a name, got None"),
+        ({"hostname": " "}, "hostname: VM web/vm1 (1001): a host needs a name, got ' '"),
+        ({"parent_group": ""}, "parent_group: it must not be empty; give the group of all VMs another name"),
+        (
+            {"parent_group": "slice_web"},
+            "parent_group: slice_web is the name of another group of VMs; give the group of all VMs another name",
+        ),
+        ({"owners": "alice"}, "unknown options owners; known: acting_user, cache, "),
+        ({"kinds": [{"name": "a", "users": "bob"}]}, "kinds: a: unknown options users; known: connection_preference, "),
+        (
+            {"database": "{{ cloudrepo_database }}"},
+            "database: 'cloudrepo_database' is undefined; a plugin sees no variables of playbooks; set it to a path or "
+            "URL, or set CLOUDREPO_DATABASE",
+        ),
         ({"kinds": [{"flavors": ["*"]}]}, "kinds: each kind needs a name"),
         (
             {"kinds": [{"name": "a", "connection_preference": ["telnet"]}]},
@@ -315,6 +341,30 @@ def test_errors_are_reported(read: Read, options: dict[str, Any], message: str) 
     found = read(**options)
     assert message in found["said"]
     assert "web-vm1" not in found["hosts"] or options.get("compose")
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [
+        # A template is no expression.
+        (["{{ cloudrepo_state == 'running' }}"], True),
+        (["cloudrepo_state == 'running'", "no_such_variable"], True),
+        (["no_such_variable if cloudrepo_state == 'running' else true"], False),
+        (["cloudrepo_state == 'no such state'"], False),
+    ],
+)
+def test_a_filter_that_fails_for_every_vm_is_reported(read: Read, filters: list[str], told: bool) -> None:
+    said = read(filters=filters)["said"]
+    assert (f"filters: {filters[-1]} fails for every VM, so none becomes a host: " in said) == told, said
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(("given", "name"), [("Meine VMs: ü", "Meine_VMs___"), ("1st", "_1st")])
+def test_the_name_of_the_group_of_all_vms_is_made_valid(read: Read, given: str, name: str) -> None:
+    found = read(parent_group=given)
+    assert found["said"] == ""
+    assert found["groups"][name] == ["web-vm1", "web-vm2", "lab-vm1"]
 
 
 @pytest.mark.usefixtures("stored")
@@ -346,6 +396,10 @@ def test_a_cached_inventory_needs_no_database(read: Read, stored: str, tmp_path:
     assert list(read(**cache, acting_user="alice")["hosts"])[-1:] == ["lab-vm1"]
     assert "web-vm1" not in read(**cache, acting_user="alice")["hosts"]
     assert "shop-vm1" in read()["hosts"]
+    # A changed source is not answered with what it asked for before.
+    assert read(**cache, names=["shop"])["groups"]["cloudrepo_vms"] == ["shop-vm1"]
+    assert read(**cache, owner="alice")["groups"]["cloudrepo_vms"] == ["lab-vm1"]
+    assert "does not exist" in read(**{**cache, "database": f"{tmp_path}/other.yaml"})["said"]
 
 
 @pytest.mark.parametrize("database", KINDS, indirect=True)
@@ -392,6 +446,22 @@ def test_connections_use_the_options_of_the_hosts_in_between(read: Read, tmp_pat
         "web-vm2": ["10.0.10.2", 22, "root", "", "", "local"],
         "lab-vm1": ["10.0.10.1", 22, "root", "", "-o User=root", "ssh"],
     }
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_jump_host_that_is_not_in_the_inventory_is_named(read: Read, tmp_path: Path) -> None:
+    read(jump_host="bastion")
+    call = ["web-vm1", "-m", "ansible.builtin.raw", "-a", "true"]
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "adhoc", f"--inventory={tmp_path / 'vms.slices.yml'}", *call],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (
+        "jump host bastion: it is not in the inventory; add the source of this host with -i, or set jump_host"
+        in " ".join((done.stdout + done.stderr).split())
+    )
 
 
 def test_only_files_with_its_suffix_are_sources(tmp_path: Path) -> None:

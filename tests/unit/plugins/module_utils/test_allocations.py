@@ -62,9 +62,12 @@ def test_an_empty_slice_holds_its_id_and_pool() -> None:
     assert list(leases(Slice(1015, "alice"))) == [Lease("id", 1015, None), Lease("vlan_pool", 15, None)]
 
 
-def test_only_addresses_on_vlan_400_are_held() -> None:
+def test_an_address_is_held_whatever_the_management_vlan_is() -> None:
     slice_ = a_slice()
+    before = list(leases(slice_, allocations.ADDRESS))
     slice_.vms[0].interfaces[0].vlan_id = 401
+    assert list(leases(slice_, allocations.ADDRESS)) == before
+    slice_.vms[0].interfaces[0].ip_config = None
     assert [lease.vm_id for lease in leases(slice_, allocations.ADDRESS)] == [None]
 
 

@@ -407,3 +407,18 @@ def test_what_is_replaced_goes_and_what_is_new_comes() -> None:
 def test_stored_user_data_has_its_types(bad: Any) -> None:
     with pytest.raises(FieldError, match="user_data"):
         Cluster.from_dict({**old_file(), "user_data": bad})
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        (["0-9"], "vlans: must be a mapping, got list \"['0-9']\""),
+        ({"vlan_pools": 7}, "vlans.vlan_pools: must be str, got int '7'"),
+        ({"management_vlan": "7"}, "vlans.management_vlan: must be int, got str '7'"),
+        ({"vlan_pools": "0-100"}, "vlans: must be ranges of pools such as 0-49,60-79"),
+    ],
+)
+def test_invalid_vlans_of_a_cloud_are_reported_with_their_place(stored: Any, message: str) -> None:
+    with pytest.raises(FieldError) as caught:
+        Cluster.from_dict({"vlans": stored})
+    assert str(caught.value) == message

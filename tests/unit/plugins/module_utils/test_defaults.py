@@ -18,7 +18,10 @@ def test_the_infrastructure_of_vlan_400_is_within_the_network_and_outside_the_ra
     network = ManagementNetwork()
     assert (network.gateway, network.dhcp_server) == (defaults.GATEWAY, defaults.DHCP_SERVER)
     assert list(ManagementNetwork().problems()) == []
-    assert read_management(defaults.GATEWAY, defaults.DHCP_SERVER).addresses == (defaults.GATEWAY, defaults.DHCP_SERVER)
+    assert read_management(defaults.GATEWAY, defaults.DHCP_SERVER, 400).addresses == (
+        defaults.GATEWAY,
+        defaults.DHCP_SERVER,
+    )
     assert ipaddress.IPv4Address(defaults.GATEWAY).is_private
 
 

@@ -119,6 +119,7 @@ def test_a_kind_is_that_of_a_guest_with_virtio_and_cloud_init_unless_it_says_mor
         "console_user": "root",
         "console_password": None,
         "console_shell": None,
+        "startup_via": "console",
     }
     assert plain.to_dict() == {"name": "linux"}
 

@@ -369,7 +369,7 @@ def whole() -> dict[str, Any]:
         ((), "reserved_vlans", [{"name": "a"}], ".0"),
         ((), "addressing", {"links": {"prefix": "30"}}, ".links.prefix"),
         ((), "releasing", {"vlan_ids": ["1"]}, ".vlan_ids.0"),
-        ((), "giving_up", 7, ""),
+        ((), "release_id", 7, ""),
     ],
 )
 def test_each_field_beyond_the_data_model_has_its_type(

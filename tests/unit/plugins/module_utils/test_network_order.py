@@ -57,7 +57,6 @@ def test_a_network_has_no_services_by_default() -> None:
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
-        ({"vlan_id": 400}, "management_vlan"),
         ({"nat": True}, "option_needs_option"),
         ({"server_ip": "192.168.101.8"}, "address_outside_subnet"),
         ({"dhcp_range": "192.168.101.2"}, "dhcp_range_format"),

@@ -13,8 +13,10 @@ from string import Formatter
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils import refusals
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
-from ansible_collections.cloudrepo.slices.plugins.module_utils.refusals import RULES, Rule
+from ansible_collections.cloudrepo.slices.plugins.module_utils.refusals import RULES
+from ansible_collections.cloudrepo.slices.plugins.module_utils.rules.rule import Rule
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 FOLDERS = ("action", "filter", "module_utils", "plugin_utils")
@@ -22,7 +24,7 @@ MAKERS = {"Refusal", "_refuse"}
 """What is called with a code, an object and figures; C(_refuse) hands its own on to C(Refusal)."""
 IMPERATIVES = {
     *("add", "check", "continue", "copy", "correct", "create", "delete", "deploy", "fetch", "give", "install", "list"),
-    *("move", "omit", "register", "restart", "restore", "run", "set", "stop"),
+    *("merge", "move", "omit", "register", "restart", "restore", "run", "set", "stop"),
 }
 CLUMSY = re.compile(r"\b((are|is) possible|ask(s|ed) for|promised|(is|are) none|(is|are) called|anew|shall)\b")
 
@@ -37,12 +39,12 @@ class Call:
 
 
 def calls(path: Path) -> Iterator[Call]:
-    """Yield all refusals in a file."""
+    """Yield all refusals in a file, except for those that are read from data."""
     for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(function, ast.FunctionDef) or function.name in MAKERS:
             continue
         for node in ast.walk(function):
-            if isinstance(node, ast.Call) and name_of(node.func) in MAKERS:
+            if isinstance(node, ast.Call) and node.args and name_of(node.func) in MAKERS:
                 dicts = dicts_before(node, function)
                 given = keys(node.args[2], dicts) if len(node.args) > 2 else frozenset()
                 yield Call(f"{path.relative_to(PLUGINS)}:{node.lineno}", getattr(node.args[0], "value", None), given)
@@ -88,6 +90,12 @@ def named(rule: Rule) -> set[str]:
 
 def test_all_refusal_rules_are_used_and_all_used_ones_exist() -> None:
     assert {call.code for call in CALLS} == set(RULES)
+
+
+def test_each_code_is_in_one_group_of_rules() -> None:
+    groups = [group for group in vars(refusals).values() if isinstance(group, dict) and group is not RULES]
+    codes = [code for group in groups for code, rule in group.items() if isinstance(rule, Rule)]
+    assert sorted(codes) == sorted(RULES)
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.where} {call.code}")

@@ -12,7 +12,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     SERVICES_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import (
+    read_links,
+    read_services,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import WorkerOrder

@@ -26,13 +26,16 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import DiskPlan, Disks
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.register import Known
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import apply as services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import dhcp_hosts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.apply import ServicesPlan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import plan as services
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, kinds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.owners import conflicts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import ServicesPlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import State
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import (
+    read_links,
+    read_services,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import (
     all_disks,
@@ -44,7 +47,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM, SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 STATE_DIR = "/var/lib/cloudrepo"
 LINKS = read_links("169.254.64.0/24")
@@ -91,7 +95,7 @@ class Machine:
         self.created: set[str] = set()
         self.starts = 0
 
-    def carry_out(self, order: Mapping[str, Any], owners: Mapping[int, str]) -> dict[str, Any]:
+    def apply(self, order: Mapping[str, Any], owners: Mapping[int, str]) -> dict[str, Any]:
         """Carry a work order out, and return the report without the names of the host.
 
         Args:
@@ -229,8 +233,8 @@ class NetworkNode:
         # Of each slice's UUID that it has served.
         self.owners: dict[str, str] = {}
 
-    def carry_out(self, order: Mapping[str, Any], owners: Mapping[int, str]) -> dict[str, Any]:
-        """See C(Machine.carry_out)."""
+    def apply(self, order: Mapping[str, Any], owners: Mapping[int, str]) -> dict[str, Any]:
+        """See C(Machine.apply)."""
         slices, invalid = read_services(order["slices"], links=LINKS)
         older = revisions.older(slices, state_dir=self.folder, kind=revisions.NETWORK_NODE)
         told = {"failure": None, "answers": answers(order["slices"])}

@@ -69,6 +69,11 @@ def test_the_limits_of_a_capture_are_bounded(
     assert bool(run(monkeypatch, pcap, seen(ENDED), **limits).get("failed")) is fails
 
 
+def test_a_capture_is_of_an_interface_of_a_vm(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = modules.run(monkeypatch, capture, FakeRunner())
+    assert done["msg"] == "missing required arguments: interface, vm_id"
+
+
 @pytest.mark.parametrize("wait", [False, True])
 def test_a_capture_is_stopped_and_its_packets_are_counted(
     monkeypatch: pytest.MonkeyPatch, pcap: Path, wait: bool

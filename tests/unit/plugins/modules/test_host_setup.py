@@ -156,20 +156,21 @@ def test_a_host_of_another_cloud_is_refused_before_anything_is_changed(monkeypat
 def test_a_duplicate_address_is_refused_before_anything_is_changed(check_mode, monkeypatch, tmp_path):
     asked = []
 
-    def find(interface: str, addresses: list[str], _runner: Runner) -> list[str]:
-        asked.append((interface, addresses))
+    def find(interface: str, addresses: list[str], _runner: Runner, *, management_vlan: int) -> list[str]:
+        asked.append((interface, addresses, management_vlan))
         raise Refused([Refusal("host_unclaimed", "this host")])
 
     monkeypatch.setattr(duplicates, "find", find)
     args = {**arguments(tmp_path), "management_addresses": ["10.60.7.1"], "_ansible_check_mode": check_mode}
+    args["management_vlan"] = 3000
     done = modules.run(monkeypatch, host_setup, a_host(), **args)
     assert done["refusals"][0]["code"] == "host_unclaimed"
-    assert asked == [("trunk0", ["10.60.7.1"])]
+    assert asked == [("trunk0", ["10.60.7.1"], 3000)]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_duplicate_of_an_address_in_use_is_a_warning(monkeypatch, tmp_path):
-    monkeypatch.setattr(duplicates, "find", lambda *_args: ["another machine answers"])
+    monkeypatch.setattr(duplicates, "find", lambda *_args, **_kwargs: ["another machine answers"])
     args = {**arguments(tmp_path), "management_addresses": ["10.60.7.1"]}
     done = modules.run(monkeypatch, host_setup, a_host("not-installed"), **args)
     assert done["changed"]

@@ -22,7 +22,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import clai
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import files
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import (
+    read_links,
+    read_services,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import config
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms, read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import refuse_malformed
@@ -73,6 +76,7 @@ RIGHT: dict[str, Any] = {
     "cloud_incarnation": "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00",
     "machine_mark": machine_mark("4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10", "a" * 32),
     "controller": "controller1",
+    "vlan_pools": "0-49,60-79",
     "vm_ids": [1001],
     "vm_uuid": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77",
     "vm_uuids": {"1001": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77"},
@@ -86,9 +90,13 @@ RIGHT: dict[str, Any] = {
             "user": "cirros",
             "password": "gocubsgo",
             "shell": "sudo -i",
+            "address": "10.60.7.101",
         }
     ],
     "startups": {"1001": '{"commands": ["true"]}'},
+    "ssh_arguments": "-o ConnectTimeout=5",
+    "private_key_file": "/root/.ssh/id_ed25519",
+    "taken": {"1001": '{"log": "", "refusal": null}'},
     "checks": [
         {
             "vm_id": 1001,
@@ -112,6 +120,11 @@ FREE = {
         ("vms.user", "vms.password", "vms.shell"),
         "one line that is typed on the console of a guest; a control character is refused (test_guest_startup.py)",
     ),
+    **dict.fromkeys(
+        ("ssh_arguments", "private_key_file"),
+        "arguments of ssh on the controller, which run there whatever they are, and are not used on hosts",
+    ),
+    "taken": "what the action plugin has made; text that it cannot have made is refused (test_startup.py)",
     "startups": "what a guest's shell evaluates; it is typed as octal escapes (test_serial.py)",
     "vm_ids": "integers, which Ansible itself checks",
     "vnc_passwords": "alone in a file that is read whole, and in JSON",

@@ -67,6 +67,7 @@ def test_a_tenant_registers_no_kinds_and_sees_all(door: Door) -> None:
         "console_user": "root",
         "console_password": None,
         "console_shell": None,
+        "startup_via": "console",
         "most_data_interfaces": 30,
         "is_registered": True,
         "guest": None,

@@ -13,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import (
+    read_links,
+    read_services,
+)
 from tests.unit.plugins.module_utils._domain import builders
 
 from .front_door import Door, Memory

@@ -56,7 +56,7 @@ class OnHosts(Operations):
         super().teardown()
         shutil.rmtree(self.root)
 
-    def carry_out(self, orders: dict[str, Any], failing: set[str]) -> list[dict[str, Any]]:
+    def apply(self, orders: dict[str, Any], failing: set[str]) -> list[dict[str, Any]]:
         """Return the reports of the hosts. Those that fail do nothing."""
         owners = {int(number): slice_["owner"] for number, slice_ in self.door.data()["slices"].items()}
         machines = self.machines()
@@ -64,7 +64,7 @@ class OnHosts(Operations):
         reports = []
         for target, order in by_target(orders).items():
             down: dict[str, Any] = {"failure": "down", "answers": []}
-            done = down if target in failing else hosts[target].carry_out(order, owners)
+            done = down if target in failing else hosts[target].apply(order, owners)
             revision = next((slice_["revision"] for slice_ in order["slices"]), None)
             reports.append({"host": target, "target": target, "revision": revision, **done})
         return reports
@@ -88,7 +88,7 @@ class OnHosts(Operations):
         self.check_orders(orders)
         read_back(orders)
         failing = failing - {*planned["lost_workers"]}
-        reports = self.carry_out(orders, failing)
+        reports = self.apply(orders, failing)
         done = self.do("slice_report", again=False, all=True, reports=reports)
         told = [one for report in reports for one in report.get("refused", ())]
         refused = {one["slice_id"] for one in told}
@@ -108,7 +108,7 @@ class OnHosts(Operations):
     def deploy_slowly(self) -> None:
         """A run whose report is recorded by a later step."""
         planned = self.do("slice_plan", all=True)
-        reports = self.carry_out(planned["work_orders"], {*planned["lost_workers"]})
+        reports = self.apply(planned["work_orders"], {*planned["lost_workers"]})
         self.late.append((planned["slice_ids"], reports))
 
     @precondition(lambda machine: machine.late)
@@ -173,7 +173,7 @@ class OnHosts(Operations):
         planned = self.do("slice_plan", names=[name], state="absent", disk_retention_h=24)
         if planned["slice_ids"]:
             self.check_orders(planned["work_orders"])
-            reports = self.carry_out(planned["work_orders"], set())
+            reports = self.apply(planned["work_orders"], set())
             self.do("slice_report", again=False, names=[name], reports=reports)
             refused = [one for report in reports for one in report.get("refused", ()) if not one["another"]]
             assert (name in self.door.data()["slices"]) is bool(refused)

@@ -23,7 +23,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays, startup, user_data
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
+    cloud_vlans,
+    displays,
+    startup,
+    user_data,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
@@ -513,6 +518,15 @@ class Operations(RuleBasedStateMachine):
                 )
 
 
+class Limited(Operations):
+    """The same in a cloud that shares its trunk: a few pools, not enough for all that is asked."""
+
+    def new_store(self) -> tuple[Store, str | None]:
+        held = Cluster.initial()
+        cloud_vlans.change(held, vlan_pools="3,14-15,60", management_vlan=165)
+        return Memory(held), None
+
+
 class InYaml(Operations):
     """The same with a YAML file."""
 
@@ -541,6 +555,10 @@ def some(examples: int, steps: int) -> settings:
 
 def test_in_memory() -> None:
     run_state_machine_as_test(Operations, settings=some(40, 25))
+
+
+def test_with_few_pools() -> None:
+    run_state_machine_as_test(Limited, settings=some(10, 25))
 
 
 def test_in_yaml() -> None:

@@ -66,6 +66,26 @@ def test_titles_are_changed_and_removed_without_a_restart(door: Door) -> None:
     assert ["title" in vm for vm in stored["vms"]] == [True, False]
 
 
+def test_a_part_is_identified_by_its_title_or_gets_its_name_from_it(door: Door) -> None:
+    door("slice", **ZOO)
+    called = "reseau-academique"
+    for is_changed in (True, False):
+        done = door("vm", slice=called, title="São João", flavor="cirros")
+        assert (done["changed"], done["vm"]["name"]) == (is_changed, "sao-joao")
+        done = door("network", slice=called, title="Büro 2", members=["São João"])
+        assert (done["changed"], done["network"]["name"]) == (is_changed, "buro-2")
+    door("vm", slice=called, name="buro", flavor="cirros")
+    assert door("vm", slice=called, title="Büro", flavor="cirros")["vm"]["name"] == "buro-2"
+    assert door("vm", slice=called, title="São João", power="stopped")["changed"]
+    assert door("vm", slice=called, title="None", power="stopped")["msg"] == (
+        "slice reseau-academique: several have the title 'None' (none, none-2); a VM without a name is identified by "
+        "its title; give the name instead"
+    )
+    for is_changed in (True, False):
+        assert door("vm", slice=called, title="São João", state="absent")["changed"] is is_changed
+        assert door("network", slice=called, title="Büro 2", state="absent")["changed"] is is_changed
+
+
 def test_edits_keep_titles_and_set_them(door: Door) -> None:
     door("slice", **ZOO)
     called = "reseau-academique"

@@ -117,7 +117,7 @@ class Lab:
         told = {"failure": None, "answers": answers(orders["network_node"]["slices"])}
         reports = [{"host": "netnode", "target": NETWORK_NODE, **told}]
         for ip, machine in self.machines.items():
-            reports.append({"host": ip, "target": ip, **machine.carry_out(orders["workers"][ip], owners)})
+            reports.append({"host": ip, "target": ip, **machine.apply(orders["workers"][ip], owners)})
         assert self.do("slice_report", names=planned["slice_ids"], reports=reports)["failures"] == []
         return planned
 

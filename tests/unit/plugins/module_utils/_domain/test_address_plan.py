@@ -40,6 +40,20 @@ def plan(slice_: Slice) -> dict[str, Any]:
     return {**found, **{name: list(told.values()) for name, told in loopbacks if told}}
 
 
+def test_a_link_or_network_takes_the_part_of_its_pool_around_a_given_address() -> None:
+    held = cluster()
+    fixed = {**TRIANGLE[1], "addresses": [{"vm": "c", "ipv4": "10.1.9.6"}]}
+    lan = {"name": "lan", "members": ["a", "b"], "addresses": [{"vm": "b", "ipv4": "10.2.7.9"}]}
+    want = triangle(links=[TRIANGLE[0], fixed, TRIANGLE[2]], networks=[lan])
+    slice_ = put(held, want)
+    assert [each.extra["cidr"] for each in slice_.links] == ["10.1.0.0/30", "10.1.9.4/30", "10.1.0.4/30"]
+    found = plan(slice_)
+    assert [found[end][0] for end in ("b:eth2", "c:eth1", "b:eth3")] == ["10.1.9.5/30", "10.1.9.6/30", "10.2.7.9/24"]
+    before = slice_.to_dict()
+    assert put(held, want).to_dict() == before
+    assert put(held, triangle(networks=[{"name": "lan", "members": ["a", "b"]}])).to_dict() == before, "it is kept"
+
+
 def test_links_and_loopbacks_take_the_lowest_free_addresses() -> None:
     slice_ = put(cluster(), triangle())
     assert plan(slice_) == {

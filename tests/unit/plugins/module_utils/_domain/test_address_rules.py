@@ -45,11 +45,38 @@ from .test_address_plan import POOLS, TRIANGLE, triangle
         ),
         (
             {"links": [{**TRIANGLE[0], "addresses": [{"vm": "a", "ipv4": "10.3.0.1"}]}]},
-            "link web/1: the address of a must be the address of a host in 10.1.0.0/30, got 10.3.0.1",
+            "link web/1 (a–b): address 10.3.0.1 of a is not in links.ipv4 10.1.0.0/16; give one in the pool; on a link "
+            "or network, it may be in another subnet with cidr or cidr6",
+        ),
+        (
+            {
+                "links": [
+                    {**TRIANGLE[0], "addresses": [{"vm": "a", "ipv4": "10.1.5.1"}, {"vm": "b", "ipv4": "10.1.6.1"}]}
+                ]
+            },
+            "link web/1: the address of b must be the address of a host in 10.1.5.0/30, got 10.1.6.1",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "addresses": [{"vm": "a", "ipv4": "10.1.5.4"}]}]},
+            "link web/1: the address of a must be the address of a host in 10.1.5.4/30, got 10.1.5.4",
+        ),
+        (
+            {"links": [{**TRIANGLE[0], "cidr": "10.9.0.0/30", "addresses": [{"vm": "a", "ipv4": "10.1.0.1"}]}]},
+            "link web/1: the address of a must be the address of a host in 10.9.0.0/30, got 10.1.0.1",
+        ),
+        (
+            {"links": [{**each, "addresses": [{"vm": "b", "ipv4": "10.1.5.1"}]} for each in TRIANGLE[:2]]},
+            "slice web: 10.1.5.0/30 of link 2 overlaps 10.1.5.0/30 of link 1",
+        ),
+        (
+            {"networks": [{"name": "lan", "members": ["a"], "addresses": [{"vm": "a", "ipv4": "10.7.0.5"}]}]},
+            "network web/lan: address 10.7.0.5 of a is not in networks.ipv4 10.2.0.0/16; give one in the pool; on a "
+            "link or network, it may be in another subnet with cidr or cidr6",
         ),
         (
             {"links": [{**TRIANGLE[0], "addresses": [{"vm": name, "ipv6": "2001:db8:1::5"} for name in "ab"]}]},
-            "link web/1: 2001:db8:1::5 belongs to a, b; addresses on a link or network are unique",
+            "link web/1: 2001:db8:1::5 belongs to a, b; addresses on a link or network are unique, and so are those of "
+            "loopbacks",
         ),
         (
             {"links": [{**TRIANGLE[0], "addresses": [{"vm": "c", "ipv4": "10.1.0.1"}]}]},
@@ -102,7 +129,8 @@ from .test_address_plan import POOLS, TRIANGLE, triangle
         ),
         (
             {"vms": [vm(name, loopback={"ipv6": "2001:db8::7"}) for name in "ab"], "links": []},
-            "slice web: 2001:db8::7 belongs to a, b; addresses on a link or network are unique",
+            "slice web: 2001:db8::7 belongs to a, b; addresses on a link or network are unique, and so are those of "
+            "loopbacks",
         ),
         (
             {

@@ -201,7 +201,7 @@ def test_the_network_nodes_address_is_the_gateway_or_the_first() -> None:
     [(0, "100–119"), (14, "380–399"), (15, "400–419 without 400"), (16, "420–439"), (99, "2080–2099")],
 )
 def test_a_pool_in_messages(number: int, text: str) -> None:
-    assert pool_text(number) == text
+    assert pool_text(number, 400) == text
 
 
 def test_values_left_behind_on_hosts_by_a_restore_are_not_allocated() -> None:

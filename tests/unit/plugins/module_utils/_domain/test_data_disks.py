@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -164,6 +165,56 @@ def trashed() -> tuple[Cluster, Slice, str]:
     put(held, wanted())
     deploy(held)
     return held, held.slices[1000], uuid
+
+
+def without_vm1(*disks: dict[str, Any], worker: str = "10.0.10.1") -> dict[str, Any]:
+    return topology(vms=[vm("vm2"), vm("vm3", worker=worker, data_disks=list(disks))], links=[])
+
+
+def test_the_disks_of_a_deleted_vm_are_restored_for_another_one_on_its_worker() -> None:
+    held, slice_ = started(DB, LOG)
+    log, db = (str(disk.uuid) for disk in (slice_.vms[0].disks[2], slice_.vms[0].disks[1]))
+    put(held, wanted(LOG))
+    deploy(held)
+    slice_ = put(held, without_vm1())
+    assert TRASHED not in slice_.extra
+    deploy(held, report("10.0.10.1", 1003), *BOTH[1:])
+    assert [each.name for each in slice_.vms] == ["vm2", "vm3"]
+    entries = slice_.extra[TRASHED]
+    assert [(each["name"], each["uuid"], each["vm"], each["worker_ip"]) for each in entries] == [
+        ("db", db, "vm1", "10.0.10.1"),
+        ("log", log, "vm1", "10.0.10.1"),
+    ]
+    shown = slice_table(slice_)
+    assert f"data disk log 2.5 GiB of web/vm1: in the trash of 10.0.10.1 until {LATER}, restore {log}" in shown
+    assert Slice.from_dict(slice_.to_dict()).to_dict() == slice_.to_dict()
+    assert breaches(held) == []
+    (refusal,) = refusals(held, without_vm1({**LOG, "restore": "5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77"}))
+    assert (refusal.code, refusal.figures["known"]) == ("disk_not_in_trash", [f"db {db}", f"log {log}"])
+    (refusal,) = refusals(held, topology(vms=[vm("vm2", data_disks=[{**LOG, "restore": log}]), vm("vm3")], links=[]))
+    assert refusal.code == "disk_on_another_worker"
+    slice_ = put(held, without_vm1({**LOG, "restore": log}))
+    (disk,) = slice_.vms[1].data_disks
+    assert (disk.name, disk.uuid, disk.first_seen) == ("log", log, NOW)
+    assert [each["uuid"] for each in slice_.extra[TRASHED]] == [db]
+    kept = records.record(slice_, 1)
+    assert kept is not None
+    assert TRASHED not in kept.slice
+    moved = deepcopy(slice_)
+    data_disks.move_trash(moved, {"10.0.10.1": "10.0.10.9"})
+    assert [each["worker_ip"] for each in moved.extra[TRASHED]] == ["10.0.10.9"]
+    data_disks.keep_of_deleted(slice_, (), now=LATER, until="2026-02-02T12:00:00Z")
+    assert TRASHED not in slice_.extra, "the time is over"
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_nothing_is_listed_of_a_deleted_vm_whose_disks_no_trash_has(is_lost: bool) -> None:
+    held, _slice = started(DB)
+    slice_ = put(held, without_vm1(worker="10.0.10.2"))
+    if is_lost:
+        lost_workers.declare(held, "10.0.10.1")
+    deploy(held, report("10.0.10.1"), report("10.0.10.2", 1002, 1003), NODE, retention_h=24 if is_lost else 0)
+    assert ([each.name for each in slice_.vms], TRASHED in slice_.extra) == (["vm2", "vm3"], False)
 
 
 def test_a_disk_is_restored_from_the_trash_with_its_uuid_and_a_new_name() -> None:
@@ -390,9 +441,9 @@ def test_the_names_of_disks_are_those_of_their_labels() -> None:
 
 def test_what_is_given_up_is_marked_for_its_receipt() -> None:
     held, slice_ = started(DB, LOG)
-    slice_.extra.pop(receipts.GIVING_UP, None)
+    slice_.extra.pop(receipts.RELEASE_ID, None)
     slice_ = put(held, wanted(LOG))
-    assert slice_.extra[receipts.GIVING_UP]
+    assert slice_.extra[receipts.RELEASE_ID]
     slice_ = put(held, wanted(LOG, DB))
     assert [disk.name for disk in slice_.vms[0].given_up_disks] == []
 

@@ -22,6 +22,7 @@ LABELS = st.text(st.sampled_from("ab-._ é{%1"), min_size=1, max_size=3)
 def test_groups_have_unique_valid_names(labels: list[tuple[str, str]]) -> None:
     names, problems = rules.group_names((grouping, label, label) for grouping, label in labels)
     assert set(names) == set(labels)
+    assert len(set(names.values())) == len(labels)
     assert all(re.fullmatch(r"[a-z]+_[A-Za-z0-9_]*", name) for name in names.values())
     by_base = {rules.safe(f"{grouping}_{label}") for grouping, label in labels}
     assert (problems == []) == (len(by_base) == len(labels))
@@ -44,6 +45,16 @@ def test_conflicting_names_get_the_id_appended() -> None:
         "host name a: 2 VMs have this name; renamed to a-1, a-3",
         "host name c: another host has this name; renamed to c-4",
     ]
+
+
+def test_a_new_name_is_not_that_of_another_vm_or_group() -> None:
+    """Commands for a host or group must not reach the VMs of another."""
+    names, _problems = rules.unique_names([(1, "a"), (2, "a"), (3, "a-1"), (4, "b"), (5, "b-4")], taken=["b", "b-4-4"])
+    assert names == {1: "a-1-1", 2: "a-2", 3: "a-1", 4: "b-4-4-4", 5: "b-4"}
+    groups, _problems = rules.group_names(
+        [("slice", "1000", "web"), ("slice", "1003", "web"), ("slice", "1005", "web-1000")]
+    )
+    assert list(groups.values()) == ["slice_web_1000_1000", "slice_web_1003", "slice_web_1000"]
 
 
 def test_vms_that_are_being_deleted_are_not_guests() -> None:

@@ -327,7 +327,7 @@ def test_names_are_completed_with_the_lowest_free_number() -> None:
 def test_what_cannot_be_repaired_stays_and_the_rest_is_repaired() -> None:
     held = two_slices()
     web, lab = held.slices.values()
-    lab.vlan_pool_used = list(pool_vlans(3))
+    lab.vlan_pool_used = list(pool_vlans(3, management=400))
     lab.links[1].vlan_id = 160
     web.vms[1].interfaces[0].ip_config = {"ip": "10.60.7.101"}
     web.extra["releasing"] = {"addresses": [f"10.60.7.{last}" for last in range(102, 251)]}

@@ -109,8 +109,7 @@ def test_a_kind_in_use_is_not_removed() -> None:
     with pytest.raises(Refused) as caught:
         kinds.remove_kind(made, "switch")
     assert caught.value.message == (
-        "kind switch: 3 flavors and VMs have it (flavor big, VM web/s1, VM web/s2); a kind can be removed if nothing "
-        "has it"
+        "kind switch is used by flavor big, VM web/s1, VM web/s2; a kind in use cannot be removed"
     )
 
 
@@ -205,8 +204,8 @@ def test_the_limit_of_a_kind_holds_for_links_without_interfaces() -> None:
 def test_an_interface_that_a_kind_does_not_have_is_refused_with_those_it_has() -> None:
     want = {**switches(), "links": [link("s1:ge-0/0/4", "s2:swp1")]}
     assert messages(held(), want) == [
-        "link web/1 (s1:eth5–s2:swp1): interface s1:ge-0/0/4 does not exist; existing: ge-0/0/0 to ge-0/0/2",
-        "link web/1 (s1:eth5–s2:swp1): interface s2:swp1 does not exist; existing: ge-0/0/0 to ge-0/0/2",
+        "link web/1 (s1:eth5=ge-0/0/4–s2:swp1): interface s1:ge-0/0/4 does not exist; existing: ge-0/0/0 to ge-0/0/2",
+        "link web/1 (s1:eth5=ge-0/0/4–s2:swp1): interface s2:swp1 does not exist; existing: ge-0/0/0 to ge-0/0/2",
     ]
 
 
@@ -239,6 +238,9 @@ def test_another_part_of_a_topology_leaves_the_kind_as_it_was() -> None:
         "ready_when": "cloud_init",
         "shutdown": "acpi",
         "console": "none",
+        "console_user": "debian",
+        "console_shell": "sudo -i",
+        "startup_via": "ssh",
     }
 
 
@@ -334,3 +336,49 @@ def test_the_image_of_a_kind_is_that_of_new_vms_that_name_none() -> None:
     plain = held()
     slice_ = put(plain, topology(vms=[vm("a", kind="switch"), vm("b", kind="switch", image="big")], links=[]))
     assert [each.extra.get("image") for each in slice_.vms] == [None, "big"]
+
+
+@pytest.mark.parametrize(
+    ("links", "message"),
+    [
+        (
+            [("s:swp2", "h")],
+            "VM web/s: eth2=swp2 is named, but the VM is on 1 links and networks; set data_interfaces to 2 or more",
+        ),
+        (
+            [("s:swp1", "h"), ("s:eth1", "h:eth2")],
+            "link web/2 (s:eth1=swp1–h:eth2): s:eth1=swp1 is already in use; an interface is on one link or network at "
+            "most",
+        ),
+        (
+            [("s:mgmt", "h")],
+            "link web/1 (s:eth0=mgmt–h): links and networks take eth1 and up, because eth0 is the management "
+            "interface, got s:eth0=mgmt",
+        ),
+        (
+            [("s:swp5", "h")],
+            "link web/1 (s:eth5=swp5–h): interface s:swp5 does not exist; existing: swp1 to swp4",
+        ),
+    ],
+)
+def test_refusals_show_both_names_of_an_interface(links: list[tuple[str, str]], message: str) -> None:
+    held = cluster()
+    fields = {"interface_pattern": "swp{n}", "management_interface": "mgmt", "max_data_interfaces": 4}
+    held.kinds = {"switch": fields}
+    want = topology(vms=[vm("s", kind="switch"), vm("h")], links=[{"endpoints": [*ends]} for ends in links])
+    assert [each.message for each in refusals(held, want)] == [message]
+
+
+def test_links_and_networks_are_told_with_the_names_in_guests() -> None:
+    held = cluster()
+    held.kinds = {"switch": {"interface_pattern": "swp{n}"}}
+    lan = {"name": "lan", "members": ["s:swp2", "h"]}
+    slice_ = put(held, topology(vms=[vm("s", kind="switch"), vm("h")], links=[link("s:swp1", "h")], networks=[lan]))
+    (told,) = kinds.links_told(slice_)
+    assert told == {**slice_.links[0].to_dict(), "vm1_guest_interface": "swp1"}
+    (told,) = kinds.networks_told(slice_)
+    assert told["members"] == [
+        {"vm_id": 1001, "interface": "eth2", "guest_interface": "swp2"},
+        {"vm_id": 1002, "interface": "eth2"},
+    ]
+    assert "guest_interface" not in slice_.networks[0].to_dict()["members"][0]

@@ -15,7 +15,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import di
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import WORKERS_LIST, Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
-from .builders import ROOM, cluster, put, topology, vm
+from .builders import ROOM, cluster, deployed, put, topology, vm
+from .test_undelete import delete, restore
 
 A, B, C = ("a" * 32, "b" * 32, "c" * 32)
 ONE, TWO, NINE = "10.0.10.1", "10.0.10.2", "10.0.10.9"
@@ -61,6 +62,25 @@ def test_a_renumbered_machine_keeps_its_vms() -> None:
     assert made.extra[WORKERS_LIST] == [ONE, NINE]
     assert (made.revision or 0) > revision
     assert list(breaches(made)) == []
+
+
+@pytest.mark.parametrize("seen", [{NINE: B}, {ONE: B, TWO: A}])
+def test_a_deleted_slice_is_restored_where_its_disks_are_in_the_trash(seen: dict[str, str]) -> None:
+    made = held()
+    before = deployed(made.slices[1000])
+    delete(made, before)
+    follow(made, seen)
+    where = {machine: ip for ip, machine in seen.items()}
+    back = restore(made)
+    assert [each.worker_ip for each in back.vms] == [where.get(A, ONE), where[B]]
+    assert back.vms[1].pinned_to == where[B]
+    assert list(breaches(made)) == []
+
+
+def test_without_deleted_slices_a_renumbering_adds_none() -> None:
+    made = held()
+    follow(made, {NINE: B})
+    assert "deleted_slices" not in made.extra
 
 
 def test_a_renumbering_is_shown_as_a_change() -> None:
@@ -136,12 +156,34 @@ def test_duplicate_machine_ids_are_refused() -> None:
     ]
 
 
+@pytest.mark.parametrize("other", [A, C])
+def test_two_hosts_of_the_inventory_at_one_address_are_refused(other: str) -> None:
+    """They are two machines, or two names of one, and each would get the orders of the worker."""
+    made = held()
+    before = made.to_dict()
+    wants = [
+        {"ip": ip, "state": "present", "machine_id": machine} for ip, machine in ((ONE, other), (TWO, B), (ONE, A))
+    ]
+    with pytest.raises(Refused) as refused:
+        machines.follow(made, wants)
+    assert refused.value.message == (
+        f"worker {ONE}: 2 hosts of the inventory have this address (machines {other}, {A}); each worker must have one "
+        "entry, and an address of its own; correct ansible_host or worker_ip of those with another address, or remove "
+        "the surplus names of one host"
+    )
+    assert made.to_dict() == before
+    # One that was not reached has no machine-id yet, and one that is removed may be replaced.
+    for entry in ({"state": "present", "machine_id": None}, {"state": "absent", "machine_id": C}):
+        assert machines.follow(made, [*wants[1:], {"ip": ONE, **entry}]) == []
+
+
 @pytest.mark.parametrize("text", ["", "A" * 32, "a" * 31, "uninitialized"])
 def test_invalid_machine_ids_are_refused(text: str) -> None:
     made = held()
     if text:
         assert refusals(made, {NINE: text}) == [
-            f"worker {NINE}: a machine-id must be 32 hexadecimal digits, got {text!r}"
+            f"worker {NINE}: a machine-id must be 32 hexadecimal digits, got {text!r}; run systemd-machine-id-setup on "
+            "the host, which writes /etc/machine-id"
         ]
     else:
         assert follow(made, {NINE: text}) == []

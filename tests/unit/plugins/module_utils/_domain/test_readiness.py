@@ -113,7 +113,7 @@ def test_checks_that_cannot_be_made_are_refused(ready_when: dict[str, Any], mess
 
 def test_a_check_over_the_network_needs_an_address() -> None:
     assert refusals(internet=False, check="ssh") == [
-        "VM web/a ready_when: these checks need an address on VLAN 400: ping, ssh, tcp, http; check is ssh; "
+        "VM web/a ready_when: these checks need an address on the management VLAN: ping, ssh, tcp, http; check is ssh; "
         "set internet to true"
     ]
 

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays, rebuild
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import cloud_vlans, displays, rebuild
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.rebuild import Rebuilt
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import VLAN_POOL
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, HostOrders, KnownDisplay
@@ -45,6 +46,19 @@ def refusals(hosts: list[HostOrders], **how: Any) -> list[Refusal]:
     with pytest.raises(Refused) as caught:
         rebuilt(hosts, **how)
     return caught.value.refusals
+
+
+def test_user_data_and_start_ups_are_not_known_to_hosts() -> None:
+    slice_ = web(vms=[vm("vm1", cloud_init={"user_data": "#!/bin/sh\ntrue\n"}), vm("vm2")])
+    said = (
+        "user data and start-ups of VMs {}; the first ones that their topologies set again are taken for those that "
+        "the guests had"
+    )
+    assert said.format(1001) in rebuilt(hosts_of(slice_)).unknown
+    startup = json.dumps({"commands": ["true"]})
+    both = web(vms=[vm("vm1", startup=startup), vm("vm2", startup=startup)])
+    assert said.format("1001, 1002") in rebuilt(hosts_of(both)).unknown
+    assert not any("start-ups" in sentence for sentence in rebuilt(hosts_of(web())).unknown)
 
 
 def test_users_flavors_workers_and_counters_are_rebuilt_from_the_orders() -> None:
@@ -198,3 +212,12 @@ def test_a_breach_is_told_with_the_uuids_of_its_slices() -> None:
     assert named == [f"{first.uuid} (web)"]
     assert rebuild._named(f"slice lab ({second.slice_id}) of admin: x", held) == [f"{second.uuid} (lab)"]
     assert rebuild._named("nothing (7)", held) == []
+
+
+def test_the_vlans_of_the_cloud_are_those_of_the_claims() -> None:
+    held = cluster()
+    cloud_vlans.change(held, vlan_pools="0,60", management_vlan=3000)
+    slice_ = put(held, topology(owner="alice"))
+    done = rebuilt(hosts_of(slice_, vlan_pools="0,60", management_vlan=3000)).cluster
+    assert done.vlans == held.vlans
+    assert any("is on VLAN 3000, not on 400" in refusal.message for refusal in refusals(hosts_of(slice_)))

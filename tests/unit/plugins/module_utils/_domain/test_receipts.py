@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.displays import make_key
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import (
-    GIVING_UP,
+    RELEASE_ID,
     gives_up,
     mark,
     receipt,
@@ -93,13 +93,13 @@ def test_a_receipt_does_not_depend_on_the_order_in_which_things_are_stored() -> 
 def test_a_mark_stays_until_it_is_removed() -> None:
     slice_ = put(cluster(), topology())
     mark(slice_)
-    first = slice_.extra[GIVING_UP]
+    first = slice_.extra[RELEASE_ID]
     mark(slice_)
     assert first
-    assert slice_.extra[GIVING_UP] == first
-    del slice_.extra[GIVING_UP]
+    assert slice_.extra[RELEASE_ID] == first
+    del slice_.extra[RELEASE_ID]
     mark(slice_)
-    assert slice_.extra[GIVING_UP] != first
+    assert slice_.extra[RELEASE_ID] != first
 
 
 @pytest.mark.parametrize("what", ["slice", "VM", "disk", "VLANs"])

@@ -105,7 +105,12 @@ def test_the_101st_slice_is_refused() -> None:
     held = cluster()
     for number in range(100):
         put(held, topology(f"s{number}", vms=[], links=[]))
-    assert refusals(held, topology("more", vms=[], links=[])) == [Refusal("no_free_pool", "slice more", {"pools": 100})]
+    (refusal,) = refusals(held, topology("more", vms=[], links=[]))
+    assert refusal == Refusal("no_free_pool", "slice more", {"pools": "0-99", "used": 100, "free": 0})
+    assert refusal.message == (
+        "slice more: 100 of the cloud's VLAN pools 0-99 are in use, 0 are free; delete a slice, or let the cloud use "
+        "more pools (cloudrepo_vlan_pools)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,7 +152,7 @@ def test_the_101st_slice_is_refused() -> None:
         ),
         (
             topology(links=[link("vm1:eth9", "vm2:eth1")]),
-            [Refusal("interface_without_segment", "VM web/vm1", {"segments": 1, "highest": 9})],
+            [Refusal("interface_without_segment", "VM web/vm1", {"segments": 1, "highest": 9, "named": "eth9"})],
         ),
         (
             topology(links=[link("vm1:eth0", "vm2:eth1")]),
@@ -329,7 +334,7 @@ def test_a_slice_keeps_its_owner() -> None:
     put(held, topology())
     found = refusals(held, topology(owner="alice", slice_id=1000))
     assert [each.message for each in found] == [
-        "slice web: owned by admin, got alice; the owner of a slice cannot change"
+        "slice web is owned by admin, got alice; the owner of a slice cannot change"
     ]
 
 

@@ -60,7 +60,7 @@ def test_deleted_and_released_objects_are_left_out() -> None:
     found, known = records.read(record(slice_).text())
     assert ([each.name for each in found.vms], known.vm_ids) == (["a", "b"], (1001, 1002))
     assert gone.vlan_id not in found.vlan_pool_used
-    assert found.extra.keys().isdisjoint({"releasing", "giving_up"})
+    assert found.extra.keys().isdisjoint({"releasing", "release_id"})
     slice_.deleting = True
     assert records.record(slice_, 1009) is None
 

@@ -156,13 +156,22 @@ def test_a_pin_to_an_address_that_two_hosts_had_follows_the_one_that_moved() -> 
         assert (found[pinned.slice_id].worker_ip, found[pinned.slice_id].pinned_to) == (C, B)
 
 
-def test_an_invalid_record_is_refused_and_the_others_are_read() -> None:
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        ("{}", "field slice is missing"),
+        ("[]", "must be a mapping, got list '[]'"),
+        ("", "it is not JSON (Expecting value: line 1 column 1 (char 0))"),
+        ('{"slice": {"vms"', "it is not JSON (Expecting ':' delimiter: line 1 column 17 (char 16))"),
+    ],
+)
+def test_an_invalid_record_is_refused_and_the_others_are_read(record: str, why: str) -> None:
     slice_ = triangle(cluster(workers=3), "a", "b", "c")
     good, bad = host(slice_, A, 5), host(slice_, B, 5)
-    bad = replace(bad, applied=(replace(bad.applied[0], record="{}"),))
+    bad = replace(bad, applied=(replace(bad.applied[0], record=record),))
     found, refusals = records_merge.entries([good, bad])
     assert [entry.host for entry in found] == [f"host {A}"]
-    figures = {"host": f"host {B}", "why": "the document: field slice is missing"}
+    figures = {"host": f"host {B}", "why": f"the document: {why}"}
     assert refusals == [Refusal("invalid_record", "the record of slice 1000", figures)]
 
 

@@ -228,6 +228,17 @@ def test_the_uplink_of_the_network_node_has_a_possible_mtu() -> None:
     assert held.extra["network_node_trunk_mtu"] == 65535
 
 
+def test_the_kind_of_a_flavor_stays_until_it_is_cleared() -> None:
+    held = cluster()
+    registering.put_flavor(held, {"name": "cirros", "kind": "cirros"})
+    registering.put_flavor(held, {"name": "cirros", "cores": 2})
+    assert held.flavors["cirros"]["kind"] == "cirros"
+    for _time in range(2):
+        assert "kind" not in registering.put_flavor(held, {"name": "cirros", "kind": ""})
+    with pytest.raises(Refused, match="kind"):
+        registering.put_flavor(held, {"name": "cirros", "kind": "none-such"})
+
+
 def test_a_flavor_that_a_kind_gets_its_image_from_is_kept() -> None:
     held = cluster()
     kinds.put_kind(held, {"name": "switch", "image": "big"})

@@ -31,12 +31,12 @@ def test_one_line_per_slice() -> None:
     web = put(held, topology())
     web.vms[0].see(Observed("running", "4821"))
     empty = put(held, topology("empty", owner="alice", vms=[], links=[]))
-    assert slices_table([web, empty]).splitlines() == [
+    assert slices_table([web, empty], 400).splitlines() == [
         "SLICE  ID    OWNER  STATUS   RUNNING  VLANS  WORKERS",
         "web    1000  admin  running  1/2      1/20   10.0.10.1 10.0.10.2",
         "empty  1003  alice  design   0/0      0/20   -",
     ]
-    assert slices_table([]) == "no slices"
+    assert slices_table([], 400) == "no slices"
 
 
 def test_a_pending_change_of_power_is_in_the_table() -> None:
@@ -85,9 +85,9 @@ def test_a_network_without_name_and_range_is_shown_by_its_vlan() -> None:
 
 def test_vms_that_are_deleted_do_not_count() -> None:
     web = deployed(put(cluster(), topology()))
-    assert slices_table([web]).splitlines()[1].split()[3:] == ["running", "2/2", "1/20", "10.0.10.1", "10.0.10.2"]
+    assert slices_table([web], 400).splitlines()[1].split()[3:] == ["running", "2/2", "1/20", "10.0.10.1", "10.0.10.2"]
     web.vms[0].deleting = True
-    assert slices_table([web]).splitlines()[1].split()[4:] == ["1/1", "1/20", "10.0.10.2"]
+    assert slices_table([web], 400).splitlines()[1].split()[4:] == ["1/1", "1/20", "10.0.10.2"]
     (line,) = (line for line in slice_table(web).splitlines() if line.startswith("vm1 "))
     web.vms[0].extra["power"] = "stopped"
     assert line in slice_table(web).splitlines()
@@ -129,7 +129,7 @@ def test_the_table_contains_titles_if_there_are_any() -> None:
     ]
     assert lines[4].startswith('network web/lan "Büro": VLAN 101')
     put(held, topology("plain", vms=[], links=[]))
-    table = slices_table(list(held.slices.values())).splitlines()
+    table = slices_table(list(held.slices.values()), 400).splitlines()
     assert [line.split()[-1] for line in table] == ["TITLE", "Shop", "-"]
 
 

@@ -101,7 +101,7 @@ def test_pools_run_out() -> None:
         put(held, topology(f"s{number}", vms=[], links=[]))
     found = refusals(held, topology(vlan_pools=2, **pairs(21)))
     assert [each.code for each in found] == ["no_free_pool", "too_few_vlans"]
-    assert found[0] == Refusal("no_free_pool", "slice web", {"pools": 100})
+    assert found[0] == Refusal("no_free_pool", "slice web", {"pools": "0-99", "used": 99, "free": 1})
 
 
 def reserve(held: Cluster, want: dict[str, Any], *reserved: Reservation) -> Slice:

@@ -92,13 +92,13 @@ def test_a_part_of_a_slice_keeps_and_replaces_a_start_up() -> None:
     assert startup.FIELD not in edited(startup="{}").vms[0].extra
 
 
-@pytest.mark.parametrize("name", ["debian", "cumulus-vx"])
+@pytest.mark.parametrize("name", ["alpine", "cumulus-vx"])
 def test_a_kind_without_a_login_on_its_console_has_no_start_up(name: str) -> None:
     (found,) = refusals(cluster(), web(GIVEN, kind=name))
     assert (found.code, found.figures) == ("startup_needs_console", {"name": name})
     assert found.message == (
         f"VM web/vm1: a start-up needs a shell or a login on the serial console of the guest, and kind {name} has "
-        "none; register a kind with console, or use user data of cloud_init"
+        "none; register a kind with console, set via of startup to ssh, or use user data of cloud_init"
     )
     assert startup.FIELD not in put(cluster(), web({}, kind=name)).vms[0].extra
 
@@ -108,6 +108,53 @@ def test_a_malformed_start_up_is_refused_and_nothing_is_stored() -> None:
     (found,) = refusals(held, web({"commands": [SECRET, 1]}))
     assert found.message == "VM web/vm1: startup command 2 must be 1-4,096 characters"
     assert (held.slices, USER_DATA in held.extra) == ({}, False)
+
+
+def test_a_start_up_over_ssh_needs_an_address_and_no_console() -> None:
+    for given, fields in (({**GIVEN, "via": "ssh"}, {"kind": "cumulus-vx"}), (GIVEN, {"kind": "debian"})):
+        (found,) = refusals(cluster(), web(given, **fields))
+        assert found.message == (
+            "VM web/vm1: a start-up over ssh needs an address on VLAN 400; set internet to true, or via of startup to "
+            "console"
+        )
+        assert startup.id_of(put(cluster(), web(given, internet=True, **fields)).vms[0]) is not None
+    (found,) = refusals(cluster(), web({**GIVEN, "via": "console"}, kind="debian", internet=True))
+    assert found.code == "startup_needs_console"
+
+
+def test_another_way_into_the_guest_is_stored_and_runs_nothing_again() -> None:
+    held = cluster()
+    first = stored(put(held, web(GIVEN, internet=True)))
+    assert stored(put(held, web({**GIVEN, "via": "ssh"}, internet=True))) == {**first, "via": "ssh"}
+    assert Slice.from_dict(next(iter(held.slices.values())).to_dict()).vms[0].extra[startup.FIELD]["via"] == "ssh"
+
+
+@pytest.mark.parametrize(
+    ("via", "fields", "said"),
+    [
+        ("ssh", {}, {"ready_when": "console", "user": "root"}),
+        ("ssh", {"kind": "cirros"}, {"ready_when": "console", "user": "cirros", "shell": "sudo -i"}),
+        (None, {"kind": "debian"}, {"ready_when": "console", "user": "debian", "shell": "sudo -i"}),
+        (
+            None,
+            {"kind": "debian", "cloud_init": {}},
+            {"ready_when": "cloud_init", "user": "debian", "shell": "sudo -i"},
+        ),
+        (None, {"kind": "own"}, {"ready_when": "console", "user": "me"}),
+    ],
+)
+def test_what_is_told_of_a_start_up_over_ssh(via: str | None, fields: dict[str, Any], said: dict[str, Any]) -> None:
+    held = cluster()
+    held.kinds = {"own": {"startup_via": "ssh", "console_user": "me"}}
+    slice_ = put(held, web({**GIVEN, "via": via}, internet=True, **fields))
+    work_orders.hand_out([slice_])
+    (found,) = startup.guests([slice_])
+    told = {
+        name: found[name] for name in ("ready_when", "via", "address", "user", "shell", "password") if name in found
+    }
+    address = slice_.vms[0].interfaces[0].ip_config
+    assert address is not None
+    assert told == {"via": "ssh", "address": address["ip"], **said}
 
 
 @pytest.mark.parametrize(

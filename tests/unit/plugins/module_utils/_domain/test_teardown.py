@@ -129,7 +129,7 @@ def test_what_no_host_uses_any_more_is_dropped() -> None:
     teardown.drop_released(slice_)
     assert [vm.name for vm in slice_.vms] == ["vm2"]
     assert (slice_.vlan_pool_used, slice_.extra["further_pools"]) == ([100, 102, 220], [6])
-    assert {"releasing", "giving_up"}.isdisjoint(slice_.extra)
+    assert {"releasing", "release_id"}.isdisjoint(slice_.extra)
     teardown.drop_released(slice_)
     assert slice_.vlan_pool_used == [100, 102, 220]
 
@@ -140,6 +140,6 @@ def test_a_slice_with_vms_on_hosts_gives_something_up(is_known: bool) -> None:
     if is_known:
         deployed(slice_)
     teardown.releasing(slice_, "addresses").append("10.60.7.150")
-    slice_.extra.pop("giving_up", None)
+    slice_.extra.pop("release_id", None)
     teardown.remove(held, slice_)
-    assert ("giving_up" in slice_.extra) is is_known
+    assert ("release_id" in slice_.extra) is is_known

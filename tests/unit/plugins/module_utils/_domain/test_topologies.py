@@ -21,6 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import MANAGEMENT_VLAN
 
 from .builders import cluster, link, put, refusals, topology, vm
 
@@ -93,7 +94,7 @@ def test_every_topology_type_is_valid_and_idempotent(kind: str, size: int, pools
     empty = held.to_dict()
     want = made(kind, size, vlan_pools=pools, internet=True)
     needed = 1 if kind == "bus" else SHAPES[kind].segments(size, 2)
-    if needed > len(Slice(slice_id, "admin").pool()) and pools == 1:
+    if needed > len(Slice(slice_id, "admin").pool(MANAGEMENT_VLAN)) and pools == 1:
         assert [each.code for each in refusals(held, want)] == ["topology_too_large"]
         return
     if needed > 20 * pools - 1:

@@ -226,3 +226,13 @@ def test_disks_that_were_given_up_earlier_are_not_restored() -> None:
     delete(held, slice_)
     back = restore(held)
     assert (back.vms[0].given_up_disks, len(back.vms[0].disks)) == ([], 1)
+
+
+def test_a_slice_whose_pool_the_cloud_may_no_longer_use_is_not_restored() -> None:
+    held = cluster()
+    delete(held, deployed(put(held, topology())))
+    held.extra["vlans"] = {"vlan_pools": "1-99"}
+    assert refusals(held) == [
+        "slice web: VLAN pool 0 (VLANs 100 to 119) is not one of 1-99; a slice has VLANs of the cloud; deploy the "
+        "topology as a new slice"
+    ]

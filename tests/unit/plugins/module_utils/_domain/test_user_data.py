@@ -113,6 +113,39 @@ def test_a_text_that_the_database_lacks_is_null() -> None:
     assert told(held, slice_) == [None]
 
 
+def test_a_text_that_the_database_lacks_is_the_first_one_that_is_set_again() -> None:
+    """After a rebuild the database has ids without texts and their key. Another id would set up the guest anew."""
+    held = cluster()
+    startup = {"files": [{"path": "/etc/motd", "content": "hello", "mode": "0644"}]}
+
+    def deploy(text: str) -> Slice:
+        given = {"cloud_init": {"user_data": text}, "startup": json.dumps(startup)}
+        return put(held, topology(vms=[vm("vm1", **given), vm("vm2", **given)]))
+
+    before = deploy(TEXT).to_dict()
+    (made,) = {user_data.id_of(each) for each in held.slices[1000].vms}
+    del held.extra[USER_DATA]
+    assert deploy(TEXT).to_dict() == before
+    assert told(held, held.slices[1000]) == [TEXT, TEXT]
+    assert deploy(TEXT).to_dict() == before
+    # From then on, it is compared with what is given.
+    (other,) = {user_data.id_of(each) for each in deploy(OTHER).vms}
+    assert other not in (None, made)
+    assert told(held, held.slices[1000]) == [OTHER, OTHER]
+
+
+def test_an_id_without_a_text_is_that_of_one_text_only() -> None:
+    held = cluster()
+    put(held, topology(vms=[vm(name, cloud_init={"user_data": TEXT}) for name in ("vm1", "vm2")]))
+    del held.extra[USER_DATA]
+    texts_of = {"vm1": TEXT, "vm2": OTHER}
+    slice_ = put(held, topology(vms=[vm(name, cloud_init={"user_data": text}) for name, text in texts_of.items()]))
+    assert told(held, slice_) == [TEXT, OTHER]
+    new = put(held, web(TEXT, "lab"))
+    assert told(held, new) == [TEXT]
+    assert user_data.id_of(new.vms[0]) != user_data.id_of(slice_.vms[0])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -169,7 +169,10 @@ def test_interfaces_without_a_link_are_refused_unless_data_interfaces_is_set() -
     held = cluster()
     want = topology(vms=[vm("vm1"), vm("vm2")], links=[link("vm1:eth3", "vm2:eth1")])
     (refusal,) = refusals(held, want)
-    assert (refusal.code, refusal.figures) == ("interface_without_segment", {"segments": 1, "highest": 3})
+    assert (refusal.code, refusal.figures) == (
+        "interface_without_segment",
+        {"segments": 1, "highest": 3, "named": "eth3"},
+    )
     counted = topology(vms=[vm("vm1", data_interfaces=3), vm("vm2")], links=[link("vm1:eth3", "vm2:eth1")])
     assert [each.name for each in put(held, counted).vms[0].interfaces] == ["eth0", "eth1", "eth2", "eth3"]
 

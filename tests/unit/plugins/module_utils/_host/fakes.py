@@ -25,6 +25,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import MANAGEMENT_VLAN
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 STATE_DIR = "/var/lib/cloudrepo"
@@ -276,7 +277,7 @@ def disk(vm_id: int = 1001, *, state_dir: str = STATE_DIR, **changes: Any) -> di
 
 
 def vm(vm_id: int = 1001, *vlan_ids: int | None, state_dir: str = STATE_DIR, **changes: Any) -> dict[str, Any]:
-    """Return a VM of a work order with an interface for each VLAN."""
+    """Return a VM of a work order with an interface for each VLAN: of a link, or the management VLAN."""
     values: dict[str, Any] = {
         "vm_id": vm_id,
         "name": f"vm{vm_id - 1000}",
@@ -285,7 +286,10 @@ def vm(vm_id: int = 1001, *vlan_ids: int | None, state_dir: str = STATE_DIR, **c
         "disks": [disk(vm_id, state_dir=state_dir)],
         "vnc_port": 4900 + vm_id,
         "vnc_password_id": PASSWORD_ID,
-        "interfaces": [nic(vm_id, index, vlan_id, vlan_id) for index, vlan_id in enumerate(vlan_ids)],
+        "interfaces": [
+            nic(vm_id, index, vlan_id, None if vlan_id == MANAGEMENT_VLAN else vlan_id)
+            for index, vlan_id in enumerate(vlan_ids)
+        ],
     }
     return {**values, **changes}
 

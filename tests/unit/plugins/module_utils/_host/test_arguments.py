@@ -10,7 +10,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import arguments
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import read_links
 
 from ....fragments import documented, specified
 from .fakes import nic, vm

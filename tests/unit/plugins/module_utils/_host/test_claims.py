@@ -18,9 +18,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.claims impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import Vlans
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from .fakes import mark, uuid
+
+USUAL = Vlans()
 
 MACHINE = "a" * 32
 LAB = Caller(uuid(1), "lab", uuid(2))
@@ -34,9 +37,22 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims.host_info, "read_machine_id", lambda: MACHINE)
 
 
-def claimed(tmp_path: Path, caller: Caller, *, claim: bool = False, now: str = "2026-01-31T12:00:00Z") -> Any:
+def claimed(
+    tmp_path: Path,
+    caller: Caller,
+    *,
+    claim: bool = False,
+    now: str = "2026-01-31T12:00:00Z",
+    vlans: Vlans = USUAL,
+) -> Any:
     todo = claims.plan(
-        claims.read(str(tmp_path)), caller, controller="controller1", now=now, claim=claim, state_dir=str(tmp_path)
+        claims.read(str(tmp_path)),
+        caller,
+        controller="controller1",
+        now=now,
+        claim=claim,
+        state_dir=str(tmp_path),
+        vlans=vlans,
     )
     claims.apply(todo, state_dir=str(tmp_path))
     return todo
@@ -81,6 +97,25 @@ def test_a_claim_is_planned_from_the_arguments_of_a_module(tmp_path: Path) -> No
     with pytest.raises(Refused):
         claims.plan_for(params, OTHER, now="2026-02-01T12:00:00Z")
     assert claims.plan_for({**params, "claim": True}, OTHER, now="2026-02-01T12:00:00Z").is_handed_over
+
+
+def test_the_vlans_of_the_cloud_are_stored_unless_they_are_the_defaults(tmp_path: Path) -> None:
+    assert claims.management_vlan(str(tmp_path)) == 400
+    claimed(tmp_path, LAB)
+    assert not {"vlan_pools", "management_vlan"} & json.loads((tmp_path / "cloud.json").read_text()).keys()
+    assert claims.management_vlan(str(tmp_path)) == 400
+    (change,) = claimed(tmp_path, LAB, vlans=Vlans((0, 1, 7), 3000)).changes
+    assert (change.after or {})["vlan_pools"] == "0-1,7"
+    held = claims.read(str(tmp_path))
+    assert held is not None
+    assert (held.vlans, claims.management_vlan(str(tmp_path))) == (Vlans((0, 1, 7), 3000), 3000)
+    assert claimed(tmp_path, LAB, vlans=Vlans((0, 1, 7), 3000)).changes == []
+
+
+def test_the_vlans_are_planned_from_the_arguments_of_a_module(tmp_path: Path) -> None:
+    params = {"state_dir": str(tmp_path), "controller": "controller1", "claim": False}
+    todo = claims.plan_for({**params, "vlan_pools": "2-3", "management_vlan": 7}, LAB, now="2026-01-31T12:00:00Z")
+    assert todo.wanted.vlans == Vlans((2, 3), 7)
 
 
 def test_another_machine_is_noted_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,3 +259,26 @@ def test_a_claim_is_readable_by_people_and_only_by_root(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert text.startswith('{\n  "')
     assert "Übung" in text
+
+
+def test_clouds_with_vlans_in_common_are_told_when_a_host_is_refused_and_when_it_is_taken(tmp_path: Path) -> None:
+    claimed(tmp_path, LAB, vlans=Vlans((0, 1), 400))
+    with pytest.raises(Refused) as refused:
+        claimed(tmp_path, OTHER, vlans=Vlans((1, 2), 401))
+    both = (
+        "VLANs 120-139 belong to both (pools 0-1 and management VLAN 400 there, pools 1-2 and management VLAN 401 here)"
+    )
+    assert refused.value.message == (
+        f"this host belongs to cloud lab ({uuid(1)}), claimed from controller controller1 at 2026-01-31T12:00:00Z, "
+        f"and not to other ({uuid(3)}); {both}; run cloudrepo.slices.site with -e claim_hosts=true to take the "
+        "host over"
+    )
+    with pytest.raises(Refused) as refused:
+        claimed(tmp_path, OTHER, vlans=Vlans((2,), 401))
+    assert "belong to both" not in refused.value.message
+    assert claimed(tmp_path, OTHER, claim=True, vlans=Vlans((1, 2), 401)).warnings == [
+        f"this host was taken from cloud lab ({uuid(1)}) for cloud other ({uuid(3)}); {both}; other hosts of that "
+        "cloud must not be on the same trunk"
+    ]
+    assert claimed(tmp_path, OTHER, vlans=Vlans((1, 2), 401)).warnings == []
+    assert claimed(tmp_path, LAB, claim=True, vlans=Vlans((0,), 400)).warnings == []

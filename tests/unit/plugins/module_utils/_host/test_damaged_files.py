@@ -46,7 +46,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import
     trim_logs,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Disk
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import Disk
 
 from .disk.test_qcow2 import qcow2
 from .fakes import ME, MORE, FakeMonitor, FakeRunner, disk, orders, settings, uuid, vm

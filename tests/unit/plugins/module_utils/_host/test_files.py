@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,39 @@ def test_the_folder_of_a_lock_is_made_once(tmp_path: Path) -> None:
 def test_an_empty_text_is_no_file(tmp_path: Path) -> None:
     files.save(str(tmp_path), {"a": "", "b": "b"}, mode=0o600)
     assert [each.name for each in tmp_path.iterdir()] == ["b"]
+
+
+def test_a_file_is_moved_by_renaming_it(tmp_path):
+    path, target = tmp_path / "a", tmp_path / "b"
+    path.write_text("content")
+    inode = path.stat().st_ino
+    files.move(str(path), str(target))
+    assert (path.exists(), target.stat().st_ino) == (False, inode)
+    with pytest.raises(FileNotFoundError):
+        files.move(str(path), str(target))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_file_is_copied_to_another_file_system_completely_or_not_at_all(tmp_path, monkeypatch, fails):
+    path = tmp_path / "a"
+    path.write_text("content")
+    path.chmod(0o640)
+    flush = files.flush
+
+    def check(draft: str, *, name: str | None = None) -> None:
+        assert Path(draft).name == f".b{files.DRAFT}"
+        flush(draft, name=name)
+        if fails:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "flush", check)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        target = Path(elsewhere, "b")
+        if fails:
+            with pytest.raises(OSError, match=f"{target}"):
+                files.move(str(path), str(target))
+            assert (path.read_text(), os.listdir(elsewhere)) == ("content", [])
+        else:
+            files.move(str(path), str(target))
+            assert (path.exists(), os.listdir(elsewhere)) == (False, ["b"])
+            assert (target.read_text(), target.stat().st_mode & 0o777) == ("content", 0o640)

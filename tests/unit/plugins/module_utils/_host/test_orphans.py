@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans
@@ -30,6 +32,25 @@ def test_a_disk_is_removed_by_uuid_or_path_after_an_earlier_call_listed_it(name)
     assert first.remove == ()
     assert first.refusals == (Refusal("orphan_seen_once", f"disk {uuid(1)}"),)
     assert judge([A_DISK], [name], SEEN).remove == (A_DISK,)
+
+
+def test_another_disk_at_the_path_of_one_that_was_seen_has_not_been_seen():
+    """Without a UUID, only the time of its last change tells it from the one before."""
+    nameless = Orphan(DISK, None, path="/var/lib/cloudrepo/copy.qcow2", modified="2026-01-31T12:00:00Z")
+    seen = {nameless.key: "x"}
+    assert judge([nameless], [nameless.name], seen).remove == (nameless,)
+    another = replace(nameless, modified="2026-01-31T12:00:01Z")
+    verdict = judge([another], [nameless.name], seen)
+    assert (verdict.remove, verdict.since) == ((), {})
+    assert [refusal.message for refusal in verdict.refusals] == [
+        "disk /var/lib/cloudrepo/copy.qcow2: seen for the first time, or changed since then; an orphan is removed only "
+        "if an earlier run has seen it; run cloudrepo.slices.orphans again to remove it"
+    ]
+    # A running VM writes to its disk, which is removed with its slice.
+    used = replace(nameless, slice_id=1005, in_use="cloudrepo-1005@1006.service")
+    seen = {each.key: "x" for each in (A_SLICE, used)}
+    later = replace(used, modified="2026-01-31T12:00:01Z")
+    assert judge([A_SLICE, later], [uuid(5), used.name], seen).remove == (A_SLICE, later)
 
 
 def test_an_orphan_is_returned_with_all_of_its_details():

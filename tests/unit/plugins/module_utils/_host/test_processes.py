@@ -32,6 +32,19 @@ def test_files_that_any_process_has_open_are_found(tmp_path):
     assert processes.open_paths(paths) == processes.open_paths([]) == set()
 
 
+def test_files_are_found_through_a_link_to_their_folder(tmp_path):
+    """Otherwise a disk that QEMU has open would be moved to the trash, or its VM stopped after the disk was deleted."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "vms").symlink_to("elsewhere")
+    path = tmp_path / "vms/disk"
+    path.write_text("a tenant's")
+    with path.open("rb"):
+        assert processes.open_paths([str(path)]) == {str(path)}
+        path.unlink()
+        assert processes.deleted_file(os.getpid(), str(path)) is not None
+        assert processes.open_paths([str(path)]) == set()
+
+
 def test_a_process_that_has_ended_has_no_files():
     assert processes.deleted_file(0, "/disk") is None
 

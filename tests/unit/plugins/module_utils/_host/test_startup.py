@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import probes, readiness, startup
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import startup_notes
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.startup import Guest
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 
 from .qemu.consoles import ShellConsole
 
@@ -194,6 +194,111 @@ def test_a_slow_guest_does_not_affect_another(guest: Guest, tmp_path: Path) -> N
     found = startup.run_all([guest, second], texts, state_dir=str(tmp_path), open_console=opened, wait=wait)
     assert [refusal and refusal.code for refusal in found.values()] == ["startup_not_begun", None]
     assert (startup_notes.read(guest.disk), startup_notes.read(second.disk)) == (None, ID)
+
+
+@pytest.fixture
+def reached(guest: Guest) -> Guest:
+    return replace(guest, via="ssh", address="192.168.0.2", user="debian", shell="sudo -i")
+
+
+@contextmanager
+def shell(guest: Guest, deadline: float) -> Iterator[ShellConsole]:
+    assert (guest.address, deadline > 0) == ("192.168.0.2", True)
+    with opened("", timeout_s=1) as console:
+        yield console
+
+
+def test_what_ran_over_ssh_is_recorded_on_the_worker(reached: Guest, tmp_path: Path) -> None:
+    given = {"files": [{"path": f"{tmp_path}/a", "content": "one\n"}], "commands": [f"cat {tmp_path}/a", "echo $-"]}
+    taken = startup.run_over_ssh([reached], {1001: json.dumps(given)}, shell)
+    assert startup.due([reached]) == [reached]
+    assert startup.record_all([reached], startup.read_taken(taken), state_dir=str(tmp_path)) == {1001: None}
+    assert startup.due([reached]) == []
+    assert f"$ command 1 (cat {tmp_path}/a)\none\n[0]\n" in log(reached)
+    assert log(reached).endswith("done\n")
+
+
+def test_a_command_that_fails_over_ssh_is_told_as_on_the_console(reached: Guest, tmp_path: Path) -> None:
+    taken = startup.run_over_ssh([reached], {1001: '{"commands": ["echo no; exit 3"]}'}, shell)
+    (refusal,) = startup.record_all([reached], taken, state_dir=str(tmp_path)).values()
+    assert refusal is not None
+    assert refusal.message == (
+        "VM web/vm1 (1001): command 1 of the start-up (echo no; exit 3) failed with return code 3: no; correct it, and "
+        "deploy again"
+    )
+    assert log(reached).endswith(f"no\n[3]\n{refusal.message}\n")
+    assert startup.due([reached]) == [reached]
+
+
+@pytest.mark.parametrize(
+    "error", [SlicesError("Permission denied (publickey)."), OSError("Permission denied (publickey).")]
+)
+def test_a_guest_that_cannot_be_reached_over_ssh(reached: Guest, tmp_path: Path, error: Exception) -> None:
+    def refused(_guest: Guest, _deadline: float) -> AbstractContextManager[ShellConsole]:
+        raise error
+
+    taken = startup.run_over_ssh([reached], {1001: "{}"}, refused)
+    (refusal,) = startup.record_all([reached], taken, state_dir=str(tmp_path)).values()
+    assert refusal is not None
+    assert refusal.message == (
+        "VM web/vm1 (1001): debian got no root shell over ssh at 192.168.0.2 within 60 s: Permission denied "
+        "(publickey).; check the guest's ssh server, and the key of this user, and deploy again"
+    )
+
+
+def test_cloud_init_is_awaited_over_ssh(reached: Guest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin/cloud-init"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho $* > {tmp_path}/asked; exit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    waiting = replace(reached, ready_when="cloud_init")
+    taken = startup.run_over_ssh([waiting], {1001: json.dumps({"commands": [f"cat {tmp_path}/asked"]})}, shell)
+    assert startup.record_all([waiting], taken, state_dir=str(tmp_path)) == {1001: None}
+    assert "status --wait\n[0]\n" in log(waiting)
+    program.write_text("#!/bin/sh\nsleep 100\n")
+    taken = startup.run_over_ssh([replace(waiting, timeout_s=2)], {1001: "{}"}, shell)
+    (refusal,) = startup.record_all([waiting], taken, state_dir=str(tmp_path)).values()
+    assert refusal is not None
+    assert "within 2 s: cloud-init has not finished: the command timed out" in refusal.message
+
+
+def test_another_vm_on_the_worker_gets_no_record(reached: Guest, tmp_path: Path) -> None:
+    other = replace(reached, vm_uuid="7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11")
+    (refusal,) = startup.record_all([other], {1001: startup.Taken("", None).text()}, state_dir=str(tmp_path)).values()
+    assert refusal is not None
+    assert (refusal.code, startup.due([other])) == ("not_this_vm", [other])
+
+
+def test_a_shell_after_a_login_keeps_no_history(reached: Guest, guest: Guest, tmp_path: Path) -> None:
+    given = {1001: json.dumps({"commands": ['echo "history: ${HISTFILE-none}"']})}
+
+    @contextmanager
+    def keeping(*_args: Any, **_options: Any) -> Iterator[ShellConsole]:
+        with opened("", timeout_s=1) as console:
+            console.send("HISTFILE=/kept; PS1='# '\n")
+            yield console
+
+    startup.record_all([reached], startup.run_over_ssh([reached], given, keeping), state_dir=str(tmp_path))
+    assert "history: none" in log(reached)
+    for user, kept in (("root", "none"), (None, "/kept")):
+        startup_notes.forget(guest.disk)
+        options = {"open_console": keeping, "wait": lambda _guest, _deadline: None}
+        startup.run_all([replace(guest, user=user)], given, state_dir=str(tmp_path), **options)  # type: ignore[arg-type]
+        assert f"history: {kept}" in log(guest)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"log": ""}', '{"log": "", "refusal": {"code": "x"}}'])
+def test_a_malformed_result_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        startup.read_taken({"1001": text})
+    assert refused.value.message == "VM 1001: a result of a start-up must be one that this collection has made"
+
+
+def test_a_guest_without_an_address_is_not_reached_over_ssh(reached: Guest, tmp_path: Path) -> None:
+    (refusal,) = startup.faults([replace(reached, address=None)], str(tmp_path))
+    assert refusal.code == "startup_needs_address"
+    assert startup.faults([reached], str(tmp_path)) == []
 
 
 @pytest.mark.parametrize("name", ["startup.log", "vm1_img.qcow2.startup"])

@@ -57,20 +57,48 @@ def test_folders_with_other_names_are_skipped(tmp_path: Path) -> None:
 
 
 def test_overlays_are_listed_in_order_and_without_temporary_files(tmp_path: Path) -> None:
-    for name in ("b.qcow2", "a.qcow2", ".a.qcow2", "a.qcow2.new", "console.log"):
+    for name in ("b.qcow2", "a.qcow2", ".a.qcow2.x81a_k3j.draft", ".draft.qcow2", "a.qcow2.new", "console.log"):
         (tmp_path / name).touch()
     assert vm_folders.overlays(str(tmp_path)) == (f"{tmp_path}/a.qcow2", f"{tmp_path}/b.qcow2")
 
 
 def test_a_renamed_overlay_is_known_by_its_content(tmp_path: Path) -> None:
     """Otherwise it would be removed with its folder, although nobody gave it up."""
-    for name in ("vm1_img.qcow2.old", "kept", ".draft"):
+    for name in ("vm1_img.qcow2.old", "kept", ".kept.original", ".x.draft"):
         (tmp_path / name).write_bytes(b"QFI\xfb and the rest")
     (tmp_path / "console.log").write_bytes(b"QFI")
     (tmp_path / "folder").mkdir()
     (tmp_path / "nowhere").symlink_to("missing")
     os.mkfifo(tmp_path / "fifo")
-    assert vm_folders.overlays(str(tmp_path)) == (f"{tmp_path}/kept", f"{tmp_path}/vm1_img.qcow2.old")
+    assert [Path(path).name for path in vm_folders.overlays(str(tmp_path))] == [
+        ".kept.original",
+        "kept",
+        "vm1_img.qcow2.old",
+    ]
+
+
+def test_a_draft_of_a_file_is_no_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the run was that was killed before the file got its name."""
+    replaced: list[str] = []
+    monkeypatch.setattr(os, "replace", lambda draft, _path: replaced.append(draft))
+    vm_folders.files.write_all([vm_folders.files.File(f"{tmp_path}/vm1_img.qcow2", b"QFI\xfb", 0o600)])
+    assert [str(each) for each in tmp_path.iterdir()] == replaced
+    assert vm_folders.overlays(str(tmp_path)) == ()
+
+
+@pytest.mark.parametrize("place", ["before", "before/that", ".hidden"])
+def test_overlays_deeper_in_the_folder_of_a_vm_are_noticed(tmp_path: Path, place: str) -> None:
+    overlay(tmp_path / "1001" / "vm1_img.qcow2")
+    (tmp_path / "1001" / place).mkdir(parents=True)
+    (tmp_path / "1001" / place / "notes.txt").touch()
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "1001")
+    assert not vm_folders.has_deeper(f"{tmp_path}/1001")
+    overlay(tmp_path / "1001" / place / "old.qcow2")
+    assert vm_folders.has_deeper(f"{tmp_path}/1001")
+    # A link is removed without what it leads to.
+    (tmp_path / "1002").mkdir()
+    (tmp_path / "1002/link").symlink_to(tmp_path / "1001" / place)
+    assert not vm_folders.has_deeper(f"{tmp_path}/1002")
 
 
 def test_a_folder_is_removed_with_its_owner_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +129,7 @@ def test_an_id_alone_says_nothing_and_an_id_without_a_folder_is_another_vms(tmp_
     assert refusal is not None
     assert refusal.message == (
         f"VM 1001: this host has another VM with this id: {tmp_path}/vms/1001 belongs to no UUID, not to {uuid(2)}; "
-        "deploy its slice, which tells why it is not on this host"
+        "deploy its slice to see why it is not on this host"
     )
 
 
@@ -130,7 +158,7 @@ def overlay(path: Path) -> Path:
 def test_overlays_that_somebody_moved_or_copied_are_found_wherever_they_are(tmp_path: Path) -> None:
     places = ("vms/1001.old", "vms/old/1001", "vms/1001/before", "1001", "vms.bak/1001", "vms/.hidden")
     moved = [overlay(tmp_path / place / "vm1_img.qcow2") for place in places]
-    for place in ("vms/1001", "images", "trash/1-1001"):
+    for place in ("vms/1001", "images", "trash/1-1001", "vms/trash/1-1001"):
         overlay(tmp_path / place / "vm1_img.qcow2")
     beside = tmp_path / "vms/copy"
     beside.write_bytes(b"QFI\xfb and more")

@@ -282,6 +282,20 @@ def test_a_folder_is_removed_with_its_last_orphan_unless_the_database_has_a_disk
         assert (folder.exists(), Path(path).exists()) == (bool(known), False)
 
 
+def test_a_folder_is_not_removed_with_overlays_that_were_not_named(tmp_path: Path) -> None:
+    folder = tmp_path / "vms/1006"
+    (folder / "before").mkdir(parents=True)
+    mark(folder, 1005)
+    for name in ("vm1_img.qcow2", "before/vm1_img.qcow2"):
+        (folder / name).write_bytes(b"QFI\xfb")
+    path = f"{folder}/vm1_img.qcow2"
+    had = Held(folders={1006: Folder(str(folder), 1005, uuid(5), uuid(6), {})}, overlays={1006: {path: (0, 0.0)}})
+    gone = replace(DISK_OF_LEFT, path=path, vm_id=1006)
+    worker_orphans.remove([gone], (), had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+    assert not Path(path).exists()
+    assert (folder / "before/vm1_img.qcow2").exists()
+
+
 @pytest.mark.parametrize("failure", [None, SlicesError("slice 1005 is another one")])
 def test_no_disk_is_removed_if_the_host_refuses_a_slice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: SlicesError | None

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import containerlab
-from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Graph, Remark, Segment
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Config, Graph, Remark, Segment
 
 LAB = """name: clos
 mgmt:
@@ -118,3 +118,23 @@ def test_commands_of_nodes_have_their_lines() -> None:
         "b": (),
     }
     assert graph.remarks == [Remark(8, "exec of node b: true"), Remark(11, "exec of node br")]
+
+
+def test_configuration_in_the_file_is_carried_and_that_in_other_files_is_reported() -> None:
+    text = """topology:
+  nodes:
+    a:
+      startup-config: |
+        hostname ${NAME:=a}
+        set x
+    b:
+      startup-config: b.cfg
+    br:
+      kind: bridge
+      startup-config: |
+        x
+"""
+    graph = containerlab.read(text)
+    assert graph.nodes["a"].configs == (Config(4, "startup-config", "hostname a\nset x\n"),)
+    assert graph.nodes["b"].configs == ()
+    assert graph.remarks == [Remark(8, "startup-config of node b: b.cfg"), Remark(11, "startup-config of node br: x")]

@@ -201,3 +201,23 @@ def test_three_ends_are_a_network_for_addresses_too(
     listed = "".join(f"  r{number}:\n" for number in range(1, ends + 1))
     netlab.read(f"nodes: [r1, r2, r3]\nlinks:\n- prefix: 10.0.0.0/24\n{listed}")
     assert asked == [is_network]
+
+
+def test_groups_in_groups_say_first_what_their_members_are() -> None:
+    text = """defaults.device: frr
+nodes: {a: , b: {device: frr}, c: , d: }
+groups:
+  outer: {members: [inner, b, c, missing], device: eos, ospf.area: 1, config: [x]}
+  inner: {members: [a, outer], device: iosv, config: [y]}
+  all: {config: [z]}
+  _auto_create: false
+"""
+    graph = netlab.read(text)
+    assert {key: node.kind for key, node in graph.nodes.items()} == {"a": "iosv", "b": "frr", "c": "iosv", "d": "frr"}
+    told = [(each.line, each.what) for each in graph.remarks if "config" not in each.what]
+    assert told == [(4, "groups.outer"), (4, "groups.outer.ospf.area: 1"), (5, "groups.inner"), (6, "groups.all")]
+    assert [each.what for each in graph.remarks if each.what.endswith("node a")] == [
+        "config x of node a",
+        "config y of node a",
+        "config z of node a",
+    ]

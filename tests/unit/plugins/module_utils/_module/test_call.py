@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.cli import BEGUN
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import call, worker_steps
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import call, network_steps, worker_steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 DIGEST = "ab" * 32
@@ -35,13 +35,13 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     return Log(monkeypatch)
 
 
-def called(monkeypatch: pytest.MonkeyPatch, **request: Any) -> tuple[int, str]:
-    """Return exit code and output of a call."""
+def called(monkeypatch: pytest.MonkeyPatch, *, out: io.TextIOBase | None = None, **request: Any) -> tuple[int, str]:
+    """Return exit code and output of a call, if that is not written to C(out)."""
     whole = {"digest": DIGEST, "module": "slice_apply", "params": PARAMS, "check_mode": False, "log": True, **request}
-    out = io.StringIO()
+    told = io.StringIO()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(whole).encode())))
-    monkeypatch.setattr(sys, "stdout", out)
-    return call.main(DIGEST), out.getvalue()
+    monkeypatch.setattr(sys, "stdout", out or told)
+    return call.main(DIGEST), told.getvalue()
 
 
 def steps_that_fail(params: Mapping[str, Any], missing_ok: bool) -> Any:
@@ -61,8 +61,22 @@ def test_the_result_is_the_line_after_the_one_that_says_that_it_has_begun(monkey
     }
 
 
+def test_a_call_that_is_killed_has_said_that_it_has_begun(monkeypatch):
+    """Otherwise the controller would take its changes for none, and send the module again."""
+    seen = []
+    received = io.BytesIO()
+
+    def killed(_params: Mapping[str, Any], _missing_ok: bool) -> Any:
+        seen.append(received.getvalue().decode())
+        raise SlicesError("killed")
+
+    monkeypatch.setattr(worker_steps, "steps", killed)
+    called(monkeypatch, out=io.TextIOWrapper(received))
+    assert seen == [f"{BEGUN}\n"]
+
+
 def test_another_program_does_nothing(monkeypatch, log):
-    assert called(monkeypatch, digest="0" * 64) == (call.OTHER_PROGRAM, "")
+    assert called(monkeypatch, digest="0" * 64) == (3, "")
     assert log.lines == []
 
 
@@ -84,5 +98,8 @@ def test_a_bug_is_not_caught(monkeypatch):
         called(monkeypatch)
 
 
-def test_the_network_node_has_its_own_steps():
-    assert call._steps("network_services") is not call._steps("slice_apply")
+def test_the_network_node_has_its_own_steps(monkeypatch):
+    monkeypatch.setattr(call, "CALLS", {"network_services": {"argument_spec": {}}})
+    monkeypatch.setattr(network_steps, "steps", steps_that_fail)
+    _rc, said = called(monkeypatch, module="network_services")
+    assert json.loads(said.splitlines()[1])["msg"] == "check mode False, slice 1000"

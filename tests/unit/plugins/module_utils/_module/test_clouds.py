@@ -14,6 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Ke
 from .._domain.builders import AHEAD_OF_CLOCKS, cluster, put, topology
 
 HELD = {"host": "worker1", "highest_id": 1035, "highest_revision": None}
+USUAL = {"vlan_pools": "0-99", "management_vlan": 400}
 HELD["slices"] = [{"slice_id": 1035, "slice_uuid": "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11", "reservations": []}]
 
 
@@ -23,6 +24,9 @@ def params(**changes: Any) -> dict[str, Any]:
         "title": None,
         "history_entries": None,
         "history_days": None,
+        "vlan_pools": None,
+        "management_vlan": None,
+        "neighbours": [],
         "hosts": [],
         "expected_hosts": [],
         **changes,
@@ -34,7 +38,7 @@ def test_the_identity_of_a_cloud_is_created_once() -> None:
     first = clouds.identify(held, params())
     assert [(change.kind, change.action) for change in first.changes] == [("cloud", "create")]
     assert held.cloud is not None
-    assert first.result["cloud"] == {**held.cloud.told(), "controller": clouds.controller()}
+    assert first.result["cloud"] == {**held.cloud.told(), "controller": clouds.controller(), **USUAL}
     again = clouds.identify(held, params())
     assert (again.changes, again.result) == ([], first.result)
     renamed = clouds.identify(held, params(title="lab"))
@@ -91,3 +95,32 @@ def test_the_limits_of_the_history_are_stored() -> None:
     for option, got in (("history_entries", -1), ("history_days", 0)):
         with pytest.raises(Refused):
             clouds.identify(held, params(**{option: got}))
+
+
+def test_the_vlan_pools_are_kept_and_a_change_once() -> None:
+    held = cluster()
+    clouds.identify(held, params())
+    limited = clouds.identify(held, params(vlan_pools="40-49,0-9"))
+    (change,) = limited.changes
+    assert (change.after or {})["vlan_pools"] == limited.result["cloud"]["vlan_pools"] == "0-9,40-49"
+    assert clouds.identify(held, params()).result["cloud"]["vlan_pools"] == "0-9,40-49"
+    again = clouds.identify(held, params(vlan_pools="0-9,40-49"))
+    assert (again.changes, again.result) == ([], limited.result)
+
+
+def test_the_management_vlan_is_kept_and_a_change_once() -> None:
+    held = cluster()
+    clouds.identify(held, params())
+    (change,) = clouds.identify(held, params(management_vlan=3000)).changes
+    assert (change.after or {})["management_vlan"] == 3000
+    assert clouds.identify(held, params()).result["cloud"]["management_vlan"] == 3000
+    assert clouds.identify(held, params(management_vlan=3000)).changes == []
+
+
+def test_a_cloud_with_vlans_of_its_neighbour_is_refused() -> None:
+    held = cluster()
+    east = {"title": "east", "vlan_pools": "50-99", "management_vlan": 401}
+    with pytest.raises(Refused, match=r"cloud lab .* and its neighbour east .* have VLANs 401,1100-2099 in common"):
+        clouds.identify(held, params(title="lab", neighbours=[east]))
+    agreed = clouds.identify(held, params(title="lab", vlan_pools="0-14", neighbours=[east]))
+    assert agreed.result["cloud"]["vlan_pools"] == "0-14"

@@ -66,7 +66,7 @@ def test_a_negative_number_of_backups_is_refused(tmp_path: Path, backups: int, i
     if is_possible:
         control.store_of(module, str(tmp_path / "d.yaml"))
     else:
-        with pytest.raises(Refused):
+        with pytest.raises(Refused, match="backups must be at least 0, got -1"):
             control.store_of(module, str(tmp_path / "d.yaml"))
 
 

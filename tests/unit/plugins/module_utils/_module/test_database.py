@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import database
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.lock import locked
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
@@ -162,6 +163,14 @@ def test_a_database_is_migrated_once(path: Path, tmp_path: Path) -> None:
     assert act(path, "migrate", destination=str(target)).changes == planned.changes
     assert stored(target) == stored(path)
     assert act(path, "migrate", destination=str(target)).changes == []
+
+
+def test_a_database_that_somebody_else_writes_can_be_checked_and_copied(path: Path, tmp_path: Path) -> None:
+    with locked(f"{path}.lock", name="the database", timeout_s=5):
+        assert act(path, "check", lock_timeout_s=0.01).result["breaches"] == []
+        target = tmp_path / "to.yaml"
+        assert act(path, "migrate", destination=str(target), lock_timeout_s=0.01).changes
+    assert stored(target) == stored(path)
 
 
 def test_existing_content_is_replaced_only_on_request(path: Path, tmp_path: Path) -> None:

@@ -30,6 +30,14 @@ def test_a_bridge_is_planned_for_a_host_without_open_vswitch_only_if_that_is_all
         datapath_steps.bridge("br-int", BRIDGE, runner, missing_ok=False).plan()
 
 
+@pytest.mark.parametrize(("owner", "mark"), [(None, "true"), ("network_node", "network_node")])
+def test_ports_of_a_bridge_are_marked_with_their_owner(owner: str | None, mark: str) -> None:
+    runner = FakeRunner().tell("ovs-vsctl", MORE, stdout='{"headings": [], "data": []}\n' * 4)
+    params = {**BRIDGE, "owner": owner, "ports": [{"name": "eth1", "type": "trunk", "vlan_id": None}]}
+    (port,) = datapath_steps.bridge("br-int", params, runner, missing_ok=False).plan().ports.add
+    assert set(port.external_ids.values()) == {mark}
+
+
 def test_a_bridge_that_should_not_exist_is_not_created() -> None:
     runner = FakeRunner().tell("ovs-vsctl", MORE, stdout='{"headings": [], "data": []}\n' * 4)
     steps = datapath_steps.bridge("br-int", BRIDGE, runner, missing_ok=False, present=False)
@@ -38,7 +46,7 @@ def test_a_bridge_that_should_not_exist_is_not_created() -> None:
 
 def test_without_slices_only_the_shared_flows_are_planned() -> None:
     arguments = {"state_dir": "/nowhere", "bridge": "br-int", "gateway": "10.60.7.1", "dhcp_server": "10.60.7.2"}
-    settings = datapath.read_settings({**arguments, "prune_vlans": False})
+    settings = datapath.read_settings({**arguments, "prune_vlans": False}, management_vlan=400)
     runner = FakeRunner().tell("ovs-vsctl", MORE, rc=127).tell("nft", MORE, rc=127)
     runner.tell("ovs-ofctl", MORE, rc=127)
     todo = datapath_steps.ports((), "cloudrepo", settings, runner, missing_ok=True).plan()

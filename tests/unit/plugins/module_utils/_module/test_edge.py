@@ -18,6 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     Refused,
     SlicesError,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import text
 
 from .stand_in import Exit, StandIn
 
@@ -54,6 +55,17 @@ def test_a_result_contains_completed_changes_and_refusals() -> None:
     assert (result["failed"], result["changed"], result["tables"], result["refused"]) == (True, True, [], [1000])
     assert (result["msg"], result["refusal_count"], result["vm"]) == (refused.message, 1, None)
     assert result["diff"]["after"].count("\n") == 1
+
+
+def test_nothing_is_done_with_arguments_of_invalid_syntax() -> None:
+    def act() -> Outcome:
+        raise AssertionError("it was called")
+
+    with pytest.raises(Exit) as caught:
+        edge.run(StandIn({"bridge": "br 0"}), act, {"bridge": text("[a-z0-9]+", "letters and digits")}, host="w1")
+    result = caught.value.result
+    assert (result["failed"], result["host"]) == (True, "w1")
+    assert result["msg"] == "settings: bridge must be letters and digits, got 'br 0'"
 
 
 def test_a_bug_is_not_caught() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.host import reconcile, reconcile_all
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.steps import Steps
@@ -110,6 +111,24 @@ def test_a_partial_failure_reports_its_changes(check_mode: bool) -> None:
     assert (result["failed"], result["changed"], result["msg"]) == (True, True, "slice 1000 was refused")
 
 
+@pytest.mark.usefixtures("default_signals")
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_signal_results_in_a_failure_that_tells_whether_the_host_may_have_changed(check_mode: bool) -> None:
+    def plan() -> Plan:
+        signal.raise_signal(signal.SIGTERM)
+        return Plan()
+
+    module = FakeModule(check_mode=check_mode)
+    steps = Steps(plan, lambda _todo: {}, lambda _todo: {})
+    with pytest.raises(Left):
+        reconcile(module, lambda _params, _missing_ok: steps, {}, answers=[1000])
+    said = (
+        "ended by SIGTERM; nothing was changed" if check_mode else "ended by SIGTERM: this host may have been changed"
+    )
+    assert module.left.pop("msg").startswith(said)
+    assert module.left == {"failed": True, "changed": not check_mode, "answers": [1000]}
+
+
 # console_command and guest_startup type into guests; flavor changes the database, not a host.
 WITHOUT_PLAN = {"console_command", "flavor", "guest_startup"}
 
@@ -125,3 +144,14 @@ def test_modules_of_hosts_do_not_handle_check_mode() -> None:
         )
     }
     assert reading == WITHOUT_PLAN
+
+
+def test_warnings_of_all_stages_are_returned() -> None:
+    def stages(_params: dict[str, Any], _missing_ok: bool) -> Iterator[Steps[Plan]]:
+        for result in ({"warnings": ["one"]}, {"claim": 1}, {"warnings": ["two"]}):
+            yield Steps(Plan, lambda _todo: None, result=lambda _todo, told=result: told)  # type: ignore[misc]
+
+    module = FakeModule(check_mode=False)
+    with pytest.raises(Left):
+        reconcile_all(module, stages, {})  # type: ignore[arg-type]
+    assert (module.left["warnings"], module.left["claim"]) == (["one", "two"], 1)

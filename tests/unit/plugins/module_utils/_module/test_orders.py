@@ -16,6 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import between
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
@@ -196,6 +197,8 @@ def test_deleting_slices_creates_their_work_orders() -> None:
     plan(made, all=True)
     done = plan(made, state="absent", names=["web", "none"])
     assert ([each.status for each in made.slices[1000].vms], done.result["slice_ids"]) == (["deleting"] * 2, [1000])
+    assert done.result["deleting"] == [1000]
+    assert plan(made, all=True).result["deleting"] == [1000], "lab is not deleted"
     assert all(order["slices"] == [_without(1000, order)] for order in done.result["work_orders"]["workers"].values())
     assert done.changes
     again = plan(made, state="absent", names=["web"])
@@ -291,6 +294,15 @@ def test_displays_of_the_selected_slices_are_returned() -> None:
         orders.vnc_passwords(made, params(names=["web"]))
 
 
+def test_user_data_of_the_selected_slices_is_returned() -> None:
+    made = held()
+    for name, owner in (("web", "admin"), ("lab", "alice")):
+        vms = [vm("vm1", cloud_init={"user_data": f"#!/bin/sh\necho {name}\n"})]
+        put(made, topology(name, owner=owner, vms=vms, links=[]))
+    told = orders.guests_user_data(made, params(names=["web"])).result["guests"]
+    assert [(each["name"], each["user_data"]) for each in told] == [("vm1", "#!/bin/sh\necho web\n")]
+
+
 def test_the_time_of_a_report_is_in_utc() -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", orders.utc_now())
 
@@ -326,6 +338,21 @@ def test_moving_a_vm_from_a_lost_worker_is_a_change() -> None:
     done = plan(made, names=["web"], recreate_disks=["web/vm2"])
     (change,) = (change for change in done.changes if (change.before or {}).get("worker") == lost)
     assert (change.kind, change.id, change.reason) == ("vm", 1002, "its worker is lost")
+
+
+def test_the_move_of_a_vm_is_listed_beside_the_change_of_its_state() -> None:
+    made = held()
+    lost = on_lost_worker(made)
+    moved = made.slices[1000].vms[1]
+    done = orders.dispatch(
+        made,
+        [made.slices[1000]],
+        params(recreate_disks=["web/vm2"]),
+        lambda: {1000: [between("vm", moved.vm_id, {"status": "error"}, {"status": "design"})]},
+    )
+    told = [change.after for change in done.changes if (change.kind, change.id) == ("vm", 1002)]
+    assert told == [{"status": "design"}, {"worker": moved.worker_ip}]
+    assert moved.worker_ip != lost
 
 
 def test_a_vm_moved_from_a_lost_worker_is_listed_once() -> None:

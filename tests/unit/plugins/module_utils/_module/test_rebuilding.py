@@ -42,4 +42,5 @@ def test_the_history_of_a_rebuilt_database_begins_with_the_rebuild(monkeypatch: 
     assert store.entries == []
     done = door("database_rebuild", hosts=[HOST])
     assert len(store.entries) == 1
+    assert done["cloud"]["uuid"] == HOST["cloud_uuid"]
     assert {each["kind"] for each in done["changes"]} >= {"database", "worker"}

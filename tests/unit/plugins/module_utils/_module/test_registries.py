@@ -68,6 +68,15 @@ def test_only_admins_can_register_objects(registry: registries.Registry) -> None
     assert registries.register(cluster(), registry, [], acting_user="admin") == Outcome([], {registry.plural: []})
 
 
+def test_refusals_do_not_tell_a_tenant_about_machines() -> None:
+    held = cluster()
+    held.workers["10.0.10.1"].extra["machine_id"] = "ab" * 16
+    other = worker("10.0.10.1", machine_id="cd" * 16)
+    for user, code in (("admin", "another_machine"), ("alice", "admins_only")):
+        told = refused(registries.register_workers, held, [other], network_node_trunk_mtu=None, acting_user=user)
+        assert told == [code]
+
+
 def test_a_password_change_is_shown_without_the_password() -> None:
     held = cluster()
     done = registries.register(held, USERS, [user("alice", password=PASSWORD)], acting_user="admin")
@@ -117,6 +126,9 @@ def test_the_mtu_of_the_network_nodes_uplink_is_stored(told: int | None, before:
         held.extra["network_node_trunk_mtu"] = before
     done = registries.register_workers(held, [worker("10.0.10.9")], network_node_trunk_mtu=told, acting_user="admin")
     assert [kind for kind, _id, _action in actions(done)] == ["worker"] + ["host"] * changed
+    assert [(change.before, change.after) for change in done.changes[1:]] == [
+        (None if before is None else {"trunk_mtu": before}, {"trunk_mtu": told})
+    ] * changed
     assert held.extra.get("network_node_trunk_mtu") == (told or before)
 
 

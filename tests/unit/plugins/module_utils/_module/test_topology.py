@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown, undelete
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology as module
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 
 from ....fragments import documented, specified
@@ -212,6 +215,36 @@ def test_work_orders_are_returned_on_request() -> None:
     assert put_all(held, want(), work_orders=True).changes == []
 
 
+class Noted:
+    """A history of what was stored."""
+
+    def __init__(self, held: Cluster) -> None:
+        self.entries: list[Entry] = []
+        held.history = self
+
+    def newest_first(self) -> Iterator[Entry]:
+        return reversed(self.entries)
+
+    def note(self, held: Cluster, changes: Sequence[Change]) -> None:
+        made = Entry.of(changes, at="2026-11-26T16:20:00Z", user="bob", caller=Caller(), revision=held.revision)
+        self.entries.append(made)
+
+
+def test_a_change_by_somebody_else_is_only_undone_on_request() -> None:
+    held = cluster()
+    history = Noted(held)
+    history.note(held, put_all(held, want()).changes)
+    mine = want(based_on=held.revision)
+    before = held.revision
+    history.note(held, put_all(held, want(vms=[vm("vm1"), vm("vm2"), vm("vm3")])).changes)
+    assert held.revision != before, "every change has a revision of its own"
+    with pytest.raises(Refused, match=rf"bob made revision {held.revision} .*vm web/vm3 created"):
+        put_all(held, mine)
+    assert [each.name for each in held.slices[1000].vms] == ["vm1", "vm2", "vm3"]
+    put_all(held, mine, overwrite=True)
+    assert [each.name for each in held.slices[1000].vms] == ["vm1", "vm2"]
+
+
 def test_append_keeps_unlisted_objects() -> None:
     held = cluster()
     put_all(held, want())
@@ -385,6 +418,7 @@ def test_parts_of_a_topology_are_named_and_only_texts_for_guests_are_secrets() -
         "addressing": module.ADDRESSING_ARGUMENT,
         "data_disks": module.DATA_DISKS_ARGUMENT,
         "ready_when": module.READY_WHEN_ARGUMENT,
+        "startup": module.STARTUP_ARGUMENT,
     }
     assert said(options, "required") == dict.fromkeys(
         (
@@ -398,4 +432,5 @@ def test_parts_of_a_topology_are_named_and_only_texts_for_guests_are_secrets() -
         ),
         True,
     )
-    assert said(options, "no_log") == {"cloud_init.ssh_keys": False, "cloud_init.user_data": True}
+    secrets = {"cloud_init.ssh_keys": False, "cloud_init.user_data": True, "startup": True}
+    assert said(options, "no_log") == secrets

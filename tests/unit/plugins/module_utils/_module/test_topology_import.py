@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.kinds imp
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.validate import problems
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, netlab
-from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Graph, Node, Remark, Segment
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Config, Graph, Node, Remark, Segment
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import topology_import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.startup_texts import with_texts
@@ -116,10 +116,48 @@ def test_commands_become_start_ups_of_guests_that_have_a_console() -> None:
     ]
 
 
+def test_configuration_in_the_file_becomes_start_ups_of_guests_that_can_load_it() -> None:
+    config = (Config(7, "config a", "router ospf\n"), Config(8, "config b", "#!/bin/sh\ntrue\n"))
+    kinds = ("frr", "linux", "srl", "eos", "cumulus")
+    nodes = {kind: Node(kind, 1, kind, configs=config, commands=((9, "true"),)) for kind in kinds}
+    found = Graph(None, nodes)
+    made = topology(found, Options(None, "cirros", internet=True))
+    first, second = "/etc/startup-config/1", "/etc/startup-config/2"
+    files = [
+        {"path": first, "content": "router ospf\n", "mode": "0700"},
+        {"path": second, "content": "#!/bin/sh\ntrue\n", "mode": "0700"},
+    ]
+    srl = f"sr_cli -ed < {first} && sr_cli -ed 'commit save'"
+    assert {vm["name"]: vm.get("startup") for vm in made["vms"]} == {
+        "frr": {"files": files, "commands": [f"vtysh -f {first}", second, "true"]},
+        "linux": {"files": files, "commands": [f"sh {first}", second, "true"]},
+        "srl": {"files": files, "commands": [srl, second, "true"]},
+        "eos": {"files": files[1:], "commands": [second, "true"]},
+        "cumulus": None,
+    }
+    assert [remark for remark in found.remarks if remark.line > 6] == [
+        Remark(7, "config a of node eos: router ospf\n"),
+        Remark(7, "config a of node cumulus: router ospf\n"),
+        Remark(8, "config b of node cumulus: #!/bin/sh\ntrue\n"),
+        Remark(9, "exec of node cumulus: true"),
+    ]
+    assert invalid(Graph(None, {"frr": nodes["frr"]}), internet=True) == []
+
+
+@pytest.mark.parametrize(("count", "length"), [(65, 1), (1, 262_140), (2, 131_000)])
+def test_configuration_that_is_too_long_for_a_start_up_is_reported(count: int, length: int) -> None:
+    configs = tuple(Config(number, "config", "x" * length) for number in range(count))
+    found = Graph(None, {"a": Node("a", 1, "linux", configs=configs)})
+    made = topology(found, Options(None, "cirros"))
+    assert "startup" not in made["vms"][0]
+    assert sum(each.count for each in found.remarks if each.what.startswith("config of node a")) == count
+
+
 def test_there_are_enough_pools_for_the_links_even_with_vlan_400() -> None:
     nodes = {str(number): Node(f"n{number}", 1) for number in range(40)}
     segments = [Segment((("0", None), (str(number), None)), 2) for number in range(1, 40)]
     assert topology(Graph(None, nodes, segments), Options(None, "cirros"))["vlan_pools"] == 3
+    assert topology(Graph(None, nodes, segments[:20]), Options(None, "cirros"))["vlan_pools"] == 2
     assert "vlan_pools" not in topology(Graph(None, nodes, segments[:19]), Options(None, "cirros"))
 
 
@@ -140,13 +178,22 @@ links:
     assert [each["ipv4"] for each in put(cluster(), made).links[0].extra["addresses"]] == ["10.1.0.2", "10.1.0.1"]
 
 
+def test_an_address_of_what_is_not_a_node_is_left_out() -> None:
+    found = Graph(nodes={"a": Node("A", 1), "b": Node("B", 2)})
+    addresses = {key: {"ipv4": f"10.0.0.{number}"} for number, key in enumerate(("a", "b", "ghost"), start=1)}
+    found.connect([("a", None), ("b", None), ("ghost", None)], 3, addresses=addresses)
+    (made,) = topology(found, Options(None, "cirros"))["links"]
+    assert made["addresses"] == [{"vm": "A", "ipv4": "10.0.0.1"}, {"vm": "B", "ipv4": "10.0.0.2"}]
+
+
 @pytest.mark.parametrize("title", ["", "\n", "x" * 300, "a\u2028b", "{{ x }}"])
 def test_every_label_results_in_a_valid_vm(title: str) -> None:
     assert invalid(Graph(title, {"0": Node(title, 1)})) == []
 
 
-def invalid(found: Graph) -> list[Any]:
-    wanted = read_slice(with_texts(topology(found, Options(None, "cirros"))), default_owner="admin")
+def invalid(found: Graph, *, internet: bool = False) -> list[Any]:
+    made = topology(found, Options(None, "cirros", internet=internet))
+    wanted = read_slice(with_texts(made), default_owner="admin")
     return problems(with_kinds(cluster(), wanted, None))
 
 

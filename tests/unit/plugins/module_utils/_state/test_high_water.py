@@ -218,3 +218,18 @@ def test_a_backup_that_replaces_a_damaged_file_gets_a_higher_revision_than_all_o
     store.restore(str(backup))
     assert look(store).next_vm_id == before.next_vm_id
     assert (look(store).revision or 0) > (before.revision or 0)
+
+
+def test_only_a_lost_database_with_a_mark_gets_the_identity_of_its_backup(tmp_path: Path) -> None:
+    mark, (lost, other, backup) = HighWater(str(tmp_path / "d.yaml"), name="d"), (Cluster.initial() for _each in "123")
+    backup.identify("lab")
+    mark.recognize(lost, backup)
+    assert lost.cloud is None, "there is no mark"
+    mark.note(backup)
+    mark.recognize(lost, Cluster.initial())
+    assert lost.cloud is None, "the backup has no identity"
+    before = other.identify("other")
+    mark.recognize(other, backup)
+    assert other.cloud == before
+    mark.recognize(lost, backup)
+    assert lost.cloud == backup.cloud != before

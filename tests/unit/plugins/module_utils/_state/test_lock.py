@@ -167,3 +167,13 @@ def test_a_lock_is_held_without_the_name_of_its_holder_on_a_full_disk(
     with lock.locked(str(path), name="d", timeout_s=1):
         assert is_held(path)
         assert path.read_text() == ""
+
+
+@pytest.mark.parametrize(("timeout_s", "waits_s"), [(2.5, 2.5), (0.0, 0.001), (-1.0, 0.001)])
+def test_whoever_must_not_wait_gives_up_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeout_s: float, waits_s: float
+) -> None:
+    set_to: list[float] = []
+    monkeypatch.setattr(lock.signal, "setitimer", lambda _which, seconds: set_to.append(seconds))
+    with lock.locked(str(tmp_path / "lock"), name="the database", timeout_s=timeout_s):
+        assert set_to == [waits_s, 0], "a timer of 0 s would be none, and is set when the lock is held"

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import json
+import sys
 
 import pytest
 from sqlalchemy import UniqueConstraint
@@ -51,6 +53,18 @@ def test_constraints_are_on_keys_or_on_columns_whose_change_replaces_the_row(tab
     known = {*schema.KEYS[table], *schema.UNIQUE.get(table, ())}
     assert set().union(*unique_columns(table)) <= known | {"slice_id"}
     assert {*schema.UNIQUE.get(table, ())} <= {column.name for column in schema.TABLES[table].columns}
+
+
+def test_the_module_can_be_imported_without_sqlalchemy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    spec = importlib.util.spec_from_file_location(schema.__name__, schema.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    bare = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bare)
+    assert (bare.HAS_SQLALCHEMY, schema.HAS_SQLALCHEMY) == (False, True)
+    # Databases have this number in them, and another one needs a migration.
+    assert bare.SCHEMA_VERSION == 1
 
 
 TABLES = {**schema.TABLES, "history": schema.HISTORY}

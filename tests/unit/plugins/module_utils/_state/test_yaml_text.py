@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -72,6 +74,17 @@ def test_without_pyyaml_a_message_says_what_is_missing(monkeypatch: pytest.Monke
     monkeypatch.setattr(yaml_text, "HAS_YAML", False)
     with pytest.raises(DatabaseError, match="PyYAML"):
         yaml_text.need_yaml()
+
+
+def test_the_module_can_be_imported_without_pyyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    spec = importlib.util.spec_from_file_location(yaml_text.__name__, yaml_text.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    bare = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bare)
+    with pytest.raises(DatabaseError, match="requires PyYAML"):
+        bare.need_yaml()
 
 
 def test_a_fingerprint_differs_after_any_change() -> None:

@@ -158,6 +158,7 @@ def test_a_capture_is_started_when_tcpdump_listens(target):
     started(target, runner, nap)
 
     assert len(naps) == 2
+    assert sum(naps) < 0.1, "the caller waits for the first packet"
     assert Path(target.path).stat().st_mode & 0o777 == 0o600
     argv = runner.argvs[0]
     assert {f"--unit={UNIT}", "--slice=cloudrepo-1000.slice", "--collect", "--interface=tap_1001_eth1"} <= set(argv)
@@ -167,7 +168,8 @@ def test_a_capture_is_started_when_tcpdump_listens(target):
 
 @pytest.mark.parametrize("state", ["inactive", "activating"])
 def test_a_tcpdump_that_does_not_listen_is_reported_with_its_output(target, state):
-    runner = FakeRunner().tell("systemd-run", MORE).tell("systemctl", "stop", "--", UNIT)
+    # systemd has removed a unit that has ended.
+    runner = FakeRunner().tell("systemd-run", MORE).tell("systemctl", "stop", "--", UNIT, rc=5, stderr="not loaded")
     runner.tell(*SHOW, stdout=shown(state)).tell("journalctl", MORE, stdout=journal(UNIT, "No such device"))
     with pytest.raises(SlicesError, match=r"eth1: tcpdump did not start on tap_1001_eth1:\nNo such device"):
         started(target, runner)
@@ -181,7 +183,14 @@ def test_the_end_of_a_capture_is_awaited(target):
     capture.apply(todo, target, BOUNDS, runner, Clock(time.now, time.sleep), wait=True, timeout_s=1)
 
     assert len(runner.argvs) == 2
-    assert time.now() > 0
+    assert 0 < time.now() < 1
+
+
+def test_a_capture_that_ends_by_itself_while_it_is_stopped_is_stopped(target):
+    runner = FakeRunner().tell("systemctl", "stop", "--", UNIT, rc=5, stderr=f"Unit {UNIT} not loaded.")
+    todo = capture.plan(target, Capture("x", exists=True), "stopped", BOUNDS)
+    capture.apply(todo, target, BOUNDS, runner, Clock(), wait=False, timeout_s=1)
+    assert runner.argvs == [["systemctl", "stop", "--", UNIT]]
 
 
 def test_state_absent_leaves_nothing(target):
@@ -199,6 +208,7 @@ def test_state_absent_leaves_nothing(target):
     [
         ([], b""),
         ([60, 1514], b""),
+        ([60, 0], b""),
         ([60, 1514], packet(9)[:-1]),
         ([60], packet(9)[:15]),
     ],

@@ -60,9 +60,11 @@ def two_slices(*, peers: bool = False) -> tuple[SliceOrder, ...]:
 
 def rules(switch: Switch = WORKER, *, peers: bool = False) -> frozenset[Flow]:
     orders = two_slices(peers=peers)
-    numbers = ovs.plan_access_ports(orders, switch, bridge="br-int").numbers
+    numbers = ovs.plan_access_ports(orders, switch, bridge="br-int", management_vlan=400).numbers
     shared = flows.shared_flows(switch, bridge="br-int", management=MANAGEMENT)
-    return shared.union(*(flows.slice_flows(order, numbers, switch, bridge="br-int") for order in orders))
+    return shared.union(
+        *(flows.slice_flows(order, numbers, switch, bridge="br-int", management=MANAGEMENT) for order in orders)
+    )
 
 
 def walk(known: frozenset[Flow], **frame: str) -> str:
@@ -211,7 +213,7 @@ def test_an_interface_without_an_address_can_only_use_dhcp():
         [{"slice_id": 1000, "vms": [vm(1001, interfaces=[nic(1001, 0, A[0], 400)])]}], state_dir=STATE_DIR
     )
     known = flows.shared_flows(WORKER, bridge="br-int", management=MANAGEMENT)
-    known |= flows.slice_flows(order[0], {"tap_1001_eth0": 1000}, WORKER, bridge="br-int")
+    known |= flows.slice_flows(order[0], {"tap_1001_eth0": 1000}, WORKER, bridge="br-int", management=MANAGEMENT)
 
     assert walk(known, **dhcp(A[0])) == TO_TRUNK
     assert walk(known, **ip(A, GATEWAY_MAC)) == walk(known, **arp(A, "10.60.7.1")) == "drop"
@@ -300,17 +302,6 @@ def test_orders_with_invalid_addresses_are_refused():
     ]
 
 
-def test_duplicate_addresses_on_vlan_400_are_refused():
-    vms = [vm(1001, interfaces=[nic(1001, index, A[0], 400, "10.60.7.101") for index in (0, 1)])]
-    with pytest.raises(Refused) as refusal:
-        read_slices([{"slice_id": 1000, "vms": vms}], state_dir=STATE_DIR)
-
-    assert refusal.value.refusals == [
-        Refusal("listed_twice", "slice 1000", {"kind": kind, "name": name, "count": 2})
-        for kind, name in (("MAC", A[0]), ("address", "10.60.7.101"))
-    ]
-
-
 def on_link(*ports: dict[str, Any], switch: Switch = WORKER) -> frozenset[Flow]:
     """Return the flows of a link on VLAN 100 with these ports from 1000 on, each with its settings."""
     order = read_slices(
@@ -322,9 +313,9 @@ def on_link(*ports: dict[str, Any], switch: Switch = WORKER) -> frozenset[Flow]:
         ],
         state_dir=STATE_DIR,
     )
-    numbers = ovs.plan_access_ports(order, switch, bridge="br-int").numbers
+    numbers = ovs.plan_access_ports(order, switch, bridge="br-int", management_vlan=400).numbers
     shared = flows.shared_flows(switch, bridge="br-int", management=MANAGEMENT)
-    return shared | flows.slice_flows(order[0], numbers, switch, bridge="br-int")
+    return shared | flows.slice_flows(order[0], numbers, switch, bridge="br-int", management=MANAGEMENT)
 
 
 BPDUS = {
@@ -391,7 +382,7 @@ def test_a_port_without_a_number_has_no_flows():
     (order,) = read_slices(
         [{"slice_id": 1000, "vms": [vm(1001, interfaces=[nic(1001, 0, A[0], 400)])]}], state_dir=STATE_DIR
     )
-    assert "in_port" not in str(flows.slice_flows(order, {}, WORKER, bridge="br-int"))
+    assert "in_port" not in str(flows.slice_flows(order, {}, WORKER, bridge="br-int", management=MANAGEMENT))
 
 
 def golden() -> str:
@@ -442,3 +433,28 @@ def test_the_number_of_a_port_is_the_requested_one_or_the_one_it_has(
     asked: int | None, live: int | None, number: int | None
 ) -> None:
     assert flows._number_of(replace(TRUNK, number=asked, live_number=live)) == number
+
+
+@pytest.mark.parametrize("switch", [WORKER, Switch({"br-int": "system"}, {"trunk0": TRUNK, "gw400": GATEWAY})])
+def test_another_management_vlan_has_the_same_flows_with_its_number(switch: Switch) -> None:
+    def moved(text: str) -> str:
+        return text.replace("dl_vlan=400", "dl_vlan=3000").replace("set_field:4496", "set_field:7096")
+
+    there = Switch(
+        switch.bridges, {name: replace(port, tag=3000 if port.tag else None) for name, port in switch.ports.items()}
+    )
+    management = Management("10.60.7.1", "10.60.7.2", 3000)
+    numbers = {"tap_1001_eth0": 1000, "tap_1001_eth1": 1001, "tap_1002_eth0": 1002}
+    order = two_slices(peers=True)[0]
+    nics = [
+        replace(
+            each, interfaces=tuple(replace(nic, vlan_id=3000 if nic.vlan_id == 400 else 100) for nic in each.interfaces)
+        )
+        for each in order.vms
+    ]
+    found = flows.shared_flows(there, bridge="br-int", management=management)
+    found |= flows.slice_flows(replace(order, vms=tuple(nics)), numbers, there, bridge="br-int", management=management)
+    usual = flows.shared_flows(switch, bridge="br-int", management=MANAGEMENT)
+    usual |= flows.slice_flows(order, numbers, switch, bridge="br-int", management=MANAGEMENT)
+    assert sorted(flow.text for flow in found) == sorted(moved(flow.text) for flow in usual)
+    assert any("3000" in flow.text or "7096" in flow.text for flow in found)

@@ -15,8 +15,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 
 
 def test_two_addresses() -> None:
-    read = read_management("10.60.7.1", "10.60.7.2")
-    assert read == Management(gateway="10.60.7.1", dhcp_server="10.60.7.2")
+    read = read_management("10.60.7.1", "10.60.7.2", 3000)
+    assert read == Management(gateway="10.60.7.1", dhcp_server="10.60.7.2", vlan_id=3000)
     assert read.addresses == ("10.60.7.1", "10.60.7.2")
 
 
@@ -35,7 +35,7 @@ def test_two_addresses() -> None:
 )
 def test_every_error_is_reported(gateway: str, dhcp_server: str, count: int) -> None:
     with pytest.raises(Refused) as caught:
-        read_management(gateway, dhcp_server)
+        read_management(gateway, dhcp_server, 400)
     assert len(caught.value.refusals) == count
 
 

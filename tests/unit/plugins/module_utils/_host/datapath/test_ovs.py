@@ -12,12 +12,15 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import owne
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import ovs
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovs import ALL_VLANS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL, Port, Switch
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import read_links, read_services
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.work_order import (
+    read_links,
+    read_services,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 
 from ..fakes import MORE, FakeRunner, UnexpectedCommand, nic, orders, slices, vm
-from ..netservices.test_plan import LAN
+from ..netservices.test_work_order import LAN
 
 IDS = {"cloudrepo-slice": "1000", "cloudrepo-vm": "1001", "cloudrepo-interface": "eth0", "cloudrepo-link": "100"}
 GOOD = Port("tap_1001_eth0", "br-int", tag=100, vlan_mode="access", external_ids=IDS, number=1000, live_number=1000)
@@ -39,7 +42,9 @@ def switch(*ports: Port, **bridges: str) -> Switch:
 
 
 def access(have: Switch, *vlan_ids: int | None, unplugged: frozenset[str] = frozenset()) -> ovs.PortPlan:
-    return ovs.plan_access_ports(orders(vm(1001, *vlan_ids)), have, bridge="br-int", unplugged=unplugged)
+    return ovs.plan_access_ports(
+        orders(vm(1001, *vlan_ids)), have, bridge="br-int", management_vlan=400, unplugged=unplugged
+    )
 
 
 def bridge(have: Switch, *ports: dict[str, Any], **settings: Any) -> ovs.BridgePlan:
@@ -53,9 +58,9 @@ def bridge(have: Switch, *ports: dict[str, Any], **settings: Any) -> ovs.BridgeP
 def test_a_port_that_lost_its_external_ids_goes_with_its_tap(external_ids, goes):
     """Without them, nothing else tells to which slice it belongs."""
     have = switch(Port("tap_1001_eth1", "br-int", 100, "access", external_ids=external_ids))
-    todo = ovs.plan_access_ports(orders(), have, bridge="br-int", gone={"tap_1001_eth1"})
+    todo = ovs.plan_access_ports(orders(), have, bridge="br-int", management_vlan=400, gone={"tap_1001_eth1"})
     assert [port.name for port in todo.remove] == ["tap_1001_eth1"] * goes
-    assert ovs.plan_access_ports(orders(), have, bridge="br-int").remove == ()
+    assert ovs.plan_access_ports(orders(), have, bridge="br-int", management_vlan=400).remove == ()
 
 
 TRUNK = {"name": "trunk0", "type": "system", "vlan_id": None}
@@ -136,10 +141,12 @@ def test_drift_is_corrected_in_place(drift, commands):
 
 def test_a_port_is_marked_with_the_name_of_its_link_or_network():
     order = orders(vm(1001, interfaces=[{**nic(1001, 0, 100, 100), "segment": "core"}]))
-    todo = ovs.plan_access_ports(order, switch(GOOD), bridge="br-int")
+    todo = ovs.plan_access_ports(order, switch(GOOD), bridge="br-int", management_vlan=400)
     assert "external_ids:cloudrepo-segment=core" in todo.commands[0]
     (port,) = todo.wanted
-    assert not ovs.plan_access_ports(order, switch(replace(port, live_number=1000)), bridge="br-int").changes
+    assert not ovs.plan_access_ports(
+        order, switch(replace(port, live_number=1000)), bridge="br-int", management_vlan=400
+    ).changes
 
 
 def test_external_ids_of_others_are_not_drift():
@@ -324,7 +331,9 @@ def test_bridge_is_removed_with_all_its_ports():
 
 def test_port_numbers_are_kept_and_new_ones_are_unused():
     have = switch(GOOD, Port("tap_9_eth0", "br-int", number=1001), Port("eno1", "br-int", live_number=1002))
-    todo = ovs.plan_access_ports(orders(vm(1001, 100, 101)), have, bridge="br-int", reserved={1003})
+    todo = ovs.plan_access_ports(
+        orders(vm(1001, 100, 101)), have, bridge="br-int", management_vlan=400, reserved={1003}
+    )
 
     assert todo.numbers == {"tap_1001_eth0": 1000, "tap_1001_eth1": 1004}
 
@@ -365,7 +374,10 @@ def test_a_bridge_can_drop_everything_without_flows():
 def shaped(have: Switch, **settings: Any) -> ovs.PortPlan:
     """Return the plan for an interface with these settings on VLAN 100."""
     return ovs.plan_access_ports(
-        orders(vm(1001, interfaces=[{**nic(1001, 0, 100, 100), **settings}])), have, bridge="br-int"
+        orders(vm(1001, interfaces=[{**nic(1001, 0, 100, 100), **settings}])),
+        have,
+        bridge="br-int",
+        management_vlan=400,
     )
 
 
@@ -423,7 +435,9 @@ MARKED = Port(
 
 
 def pruned(have: Switch, *vlan_ids: int | None) -> ovs.PortPlan:
-    return ovs.plan_access_ports(orders(vm(1001, *vlan_ids)), have, bridge="br-int", prune_vlans=True)
+    return ovs.plan_access_ports(
+        orders(vm(1001, *vlan_ids)), have, bridge="br-int", management_vlan=400, prune_vlans=True
+    )
 
 
 def trunk_of(todo: ovs.PortPlan) -> list[str]:
@@ -469,7 +483,9 @@ def test_a_pruned_trunk_is_not_changed_with_the_bridge():
 def test_numbers_of_a_kind_run_out():
     everything = set(range(1, 1 << 16))
     with pytest.raises(SlicesError, match=r"port tap_1001_eth0: all [0-9]+ OpenFlow numbers of its kind are in use"):
-        ovs.plan_access_ports(orders(vm(1001, 100)), switch(), bridge="br-int", reserved=everything)
+        ovs.plan_access_ports(
+            orders(vm(1001, 100)), switch(), bridge="br-int", management_vlan=400, reserved=everything
+        )
 
 
 def test_an_administrator_may_limit_an_uplink():
@@ -551,3 +567,15 @@ def test_ports_of_other_bridges_are_neither_pruned_nor_carried():
 
 def test_the_numbers_of_taps_begin_at_1000():
     assert access(switch(), 100, 101).numbers == {"tap_1001_eth0": 1000, "tap_1001_eth1": 1001}
+
+
+def test_another_management_vlan_stays_on_a_pruned_trunk_and_its_ports_are_added_again() -> None:
+    def planned(have: Switch, *vlan_ids: int, prune: bool = False) -> ovs.PortPlan:
+        order = orders(vm(1001, *vlan_ids))
+        return ovs.plan_access_ports(order, have, bridge="br-int", management_vlan=3000, prune_vlans=prune)
+
+    assert trunk_of(planned(switch(MARKED), 100, prune=True)) == ["trunks=100,3000"]
+    moved = planned(switch(*planned(switch(), 3000).wanted), 100)
+    assert [new.tag for _old, new in moved.replug] == [100]
+    ordinary = planned(switch(*planned(switch(), 400).wanted), 100)
+    assert (ordinary.replug, len(ordinary.mend)) == ((), 1)

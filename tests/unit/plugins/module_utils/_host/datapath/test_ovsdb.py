@@ -70,10 +70,6 @@ def test_the_database_of_open_vswitch_is_read_in_one_call():
     assert len(runner.argvs) == 1
 
 
-def test_vlans_are_written_as_ranges():
-    assert ovsdb.ranges([400, 101, 100, 103]) == "100-101,103,400"
-
-
 UUID = {name: ["uuid", name] for name in ("p1", "i1", "q1")}
 
 
@@ -145,14 +141,6 @@ def test_commands_are_sent_in_one_transaction_and_without_commands_nothing_is_ca
 
 def test_external_ids_are_sorted() -> None:
     assert ovsdb.ids({"b": "2", "a": "1"}) == ["external_ids:a=1", "external_ids:b=2"]
-
-
-@pytest.mark.parametrize(
-    ("vlans", "text"),
-    [([], ""), ([5], "5"), ([5, 6], "5-6"), ([5, 7], "5,7"), ([7, 5, 6, 9, 10, 12], "5-7,9-10,12")],
-)
-def test_ranges(vlans: list[int], text: str) -> None:
-    assert ovsdb.ranges(vlans) == ovsdb.ranges(reversed(vlans)) == text
 
 
 def test_columns_that_keep_frames_from_a_port_are_read_if_somebody_has_set_them():

@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ov
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
-from ..fakes import orders, uuid, vm
+from ..fakes import nic, orders, uuid, vm
 
 ORDER = orders(vm(1001, 400, 100, vm_uuid=uuid(2)), slice_uuid=uuid(1))
 SERVICES = Services.from_dict(
@@ -30,7 +30,9 @@ def switch(name: str, tag: int | None, **ids: Any) -> Switch:
 
 
 def test_ports_of_an_order_belong_to_its_slice() -> None:
-    made = {port.name: port for port in ovs.plan_access_ports(ORDER, Switch(), bridge="br-int").wanted}
+    made = {
+        port.name: port for port in ovs.plan_access_ports(ORDER, Switch(), bridge="br-int", management_vlan=400).wanted
+    }
     assert made["tap_1001_eth1"].our_ids == {
         "cloudrepo-interface": "eth1",
         "cloudrepo-link": "100",
@@ -39,11 +41,11 @@ def test_ports_of_an_order_belong_to_its_slice() -> None:
         "cloudrepo-vm": "1001",
         "cloudrepo-vm-uuid": uuid(2),
     }
-    assert list(port_owners.conflicts(ORDER, Switch(ports=made))) == []
+    assert list(port_owners.conflicts(ORDER, Switch(ports=made), management_vlan=400)) == []
     served = {port.name: port for port in ovs.plan_network_ports([SERVICES], Switch(), bridge="br-int").wanted}
     assert served["net_101"].our_ids == {"cloudrepo-services": "1000", "cloudrepo-slice-uuid": uuid(1)}
     assert list(port_owners.network_conflicts([SERVICES], Switch(ports=served))) == []
-    assert list(port_owners.conflicts(ORDER, Switch(ports=served))) == []
+    assert list(port_owners.conflicts(ORDER, Switch(ports=served), management_vlan=400)) == []
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_ports_of_an_order_belong_to_its_slice() -> None:
     ],
 )
 def test_a_slice_is_refused_if_another_one_has_a_port_on_its_vlan(have: Switch, refusal: Refusal) -> None:
-    assert list(port_owners.conflicts(ORDER, have)) == [(1000, refusal)]
+    assert list(port_owners.conflicts(ORDER, have, management_vlan=400)) == [(1000, refusal)]
 
 
 @pytest.mark.parametrize(
@@ -96,12 +98,50 @@ def test_a_slice_is_refused_if_another_one_has_a_port_on_its_vlan(have: Switch, 
     ],
 )
 def test_other_ports_do_not_matter(have: Switch) -> None:
-    assert list(port_owners.conflicts(ORDER, have)) == []
+    assert list(port_owners.conflicts(ORDER, have, management_vlan=400)) == []
+
+
+def test_an_order_with_another_management_vlan_is_refused() -> None:
+    """Otherwise the guest could send with any address, because the host would take its port for that of a link."""
+    nics = [{**nic(1001, 0, 400), "address": "10.60.7.101"}, nic(1001, 1, 3000, 1)]
+    order = orders(vm(1001, interfaces=nics), slice_uuid=uuid(1))
+    assert list(port_owners.conflicts(orders(vm(1001, interfaces=nics[:1])), Switch(), management_vlan=400)) == []
+    found = [refusal.message for _slice_id, refusal in port_owners.conflicts(order, Switch(), management_vlan=3000)]
+    next_step = "run cloudrepo.slices.site, which sets the management VLAN of the cloud on all hosts"
+    assert found == [
+        f"VM 1001 (vm1): eth0 is on VLAN 400, but the management VLAN of this host is 3000; {next_step}",
+        f"VM 1001 (vm1): eth1 is on VLAN 3000, which is the management VLAN of this host; {next_step}",
+    ]
+
+
+def test_a_mac_and_an_address_are_those_of_one_interface_on_the_management_vlan() -> None:
+    address = {"address": "10.60.7.101"}
+    first = vm(1001, interfaces=[{**nic(1001, 0, 3000), **address}])
+    second = vm(1004, interfaces=[{**nic(1004, 0, 3000), **address}])
+    both = (*orders(first), *orders(second, slice_id=1003))
+    found = list(port_owners.conflicts(both, Switch(), management_vlan=3000))
+    assert found == [
+        (slice_id, Refusal("listed_twice", f"slice {slice_id}", {"kind": kind, "name": name, "count": 2}))
+        for kind, name in (("MAC", "52:54:00:03:e9:00"), ("address", "10.60.7.101"))
+        for slice_id in (1000, 1003)
+    ]
+    # On their own VLANs, tenants may use the same addresses and MACs.
+    for each in (first, second):
+        each["interfaces"][0].update(vlan_id=100, address=None)
+    both = (*orders(first), *orders(second, slice_id=1003))
+    assert list(port_owners.conflicts(both, Switch(), management_vlan=3000)) == []
+
+
+def test_vlan_400_is_like_any_other_with_another_management_vlan() -> None:
+    order = orders(vm(1001, interfaces=[nic(1001, 0, 400, 1)]))
+    have = switch("tap_1036_eth1", 400, cloudrepo_slice=1035)
+    (found,) = port_owners.conflicts(order, have, management_vlan=3000)
+    assert found[1].code == "vlan_of_another_slice"
 
 
 def test_ports_of_slices_in_the_same_order_do_not_conflict() -> None:
     have = switch("tap_1036_eth1", 100, cloudrepo_slice=1035)
-    assert list(port_owners.conflicts((*ORDER, *orders(slice_id=1035)), have)) == []
+    assert list(port_owners.conflicts((*ORDER, *orders(slice_id=1035)), have, management_vlan=400)) == []
 
 
 def test_networks_are_compared_as_well() -> None:

@@ -44,9 +44,11 @@ def test_settings_are_read_from_arguments() -> None:
         "state_dir": "/s",
         "prune_vlans": True,
     }
-    assert reconcile.read_settings(params) == Settings("br0", Management("10.0.0.1", "10.0.0.2"), "/s/flows", True)
+    assert reconcile.read_settings(params, management_vlan=3000) == Settings(
+        "br0", Management("10.0.0.1", "10.0.0.2", 3000), "/s/flows", True
+    )
     with pytest.raises(Refused):
-        reconcile.read_settings({**params, "gateway": "x"})
+        reconcile.read_settings({**params, "gateway": "x"}, management_vlan=3000)
 
 
 def test_all_kinds_are_planned_together() -> None:
@@ -143,6 +145,6 @@ def test_a_port_is_removed_before_its_tap_is_created_again(tmp_path: Path) -> No
 
 def test_settings_are_read_from_the_arguments_of_a_module() -> None:
     params = {"bridge": "br0", "gateway": "10.60.7.1", "dhcp_server": "10.60.7.2", "state_dir": "/s"}
-    read = reconcile.read_settings({**params, "prune_vlans": True})
+    read = reconcile.read_settings({**params, "prune_vlans": True}, management_vlan=400)
     assert (read.bridge, read.folder, read.prune_vlans) == ("br0", "/s/flows", True)
     assert (read.management.gateway, read.management.dhcp_server) == ("10.60.7.1", "10.60.7.2")

@@ -107,8 +107,25 @@ def test_images_with_a_backing_file_are_not_converted(tmp_path, name):
 
     assert refusal(image) == (
         f"image x is {name} that refers to other files; an image to convert must be one file; "
-        "run qemu-img convert where those files are"
+        "merge them where they are: with qemu-img convert, or for vpc with the program that made them"
     )
+
+
+@pytest.mark.parametrize("kind", [2, 3, 4])
+def test_a_vhd_that_has_only_the_differences_to_another_one_is_not_converted(tmp_path, kind):
+    """QEMU reads what only the other one has as zeros, without an error."""
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image", to="vpc")
+    content = image.read_bytes()
+    changed = content[:60] + kind.to_bytes(4, "big") + content[64:]
+    image.write_bytes(changed)
+    with image.open("rb") as file:
+        assert conversion._has_others(file, "vpc") is (kind == 4)
+    if kind == 4:
+        assert "image x is vpc that refers to other files" in refusal(image)
+    # A fixed one has no header, and where its type would be is the boot sector.
+    image.write_bytes(b"x" * 60 + kind.to_bytes(4, "big") + bytes(448) + content[-512:])
+    with image.open("rb") as file:
+        assert conversion._has_others(file, "vpc") is False
 
 
 def test_a_vmdk_descriptor_without_data_is_not_converted(tmp_path):
@@ -160,7 +177,7 @@ def test_without_qemu_img_nothing_is_converted(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["vdi", "vmdk", "vhdx", "vpc", "qed"])
+@pytest.mark.parametrize("name", ["vdi", "vmdk", "vhdx", "vpc", "qed", "parallels", "qcow"])
 def test_truncated_images_are_refused(tmp_path, name):
     image = converted(raw(tmp_path / "disk"), tmp_path / "image", to=name)
 

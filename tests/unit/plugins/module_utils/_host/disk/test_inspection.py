@@ -183,6 +183,19 @@ def test_truncated_images_are_refused_with_both_sizes(tmp_path, to):
     assert messages(cut(image, 1000)) == [f"image x has {size - 1000} bytes, its content needs {size}; fetch it again"]
 
 
+@pytest.mark.parametrize("offset", [1 << 40, (1 << 63) - 512, 0xFFFF_FFFF_FFFF_0000])
+@pytest.mark.parametrize("field", [40, 48])
+def test_tables_that_no_file_can_have_are_refused(tmp_path, field, offset):
+    """The L1 table and the refcount table of a damaged header, beyond what can be read at all."""
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image")
+    with image.open("r+b") as file:
+        file.seek(field)
+        file.write(offset.to_bytes(8, "big"))
+    (refused,) = refusals(image)
+    assert (refused.code, refused.figures["got"]) == ("image_cut_short", image.stat().st_size)
+    assert refused.figures["needed"] > offset
+
+
 @pytest.mark.parametrize("length", [10, 71])
 def test_a_truncated_header_is_damage(tmp_path, length):
     image = converted(raw(tmp_path / "disk"), tmp_path / "image")

@@ -20,7 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import MARK, Folder, text_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
 
 from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, given_up, mark, orders, slices, uuid, vm
 from .images import noted
@@ -237,6 +237,60 @@ def test_a_folder_is_removed_with_its_content(tmp_path):
 
     apply_plan(tmp_path, runner=FakeRunner(), given_up=[given_up(1001, state_dir=str(tmp_path))])
     assert os.listdir(tmp_path / "vms") == ["1002"]
+
+
+def test_a_folder_with_overlays_deeper_in_it_is_kept_with_them(tmp_path):
+    """Somebody has moved one there to keep it, and nobody gave it up."""
+    folder = tmp_path / "vms/1001"
+    (folder / "before").mkdir(parents=True)
+    mark(folder, disks={"vm1_img.qcow2": uuid(1)})
+    for name in ("vm1_img.qcow2", "before/vm1_img.qcow2"):
+        qcow2(folder / name, GIB)
+    gone = given_up(1001, state_dir=str(tmp_path), uuid=uuid(1))
+    todo = apply_plan(tmp_path, runner=FakeRunner(), given_up=[gone])
+    assert [(each.kind, each.id) for each in todo.changes] == [("overlay", f"{folder}/vm1_img.qcow2")]
+    assert (folder / "before/vm1_img.qcow2").exists()
+    assert apply_plan(tmp_path, runner=FakeRunner()).changes == []
+    (folder / "before/vm1_img.qcow2").unlink()
+    assert [each.kind for each in apply_plan(tmp_path, runner=FakeRunner()).changes] == ["VM folder"]
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", [".vm1_img.qcow2", ".old"])
+def test_a_disk_that_somebody_has_hidden_is_an_orphan(tmp_path, name):
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark(folder, disks={"vm1_img.qcow2": uuid(1)})
+    qcow2(folder / name, GIB)
+    gone = given_up(1001, state_dir=str(tmp_path), uuid=uuid(1))
+    todo = apply_plan(tmp_path, runner=FakeRunner(), given_up=[gone])
+    assert (todo.changes, [each.path for each in todo.orphans]) == ([], [f"{folder}/{name}"])
+    assert (folder / name).exists()
+
+
+def test_the_variables_of_the_firmware_go_with_the_first_disk_to_the_trash_and_back(tmp_path):
+    """They contain how the guest boots, which no template does."""
+    base_image(tmp_path)
+    path, variables = (tmp_path / "vms/1001" / name for name in ("vm1_img.qcow2", "uefi_variables.fd"))
+    data = {"path": f"{tmp_path}/vms/1001/db.qcow2", "size_bytes": GIB, "name": "db", "uuid": uuid(2)}
+    seen = disk(1001, state_dir=str(tmp_path), uuid=uuid(1), first_seen="2026-01-31T12:00:00Z")
+    wanted = vm(1001, state_dir=str(tmp_path), disks=[seen, {**data, "first_seen": "2026-01-31T12:00:00Z"}])
+    qcow2(path, GIB, f"{tmp_path}/images/base.img")
+    qcow2(Path(data["path"]), GIB)
+    (path.parent / MARK).write_text(text_of(orders(wanted, state_dir=str(tmp_path))[0].vms[0]))
+    variables.write_text("boots from the second partition")
+    of_data = {**given_up(1001, state_dir=str(tmp_path), uuid=uuid(2)), "path": data["path"], "name": "db"}
+    without = vm(1001, state_dir=str(tmp_path), disks=[seen])
+    apply_plan(tmp_path, without, runner=FakeRunner(), given_up=[of_data], retention_h=24)
+    assert variables.exists()
+    gone = given_up(1001, state_dir=str(tmp_path), uuid=uuid(1))
+    apply_plan(tmp_path, runner=FakeRunner(), given_up=[gone], retention_h=24)
+    assert not path.parent.exists()
+    apply_plan(tmp_path, wanted, runner=FakeRunner())
+    assert variables.read_text() == "boots from the second partition"
+    assert variables.stat().st_mode & 0o777 == 0o600
+    assert list((tmp_path / "trash").iterdir()) == []
+    assert apply_plan(tmp_path, wanted, runner=FakeRunner()).changes == []
 
 
 def test_a_removed_overlay_is_kept_in_the_trash(tmp_path):
@@ -729,15 +783,3 @@ def test_disks_are_registered_when_they_are_created_and_forgotten_when_they_go(t
     assert overlays.register.read(str(tmp_path)).keys() == paths
     apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=[give_up(1, tmp_path)])
     assert overlays.register.read(str(tmp_path)).keys() == {disk(1001, state_dir=str(tmp_path))["path"]}
-
-
-def test_only_qemu_may_read_the_disks_and_secrets_of_a_vm(tmp_path: Path) -> None:
-    (order,) = orders(vm(1001, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    found = [(Path(path).name, is_roots, mode) for path, _kind, is_roots, mode in overlays._places(order.vms[0])]
-    assert (found[0], found[1][1:]) == (("1001", True, 0o750), (True, 0o640))
-    assert [each for each in found if not each[1]] == [
-        ("vm1_img.qcow2", False, 0o600),
-        ("console.log", False, 0o640),
-        (overlays.VNC_SECRET, False, 0o400),
-        (overlays.UEFI_VARIABLES, False, 0o600),
-    ]

@@ -6,6 +6,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -218,6 +221,87 @@ def test_a_full_file_system_empties_the_oldest_first(tmp_path, free, removed):
     assert [entry.path for entry in gone] == [os.path.dirname(path) for path in paths[:removed]]
 
 
+def test_a_file_system_that_frees_space_a_moment_later_does_not_lose_all_of_the_trash(tmp_path):
+    paths = [put(tmp_path, number, ago_s=1010 - number) for number in (1001, 1002, 1003)]
+    for path in paths:
+        Path(path).write_bytes(b"x" * (2 << 20))
+    # 2 of 100 blocks of 1 MiB are free, which XFS goes on to tell for a while.
+    slow = os.statvfs_result((1 << 20, 1 << 20, 100, 50, 2, 0, 0, 0, 0, 255))
+    gone = trash.empty(str(tmp_path), retention_s=DAY_S, statvfs=lambda _path: slow)
+    assert [entry.path for entry in gone] == [os.path.dirname(path) for path in paths[:2]]
+    later_gone = trash.empty(str(tmp_path), retention_s=DAY_S, statvfs=lambda _path: slow)
+    assert [entry.path for entry in later_gone] == [os.path.dirname(paths[2])]
+
+
+def test_the_space_of_expired_disks_counts_as_freed(tmp_path):
+    old = put(tmp_path, 1001, ago_s=DAY_S)
+    Path(old).write_bytes(b"x" * (4 << 20))
+    new = put(tmp_path, 1002)
+    slow = os.statvfs_result((1 << 20, 1 << 20, 100, 50, 2, 0, 0, 0, 0, 255))
+    trash.empty(str(tmp_path), retention_s=DAY_S, statvfs=lambda _path: slow)
+    assert list(trash.find(str(tmp_path)).values()) == [new]
+
+
+@pytest.fixture
+def other_file_system() -> Iterator[Path]:
+    """A folder that is not on the file system of temporary files."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+def test_disks_are_moved_on_the_file_system_of_the_vm_folders(tmp_path, other_file_system):
+    """A rename across file systems fails, and a copy would take the space and time of the disk."""
+    assert os.stat(other_file_system).st_dev != os.stat(tmp_path).st_dev
+    (tmp_path / "vms").symlink_to(other_file_system)
+    path, target = put(tmp_path, 1001), tmp_path / "vms/1001/a_img.qcow2"
+    assert Path(path).parent.parent == tmp_path / "vms/trash"
+    assert (other_file_system / "trash").stat().st_mode & 0o777 == 0o700
+    asked: list[str] = []
+
+    def statvfs(path: str) -> os.statvfs_result:
+        asked.append(path)
+        return os.statvfs_result((1 << 20, 1 << 20, 100, 50, 50, 0, 0, 0, 0, 255))
+
+    assert trash.empty(str(tmp_path), retention_s=DAY_S, statvfs=statvfs) == []
+    assert asked == [f"{tmp_path}/vms"]
+    assert vm_folders.read(f"{tmp_path}/vms").keys() == {1001}
+    trash.take(path, str(target))
+    assert target.read_text() == "what tenant 1001 wrote"
+
+
+def test_disks_in_the_trash_are_found_after_the_vm_folders_were_moved(tmp_path, other_file_system):
+    path = put(tmp_path, 1001)
+    shutil.rmtree(tmp_path / "vms")
+    (tmp_path / "vms").symlink_to(other_file_system)
+    put(tmp_path, 1002)
+    assert set(trash.find(str(tmp_path))) == {uuid(1001), uuid(1002)}
+    full = os.statvfs_result((1 << 20, 1 << 20, 100, 50, 0, 0, 0, 0, 0, 255))
+    # Only what is on the full file system is removed.
+    trash.empty(str(tmp_path), retention_s=DAY_S, statvfs=lambda _path: full)
+    assert trash.find(str(tmp_path)) == {uuid(1001): path}
+    (tmp_path / "vms/1001").mkdir()
+    trash.take(path, str(tmp_path / "vms/1001/a_img.qcow2"))
+    assert (other_file_system / "1001/a_img.qcow2").read_text() == "what tenant 1001 wrote"
+    assert list((tmp_path / "trash").iterdir()) == []
+
+
+def test_a_run_that_is_killed_while_it_moves_disks_has_said_how_long_they_stay(tmp_path, monkeypatch):
+    """Otherwise the next run would apply its own retention time, which may be none."""
+    rename = os.rename
+
+    def kill(source: str, target: str) -> None:
+        rename(source, target)
+        if source.endswith(".qcow2"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", kill)
+    with pytest.raises(KeyboardInterrupt):
+        put(tmp_path, 1001)
+    monkeypatch.setattr(os, "rename", rename)
+    assert trash.empty(str(tmp_path), retention_s=0) == []
+    assert set(trash.find(str(tmp_path))) == {uuid(1001)}
+
+
 def test_the_limit_of_free_space_is_capped_for_large_file_systems(tmp_path):
     put(tmp_path, 1001)
     huge = os.statvfs_result((1 << 20, 1 << 20, 1 << 20, 0, 11 << 10, 0, 0, 0, 0, 255))
@@ -235,7 +319,7 @@ def test_what_is_moved_is_on_disk_before_anything_follows(tmp_path, monkeypatch)
     flushed: list[str] = []
     monkeypatch.setattr(trash.files, "flush", lambda path, **_named: flushed.append(path))
     path, target = put(tmp_path, 1001), tmp_path / "vms/1001/a_img.qcow2"
-    assert [os.path.dirname(path), str(tmp_path / "vms/1001")] == flushed[-3:-1]
+    assert [os.path.dirname(path), str(tmp_path / "vms/1001")] == flushed[-2:]
     flushed.clear()
     trash.take(path, str(target))
     assert flushed == [str(tmp_path / "vms/1001")]
@@ -347,6 +431,9 @@ def test_only_disks_with_a_uuid_are_found_in_the_trash(tmp_path):
         (folder / f"{name}_img.qcow2").write_text("")
     (entry,) = trash.entries(str(tmp_path))
     assert (dict(entry.disks), entry.slice_id) == ({uuid(2): f"{folder}/b_img.qcow2"}, 1000)
+    # The list has all of them.
+    told = [(each["path"], each["uuid"]) for each in trash.listed(str(tmp_path), retention_s=60)]
+    assert told == [(f"{folder}/a_img.qcow2", None), (f"{folder}/b_img.qcow2", uuid(2))]
     (folder / "identity.json").unlink()
     (entry,) = trash.entries(str(tmp_path))
     assert (dict(entry.disks), entry.slice_id) == ({}, None)

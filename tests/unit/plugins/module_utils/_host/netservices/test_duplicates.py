@@ -62,7 +62,7 @@ class FakeLink:
 
 
 def test_an_arp_probe_is_sent_on_vlan_400_without_a_sender_address() -> None:
-    frame = duplicates.probe(MAC, GATEWAY)
+    frame = duplicates.probe(MAC, GATEWAY, 400)
     assert frame.hex() == (
         "ffffffffffff020000000001" "8100" "0190" "0806" "0001" "0800" "06" "04" "0001"
         "020000000001" "00000000" "000000000000" "0a3c0701"
@@ -79,7 +79,7 @@ def test_an_arp_probe_is_sent_on_vlan_400_without_a_sender_address() -> None:
     ],
 )
 def test_an_arp_packet_shows_which_machine_uses_the_address(received: tuple[bytes, int | None]) -> None:
-    assert duplicates.read(*received) == Answer(GATEWAY, "02:00:00:00:00:aa")
+    assert duplicates.read(*received, management_vlan=400) == Answer(GATEWAY, "02:00:00:00:00:aa")
 
 
 @pytest.mark.parametrize(
@@ -96,19 +96,29 @@ def test_an_arp_packet_shows_which_machine_uses_the_address(received: tuple[byte
     ],
 )
 def test_other_frames_are_ignored(received: tuple[bytes, int | None]) -> None:
-    assert duplicates.read(*received) is None
+    assert duplicates.read(*received, management_vlan=400) is None
+
+
+def test_another_management_vlan_is_asked_instead() -> None:
+    assert duplicates.probe(MAC, GATEWAY, 3000).hex()[24:32] == "81000bb8"
+    received = tagged(GATEWAY, bytes.fromhex("81000bb8"))
+    assert duplicates.read(*received, management_vlan=3000) == Answer(GATEWAY, "02:00:00:00:00:aa")
+    assert duplicates.read(*tagged(GATEWAY), management_vlan=3000) is None
+    link = FakeLink([received])
+    assert duplicates.ask(link, [GATEWAY], management_vlan=3000) == [Answer(GATEWAY, "02:00:00:00:00:aa")]
+    assert link.sent == [duplicates.probe(MAC, GATEWAY, 3000)]
 
 
 def test_all_addresses_are_probed_several_times() -> None:
     link = FakeLink()
-    assert duplicates.ask(link, [GATEWAY, DHCP]) == []
-    assert link.sent == [duplicates.probe(MAC, each) for each in (GATEWAY, DHCP)] * duplicates.PROBES
+    assert duplicates.ask(link, [GATEWAY, DHCP], management_vlan=400) == []
+    assert link.sent == [duplicates.probe(MAC, each, 400) for each in (GATEWAY, DHCP)] * duplicates.PROBES
 
 
 def test_a_late_answer_is_accepted_and_the_first_machine_is_reported() -> None:
     strange = tagged("10.60.7.9")
     link = FakeLink([strange], [tagged(DHCP), tagged(GATEWAY), tagged(GATEWAY, mac=MAC)], [tagged(GATEWAY)])
-    found = duplicates.ask(link, [GATEWAY, DHCP])
+    found = duplicates.ask(link, [GATEWAY, DHCP], management_vlan=400)
     assert found == [Answer(GATEWAY, "02:00:00:00:00:aa"), Answer(DHCP, "02:00:00:00:00:aa")]
     assert len(link.sent) == 4, "after all answers nothing is asked again"
 
@@ -123,7 +133,7 @@ def a_host(gateway: str = "", dhcp: str = "") -> FakeRunner:
 
 
 def find(link: FakeLink, runner: FakeRunner) -> list[str]:
-    return duplicates.find("trunk0", [GATEWAY, DHCP], runner, connect=lambda _name: link)
+    return duplicates.find("trunk0", [GATEWAY, DHCP], runner, management_vlan=400, connect=lambda _name: link)
 
 
 def test_a_duplicate_address_is_refused_with_both_macs() -> None:
@@ -133,7 +143,7 @@ def test_a_duplicate_address_is_refused_with_both_macs() -> None:
     assert refused.value.message == (
         "this host needs 10.60.7.1 on VLAN 400 with MAC 02:00:0a:3c:07:01, but another machine on trunk0 answers for it"
         " with MAC 02:00:00:00:00:aa; run cloudrepo.slices.site with -e retire=true if that is a former network node;"
-        " otherwise take it off the trunk, or give each cloud a trunk of its own"
+        " otherwise take it off the trunk, or give each cloud a management VLAN or a trunk of its own"
     )
     assert not link.is_open
 
@@ -167,7 +177,7 @@ def test_a_host_with_all_addresses_probes_once(held: tuple[str, ...], probes: in
 
 
 def test_an_interface_that_does_not_exist_is_not_searched() -> None:
-    assert duplicates.find("nosuchdevice0", [GATEWAY], a_host()) == []
+    assert duplicates.find("nosuchdevice0", [GATEWAY], a_host(), management_vlan=400) == []
 
 
 class FakeSocket:

@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 
 from ..fakes import uuid
-from .test_plan import LAN, LINKS, QUIET, VM1, VM2, order
+from .test_work_order import LAN, LINKS, QUIET, VM1, VM2, order
 
 
 def test_the_files_of_a_slice():

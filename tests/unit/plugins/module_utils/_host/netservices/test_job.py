@@ -24,7 +24,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
 
 from .....locks import is_held
 from ..fakes import MORE, FakeRunner, journal
-from .test_plan import LAN, LINKS, VM1, order
+from .test_work_order import LAN, LINKS, VM1, order
 
 REFUSED = {1041: [Refusal("not_found", "VM x", {"known": []})]}
 NAMES = "slices-names@1000.service"

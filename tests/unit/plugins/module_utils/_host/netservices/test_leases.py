@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import files, leases
 
 from .test_files import FOLDERS
-from .test_plan import LAN, QUIET, order
+from .test_work_order import LAN, QUIET, order
 
 VM1 = "1795371735 52:54:00:03:e9:01 192.168.101.17 vm1 01:52:54:00:03:e9:01\n"
 

@@ -89,8 +89,8 @@ def test_orphans_are_removed_under_the_lock_of_work_orders(tmp_path, monkeypatch
     def note(*_arguments, **_options):
         held.append(is_held(tmp_path / "flows"))
 
-    for name in ("plan", "apply"):
-        monkeypatch.setattr(orphans.netservices, name, note)
+    monkeypatch.setattr(orphans.plan, "plan", note)
+    monkeypatch.setattr(orphans.apply, "apply", note)
     monkeypatch.setattr(orphans.state, "observe", note)
     folders = Folders(str(tmp_path), ipaddress.IPv4Network("169.254.64.0/24"))
     orphans.remove([], folders, FakeRunner(), bridge="br-int")

@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import apply as netservices_apply
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import owners
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import plan as netservices_plan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, kinds, texts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import State
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
 from ..fakes import uuid
-from .test_plan import LAN, LINKS, VM1, order
+from .test_work_order import LAN, LINKS, VM1, order
 
 FOLDERS = Folders("/s", LINKS)
 FULL = tuple(replace(one, slice_uuid=uuid(1)) for one in order(reservations=(VM1,), networks=(LAN,)))
@@ -38,7 +38,7 @@ def test_a_slice_is_refused_if_another_one_with_its_id_is_served(orders: tuple[S
     figures = {"where": UUID_FILE, "held": uuid(9), "got": uuid(1)}
     assert list(owners.conflicts(orders, have, FOLDERS)) == [(1000, Refusal("another_slice", "slice 1000", figures))]
     with pytest.raises(Refused):
-        netservices_apply.plan(orders, have, FOLDERS, bridge="br-int")
+        netservices_plan.plan(orders, have, FOLDERS, bridge="br-int")
 
 
 def test_a_slice_is_refused_if_another_one_of_its_pool_is_served() -> None:
@@ -55,3 +55,9 @@ def test_addresses_and_vlans_of_other_slices_are_refused() -> None:
     found = [refusal for _slice_id, refusal in owners.conflicts(FULL, have, FOLDERS)]
     assert [each.code for each in found] == ["address_reserved", "vlan_of_another_slice"]
     assert found[0].figures == {"address": "10.60.7.101", "vm_id": 1001, "holder": 1007}
+
+
+def test_networks_are_not_on_the_management_vlan_of_the_host() -> None:
+    (refusal,) = (refusal for _slice_id, refusal in owners.conflicts(FULL, State(management_vlan=101), FOLDERS))
+    assert refusal.message == "slice 1000, network lan: vlan_id must not be 101, the management VLAN"
+    assert list(owners.conflicts(FULL, State(management_vlan=102), FOLDERS)) == []

@@ -1,186 +1,446 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Parsing and validation of the network node's work order, and the resulting files."""
+"""Plans for the network node."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.plan import (
-    read_links,
-    read_services,
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.access import Access
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
+    plan as netservices_plan,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.live import Device
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Namespace, State
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
-LINKS = read_links("169.254.64.0/24")
-VM1 = {"vm_id": 1001, "name": "vm1", "mac": "52:54:00:03:E9:00", "address": "10.60.7.101"}
-VM2 = {"vm_id": 1002, "name": "vm2", "mac": "52:54:00:03:ea:00", "address": "10.60.7.102"}
-LAN: dict[str, Any] = {
-    "vlan_id": 101,
-    "name": "lan",
-    "cidr": "192.168.101.0/24",
-    "server_ip": "192.168.101.1",
-    "gateway": True,
-    "dhcp_range": "192.168.101.10,192.168.101.250",
-    "nat": True,
-    "members": [{"name": "vm1", "mac": "52:54:00:03:e9:01"}],
-}
-QUIET: dict[str, Any] = {
-    "vlan_id": 102,
-    "name": "quiet",
-    "cidr": "10.0.0.0/30",
-    "server_ip": "10.0.0.1",
-    "gateway": False,
-    "dhcp_range": "10.0.0.2,10.0.0.2",
-    "nat": False,
-    "members": [],
-    "mtu": 9000,
-}
+from ..fakes import slices, uuid
+from .test_work_order import LAN, LINKS, QUIET, VM1, VM2, order
+
+FOLDERS = Folders("/s", LINKS)
+DHCP, GATEWAY, NAT = "slices-dhcp.service", "slices-gateway.service", "slices-nat.service"
+NAMES, NETWORK = "slices-names@1000.service", "slices-network@1000.service"
+CLIENT = "name server's client"
+SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
+IN_GATEWAY = ("nsenter", "--net=/run/netns/slices-dhcp")
+IN_SLICE = ("nsenter", "--net=/run/netns/slice-1000")
+GATEWAY_RULES = (*IN_GATEWAY, "nft", "--json", "list", "ruleset")
+NAT_RULES = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
+SHARE_RULES = ("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
+SHARES = ("nft", "--json", "list", "map", "ip", "cloudrepo_shares", "slices")
+FULL = order(reservations=(VM1, VM2), networks=(LAN, QUIET))
+NOTHING = order()
+LAN_PORT = Port("net_101", "br-int", 101, "access", (), {"cloudrepo-services": "1000"}, "internal", 1000, 1000)
+QUIET_PORT = replace(LAN_PORT, name="net_102", tag=102, number=1001, live_number=1001)
+PORTS = {"net_101": LAN_PORT, "net_102": QUIET_PORT}
 
 
-def order(
-    slice_id: int = 1000, *, reservations: tuple[Any, ...] = (), networks: tuple[Any, ...] = ()
-) -> tuple[Services, ...]:
-    entry = {"slice_id": slice_id, "reservations": list(reservations), "networks": list(networks)}
-    return ownership.whole(*read_services([entry], links=LINKS))
-
-
-NETWORK = ", network {}"
-
-
-def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, str, dict[str, Any]]:
-    """Return object, code and figures of the refusal for an invalid field of a network."""
-    return NETWORK, "field_not_allowed", {"field": field, "allowed": allowed, "got": got}
-
-
-@pytest.mark.parametrize(
-    ("field", "got", "allowed"),
-    [
-        ("mac", "x", "a MAC address"),
-        ("address", "10.60.7", "an IPv4 address"),
-        ("name", "a,b", bounds.VM_NAME.rule),
-        ("name", "a\nb", bounds.VM_NAME.rule),
-        ("name", "ignore", bounds.VM_NAME.rule),
-    ],
-)
-def test_reservations_with_separators_are_refused(field, got, allowed):
-    with pytest.raises(Refused) as caught:
-        order(reservations=({**VM1, field: got},))
-    figures = {"field": field, "allowed": allowed, "got": got}
-    assert caught.value.refusals == [Refusal("field_not_allowed", "slice 1000, VM 1001", figures)]
-
-
-@pytest.mark.parametrize(
-    ("changes", "where", "code", "figures"),
-    [
-        ({"name": "a b"}, *not_allowed("name", bounds.LABEL.rule, "a b")),
-        ({"vlan_id": 400}, NETWORK, "management_vlan", {"vlan": 400}),
-        ({"vlan_id": 4095}, *not_allowed("vlan_id", "1-4094", 4095)),
-        ({"gateway": False}, NETWORK, "option_needs_option", {"option": "nat", "needs": "gateway"}),
-        ({"mtu": 67}, *not_allowed("mtu", "68-65521", 67)),
-        ({"cidr": "192.168.101.1/24"}, *not_allowed("cidr", "an IPv4 network", "192.168.101.1/24")),
-        (
-            {"server_ip": "192.168.102.1"},
-            NETWORK,
-            "address_outside_subnet",
-            {"option": "server_ip", "got": "192.168.102.1", "subnet": "192.168.101.0/24"},
-        ),
-        ({"server_ip": "x"}, *not_allowed("server_ip", "an IPv4 address", "x")),
-        (
-            {"dhcp_range": "192.168.101.10"},
-            NETWORK,
-            "dhcp_range_format",
-            {"got": "192.168.101.10", "subnet": "192.168.101.0/24"},
-        ),
-        (
-            {"dhcp_range": "192.168.101.9,192.168.101.2"},
-            NETWORK,
-            "dhcp_range_format",
-            {"got": "192.168.101.9,192.168.101.2", "subnet": "192.168.101.0/24"},
-        ),
-        (
-            {"dhcp_range": "192.168.101.1,192.168.101.9"},
-            NETWORK,
-            "range_holds_server",
-            {"option": "dhcp_range", "first": "192.168.101.1", "last": "192.168.101.9", "server": "192.168.101.1"},
-        ),
-        (
-            {"members": [{"name": "vm1", "mac": "x,y"}]},
-            ", network lan, member vm1",
-            *not_allowed("mac", "a MAC address", "x,y")[1:],
-        ),
-        (
-            {"cidr": "169.254.0.0/16", "server_ip": "169.254.0.1", "dhcp_range": None},
-            "",
-            "subnets_overlap",
-            {"subnet": "169.254.0.0/16", "of": "network lan", "other": "169.254.64.0/24", "other_of": "nat_links"},
-        ),
-    ],
-)
-def test_invalid_networks_are_refused(changes, where, code, figures):
-    name = changes.get("name", "lan")
-    with pytest.raises(Refused) as caught:
-        order(networks=({**LAN, **changes},))
-    assert [(each.code, each.object, each.figures) for each in caught.value.refusals] == [
-        (code, f"slice 1000{where.format(name)}", figures)
-    ]
-
-
-def test_overlaps_and_duplicates_are_refused():
-    wide = {**QUIET, "cidr": "192.168.0.0/16", "server_ip": "192.168.0.1", "dhcp_range": None}
-    with pytest.raises(Refused) as caught:
-        order(networks=(LAN, wide))
-    figures = {
-        "subnet": "192.168.0.0/16",
-        "of": "network quiet",
-        "other": "192.168.101.0/24",
-        "other_of": "network lan",
-    }
-    assert caught.value.refusals == [Refusal("subnets_overlap", "slice 1000", figures)]
-    entries = [{"slice_id": number, "reservations": [VM1], "networks": [QUIET]} for number in (1000, 1100)]
-    found, refused = read_services([*entries, {"slice_id": 1001}], links=LINKS)
-    twice = (("VLAN pool", 0), ("address", "10.60.7.101"), ("VLAN", 102))
-    assert [one.slice_id for one in found] == [1001]
-    assert refused == {
-        slice_id: [
-            Refusal("listed_twice", f"slice {slice_id}", {"kind": kind, "name": name, "count": 2})
-            for kind, name in twice
-        ]
-        for slice_id in (1000, 1100)
-    }
-    found, refused = read_services([{"slice_id": 1000}, {"slice_id": 1000}, {"slice_id": 1001}], links=LINKS)
-    figures = {"kind": "slice", "name": 1000, "count": 2}
-    assert ([one.slice_id for one in found], refused) == (
-        [1001],
-        {1000: [Refusal("listed_twice", "slice 1000", figures)]},
+def as_wanted(orders: Iterable[Services], folders: Folders = FOLDERS) -> State:
+    """Return the state of a host that has applied the orders."""
+    one = next(iter(orders))
+    return State(
+        texts=texts(one, folders),
+        folders=frozenset({1000}),
+        active=frozenset({DHCP, NAMES, NETWORK}),
+        enabled=frozenset({NAMES, NETWORK}),
+        clients={"10.60.7.101": 5300, "10.60.7.102": 5300, "10.60.7.150": 5342},
+        shares={"10.60.7.101": 1000, "10.60.7.102": 1000, "169.254.64.1": 1000, "10.60.7.150": 1042},
+        switch=Switch({"br-int": "system"}, PORTS),
+        devices={"nat_1000": Device("", frozenset({"169.254.64.0/31"}), is_up=True)},
+        namespaces={
+            1000: Namespace(
+                {
+                    "net_101": Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True),
+                    "net_102": Device("02:01:00:00:00:66", frozenset({"10.0.0.1/30"}), is_up=True, mtu=9000),
+                    "nat": Device("", frozenset({"169.254.64.1/31"}), is_up=True),
+                }
+            )
+        },
     )
 
 
-def test_an_invalid_slice_does_not_affect_the_others():
-    wrong = {"slice_id": 1000, "networks": [{**LAN, "name": "no name"}]}
-    found, refused = read_services([wrong, {"slice_id": 1001}], links=LINKS)
-    assert [one.slice_id for one in found] == [1001]
-    assert [(slice_id, [each.code for each in why]) for slice_id, why in refused.items()] == [
-        (1000, ["field_not_allowed"])
+def started(unit: str) -> Change:
+    return Change("unit", unit, "start", {"state": "stopped"}, {"state": "running"})
+
+
+def plan(orders: tuple[Services, ...], have: State) -> netservices_plan.ServicesPlan:
+    return netservices_plan.plan(orders, have, FOLDERS, bridge="br-int")
+
+
+def test_objects_in_the_desired_state_are_not_changed():
+    todo = plan(FULL, as_wanted(FULL))
+    assert (todo.changes, dict(todo.units or {})) == ([], {})
+
+
+def test_a_new_slice():
+    todo = plan(FULL, State(active=frozenset({DHCP}), clients={}))
+    assert todo.units == {NAMES: "restart", NETWORK: "restart", DHCP: "reload"}
+    assert todo.enable == ((NAMES, FULL[0]), (NETWORK, FULL[0]))
+    assert slices(todo.changes) == {1000}
+    assert [port.name for port in todo.ports.add] == ["net_101", "net_102"]
+    assert todo.clients == {"10.60.7.101": (None, 5300), "10.60.7.102": (None, 5300)}
+    assert todo.shares == dict.fromkeys(("10.60.7.101", "10.60.7.102", "169.254.64.1"), (None, 1000))
+    # They are read from its file.
+    assert "sender" not in {each.kind for each in todo.changes}
+    assert todo.changes[0] == Change(
+        "slice reservation",
+        1000,
+        "create",
+        after={"lines": ["52:54:00:03:e9:00,10.60.7.101,vm1", "52:54:00:03:ea:00,10.60.7.102,vm2"]},
+    )
+    assert ("port", "net_101", "create") in [(each.kind, each.id, each.action) for each in todo.changes]
+    assert Change(CLIENT, "10.60.7.101", "create", after={"port": 5300}) in todo.changes
+    assert Change("unit", NAMES, "start", {"state": "stopped"}, {"state": "running"}) in todo.changes
+
+
+def test_everything_of_a_deleted_slice_is_removed():
+    todo = plan(NOTHING, as_wanted(FULL))
+    assert todo.units == {NAMES: "stop", NETWORK: "stop", DHCP: "restart"}
+    assert [change.new for change in todo.files] == [None] * 8
+    assert [port.name for port in todo.ports.remove] == ["net_101", "net_102"]
+    assert (todo.gone, todo.clients) == (NOTHING, {"10.60.7.101": (5300, None), "10.60.7.102": (5300, None)})
+    assert todo.shares == dict.fromkeys(("10.60.7.101", "10.60.7.102", "169.254.64.1"), (1000, None))
+    assert {each.action for each in todo.changes} == {"delete"}
+    assert slices(todo.changes) == {1000}
+    assert todo.changes[-5:] == [
+        Change("unit", NAMES, "delete", before={"state": "present"}),
+        Change("unit", NETWORK, "delete", before={"state": "present"}),
+        Change(CLIENT, "10.60.7.101", "delete", before={"port": 5300}),
+        Change(CLIENT, "10.60.7.102", "delete", before={"port": 5300}),
+        Change("namespace", "slice-1000", "delete", before={}),
     ]
-    for slice_id in (None, 0, "1000"):
-        with pytest.raises(Refused):
-            read_services([{"slice_id": slice_id}, {"slice_id": 1001}], links=LINKS)
+    assert plan(NOTHING, State(active=frozenset({DHCP}), clients={"10.60.7.150": 5342})).changes == []
+
+
+def test_a_leftover_namespace_is_removed():
+    todo = plan(NOTHING, State(namespaces={1000: as_wanted(FULL).namespaces[1000]}, clients={}))
+    assert todo.changes == [Change("namespace", "slice-1000", "delete", before={})]
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "figures"),
+    ("changes", "units", "expected"),
     [
-        ("nonsense", "invalid_subnet", {"why": "Expected 4 octets in 'nonsense'"}),
-        ("10.0.0.0/25", "subnet_too_small", {"room": 128, "needed": 200}),
+        ({"active": frozenset({NAMES, NETWORK})}, {DHCP: "restart"}, [started(DHCP)]),
+        ({"active": frozenset({DHCP, NETWORK})}, {NAMES: "restart"}, [started(NAMES)]),
+        ({"active": frozenset({DHCP, NAMES})}, {NETWORK: "restart"}, [started(NETWORK)]),
+        (
+            {"enabled": frozenset({NAMES})},
+            {},
+            [Change("unit", NETWORK, "update", {"startup": "disabled"}, {"startup": "enabled"})],
+        ),
+        (
+            {"namespaces": {}},
+            {NETWORK: "restart"},
+            [Change("namespace", "slice-1000", "create", after={"state": "present"})],
+        ),
+        (
+            {"devices": {}},
+            {NETWORK: "restart"},
+            [
+                Change(
+                    "NAT link",
+                    "slice-1000",
+                    "update",
+                    {"state": "missing or different"},
+                    {"address": "169.254.64.0/31"},
+                )
+            ],
+        ),
+        (
+            {
+                "namespaces": {
+                    1000: replace(as_wanted(FULL).namespaces[1000], astray=("< \t\tpolicy drop", "> \t\tpolicy accept"))
+                }
+            },
+            {NETWORK: "restart"},
+            [Change("namespace", "slice-1000", "update", {"state": ["policy accept"]}, {"state": ["policy drop"]})],
+        ),
+        (
+            {"rules": False},
+            {NAT: "reload-or-restart"},
+            [Change("packet rules", "VMs", "load", {"state": "missing or changed"}, {"state": "loaded"})],
+        ),
+        (
+            {"gateway": ("< gw400 02:00:0a:3c:07:01", "> gw400 06:00:00:00:00:01", "< default via 10.60.7.1")},
+            {GATEWAY: "restart"},
+            [
+                Change(
+                    "gateway",
+                    "VLAN 400",
+                    "restart",
+                    {"state": ["gw400 06:00:00:00:00:01"]},
+                    {"state": ["gw400 02:00:0a:3c:07:01", "default via 10.60.7.1"]},
+                )
+            ],
+        ),
+        (
+            {"guard": False},
+            {DHCP: "reload"},
+            [Change("unit", DHCP, "reload", {"state": "rules missing"}, {"state": "rules loaded"})],
+        ),
+        (
+            {"clients": {"10.60.7.101": 5300}},
+            {},
+            [Change(CLIENT, "10.60.7.102", "create", after={"port": 5300})],
+        ),
+        (
+            {"clients": {"10.60.7.101": 5300, "10.60.7.102": 5300, "10.60.7.150": 5300}},
+            {},
+            [Change(CLIENT, "10.60.7.150", "delete", before={"port": 5300})],
+        ),
+        (
+            {"clients": {"10.60.7.101": 5342, "10.60.7.102": 5300}},
+            {},
+            [Change(CLIENT, "10.60.7.101", "update", {"port": 5342}, {"port": 5300})],
+        ),
+        (
+            {"shares": {"10.60.7.101": 1000, "10.60.7.102": 1042, "10.60.7.150": 1042, "10.60.7.199": 1000}},
+            {},
+            [
+                Change("sender", "10.60.7.102", "update", {"slice": 1042}, {"slice": 1000}),
+                Change("sender", "10.60.7.199", "delete", before={"slice": 1000}),
+                Change("sender", "169.254.64.1", "create", after={"slice": 1000}),
+            ],
+        ),
+        (
+            {"clients": None},
+            {GATEWAY: "restart"},
+            [
+                Change("namespace", "slices-dhcp", "update", {"state": "rules missing"}, {"state": "rules loaded"}),
+                Change(CLIENT, "10.60.7.101", "create", after={"port": 5300}),
+                Change(CLIENT, "10.60.7.102", "create", after={"port": 5300}),
+            ],
+        ),
+        (
+            {"switch": Switch({"br-int": "system"}, {"net_101": replace(LAN_PORT, tag=7), "net_102": QUIET_PORT})},
+            {NETWORK: "restart"},
+            [Change("port", "net_101", "update", replace(LAN_PORT, tag=7).attributes, LAN_PORT.attributes)],
+        ),
+        (
+            {"switch": Switch({"br-int": "system"}, {"net_101": LAN_PORT})},
+            {NETWORK: "restart"},
+            [Change("port", "net_102", "create", after=QUIET_PORT.attributes)],
+        ),
     ],
 )
-def test_an_invalid_or_small_range_of_nat_links(text, code, figures):
-    with pytest.raises(Refused) as caught:
-        read_links(text)
-    assert caught.value.refusals == [Refusal(code, "settings", {"option": "nat_links", "got": text, **figures})]
+def test_drift_is_repaired(changes, units, expected):
+    todo = plan(FULL, replace(as_wanted(FULL), **changes))
+    assert (todo.changes, todo.units) == (expected, units)
+    for change in todo.changes:
+        of_all = change.kind in ("gateway", "packet rules") or change.id in (DHCP, "slices-dhcp")
+        assert change.to_dict()["slice_id"] == (None if of_all else 1000), change
+    assert bool(todo.clients) == any(change.kind == CLIENT for change in expected)
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        None,
+        Device("02:01:00:00:00:65", frozenset(), is_up=True),
+        Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24", "10.60.7.9/24"}), is_up=True),
+        Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=False),
+        Device("00:00:00:00:00:01", frozenset({"192.168.101.1/24"}), is_up=True),
+        Device("02:01:00:00:00:65", frozenset({"192.168.101.1/24"}), is_up=True, mtu=9000),
+    ],
+)
+def test_a_device_that_differs_from_its_network(device):
+    have = as_wanted(FULL)
+    devices = {**have.namespaces[1000].devices, "net_101": device}
+    devices = {name: each for name, each in devices.items() if each is not None}
+    todo = plan(FULL, replace(have, namespaces={1000: replace(have.namespaces[1000], devices=devices)}))
+    assert todo.units == {NETWORK: "restart"}
+    assert todo.changes == [
+        Change(
+            "device",
+            "slice-1000/net_101",
+            "update",
+            {"state": "missing or different"},
+            {"address": "192.168.101.1/24"},
+        )
+    ]
+    assert slices(todo.changes) == {1000}
+
+
+@pytest.mark.parametrize(
+    ("after", "verbs"),
+    [
+        (order(reservations=(VM1, VM2)), {DHCP: "reload", NAMES: "reload"}),
+        (order(reservations=(VM2,)), {DHCP: "restart", NAMES: "reload"}),
+        (order(reservations=({**VM1, "address": "10.60.7.109"},)), {DHCP: "restart", NAMES: "reload"}),
+        (order(reservations=({**VM1, "name": "other"},)), {DHCP: "restart", NAMES: "reload"}),
+        (order(), {DHCP: "restart", NAMES: "stop"}),
+    ],
+)
+def test_changed_or_removed_reservations_only_restart_the_dhcp_server(after, verbs):
+    one = order(reservations=(VM1,))[0]
+    have = State(
+        texts=texts(one, FOLDERS),
+        active=frozenset({DHCP, NAMES}),
+        enabled=frozenset({NAMES}),
+        clients={"10.60.7.101": 5300},
+    )
+    assert plan(after, have).units == verbs
+
+
+def test_a_changed_network_restarts_the_unit_of_its_slice():
+    after = order(reservations=(VM1, VM2), networks=({**LAN, "nat": False}, QUIET))
+    todo = plan(after, as_wanted(FULL))
+    assert todo.units == {NETWORK: "restart"}
+    (change,) = (each for each in todo.changes if each.kind == "slice network")
+    assert (change.id, (change.before or {})["lines"]) == (1000, ["nat 169.254.64.0/31 169.254.64.1/31"])
+    assert todo.gone == ()
+
+
+def test_reloaded_rules_include_the_connection_limits():
+    todo = plan(FULL, replace(as_wanted(FULL), rules=False, shares={}))
+    assert (todo.units, todo.shares) == ({NAT: "reload-or-restart"}, {})
+
+
+def test_a_change_of_one_slice_restarts_no_servers_of_another():
+    both = (*order(reservations=(VM1,), networks=(LAN,)), *order(1003, reservations=(VM2,), networks=(QUIET,)))
+    have = State(
+        texts={path: text for one in both for path, text in texts(one, FOLDERS).items() if one.slice_id == 1000},
+        active=frozenset({DHCP, NAMES, NETWORK}),
+    )
+    of_1000 = {unit: job for unit, job in (plan(both, have).units or {}).items() if unit == NAMES}
+    assert of_1000 == {}
+    assert {"slices-names@1003.service", "slices-network@1003.service"} <= {*(plan(both, have).units or {})}
+
+
+def test_services_of_another_slice_are_refused():
+    one = replace(FULL[0], slice_uuid=uuid(1))
+    have = replace(as_wanted(FULL), texts={"/s/names/1000.uuid": f"{uuid(9)}\n"})
+    with pytest.raises(Refused) as refused:
+        plan((one,), have)
+    assert [each.code for each in refused.value.refusals] == ["another_slice"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "adds_only"),
+    [
+        ("a\nb\n", "b\na\n", True),
+        ("a\n", "a\nb\n", True),
+        (None, "a\n", True),
+        ("a\nb\n", "a\nc\n", False),
+        ("a\n", None, False),
+    ],
+)
+def test_a_file_whose_lines_all_stay_only_adds(old, new, adds_only):
+    assert netservices_plan.FileChange(1000, "reservation", "/x", old, new).adds_only is adds_only
+
+
+def test_who_may_use_a_file_is_part_of_its_change() -> None:
+    held = Access("file", 7, 8, 0o600)
+    change = netservices_plan.FileChange(1000, "reservation", "/s/x", "a\n", "a\n", held).change
+    assert change.before == {"lines": [], "type": "file", "owner": 7, "group": 8, "mode": "0600"}
+    assert change.after == {"lines": [], "type": "file", "owner": 0, "group": 8, "mode": "0644"}
+    assert netservices_plan.FileChange(1000, "reservation", "/s/x", "a\n", "b\n").change.before == {"lines": ["a"]}
+    new = netservices_plan.FileChange(1000, "reservation", "/s/x", None, "b\n", held).change
+    assert (new.before, new.after) == (None, {"lines": ["b"]})
+
+
+@pytest.mark.parametrize("there", [(), (NAMES,), (NETWORK,)])
+def test_units_that_are_only_enabled_or_only_active_are_stopped(there: tuple[str, ...]) -> None:
+    for have in (
+        State(active=frozenset({DHCP, *there}), clients={}),
+        State(active=frozenset({DHCP}), enabled=frozenset(there), clients={}),
+    ):
+        assert dict(plan(NOTHING, have).units) == dict.fromkeys(there, "stop")
+
+
+def test_senders_whose_file_does_not_change_are_told_by_themselves() -> None:
+    wanted = as_wanted(FULL)
+    todo = plan(FULL, replace(wanted, shares={**wanted.shares, "10.60.7.101": 1042}))
+    assert [(each.id, each.before, each.after) for each in todo.changes if each.kind == "sender"] == [
+        ("10.60.7.101", {"slice": 1042}, {"slice": 1000})
+    ]
+
+
+@pytest.mark.parametrize("folder", ["shares", "dhcp-hosts", "other"])
+@pytest.mark.parametrize("is_active", [True, False])
+def test_strangers_restart_what_reads_their_folder(folder: str, is_active: bool) -> None:
+    places = {"shares": FOLDERS.all_shares, "dhcp-hosts": FOLDERS.dhcp_hosts, "other": "/s/other"}
+    wanted = as_wanted(FULL)
+    have = replace(
+        wanted, strangers=(f"{places[folder]}/x",), active=wanted.active if is_active else wanted.active - {DHCP}
+    )
+    drift: list[Change] = []
+    units = netservices_plan._shared(have, FOLDERS, drift)
+    expected = {"shares": {NAT: "reload-or-restart"}, "dhcp-hosts": {DHCP: "restart"} if is_active else {}, "other": {}}
+    assert units == expected[folder]
+    assert [(each.kind, each.id, each.action) for each in drift] == [("file", f"{places[folder]}/x", "delete")]
+
+
+def test_only_units_of_services_are_enabled_and_told_if_they_run_already() -> None:
+    plain = order(reservations=(VM1,))
+    assert netservices_plan._to_enable(plain, State()) == ((NAMES, plain[0]),)
+    only_network = order(networks=(LAN,))
+    assert netservices_plan._to_enable(only_network, State()) == ((NETWORK, only_network[0]),)
+    assert netservices_plan._to_enable(FULL, State(enabled=frozenset({NAMES}))) == ((NETWORK, FULL[0]),)
+    enable = ((NAMES, FULL[0]), (NETWORK, FULL[0]))
+    assert [each.id for each in netservices_plan._enabled(enable, State(active=frozenset({NETWORK})))] == [NETWORK]
+
+
+def test_units_that_hang_on_the_gateway_are_those_with_reservations() -> None:
+    have = State(active=frozenset({DHCP}), clients={})
+    assert plan(order(networks=(LAN,)), have).hang_on_gateway == (DHCP,)
+    assert plan(order(reservations=(VM1,)), have).hang_on_gateway == (DHCP, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "slice_id"), [(5300, None, 1000), (None, 5300, 1000), (5342, 5300, 1000), (5342, None, None)]
+)
+def test_a_mapped_address_is_one_of_the_slice_of_its_value(
+    old: int | None, new: int | None, slice_id: int | None
+) -> None:
+    (change,) = netservices_plan._mapped("sender", "port", {"10.60.7.101": (old, new)}, {5300: 1000})
+    assert change.to_dict()["slice_id"] == slice_id
+    assert (change.before, change.after) == (
+        None if old is None else {"port": old},
+        None if new is None else {"port": new},
+    )
+
+
+@pytest.mark.parametrize("missing", ["networks", "folder", "unit"])
+def test_a_namespace_is_compared_only_while_its_unit_is_active(missing: str) -> None:
+    have = replace(as_wanted(FULL), namespaces={})
+    one = FULL[0]
+    assert [each.kind for each in netservices_plan._astray(one, have, FOLDERS)] == ["namespace"]
+    if missing == "networks":
+        one = replace(one, networks=())
+    elif missing == "folder":
+        have = replace(have, folders=frozenset())
+    else:
+        have = replace(have, active=have.active - {NETWORK})
+    assert list(netservices_plan._astray(one, have, FOLDERS)) == []
+
+
+@pytest.mark.parametrize(("lost", "is_told"), [("names", True), ("shares", False)])
+def test_senders_are_told_unless_the_file_that_lists_them_changes(lost: str, is_told: bool) -> None:
+    wanted = as_wanted(FULL)
+    shares = FOLDERS.shares(1000)
+    gone = {shares} if lost == "shares" else {path for path in wanted.texts if path.endswith(".hosts")}
+    have = replace(
+        wanted,
+        texts={path: text for path, text in wanted.texts.items() if path not in gone},
+        shares={**wanted.shares, "10.60.7.101": 1042},
+    )
+    assert ("sender" in {each.kind for each in plan(FULL, have).changes}) is is_told
+
+
+def test_a_name_server_is_restarted_for_some_files_and_reloaded_for_others() -> None:
+    def change(path: str) -> netservices_plan.FileChange:
+        return netservices_plan.FileChange(1000, "x", path, None, "a")
+
+    paths = {path: netservices_plan.restarts(path) for path in texts(FULL[0], FOLDERS)}
+    assert {*paths.values()} == {True, False}
+    for path, is_restarting in paths.items():
+        assert netservices_plan._verb([change(path)]) == ("restart" if is_restarting else "reload")
+    assert netservices_plan._verb([]) is None

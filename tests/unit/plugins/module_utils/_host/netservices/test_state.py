@@ -16,6 +16,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
     apply as netservices_apply,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
+    plan as netservices_plan,
+)
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
     state as netservices_state,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
@@ -26,7 +29,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Com
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
 from ..fakes import MORE, FakeRunner, uuid
-from .test_apply import (
+from .test_plan import (
     DHCP,
     FULL,
     GATEWAY,
@@ -43,7 +46,7 @@ from .test_apply import (
     SHOW,
     plan,
 )
-from .test_plan import LINKS, VM1, VM2, order
+from .test_work_order import LINKS, VM1, VM2, order
 
 
 def test_an_address_of_another_slice_is_refused(tmp_path):
@@ -207,9 +210,9 @@ def test_a_file_of_nobody_that_a_service_would_read_is_removed(tmp_path: Path, n
     served.tell(*SHARE_RULES).tell(*SHARES, rc=1).tell(*GATEWAY_RULES, stdout=nft({"map": CLIENTS}, *GUARDS))
     have = look(tmp_path, served, ())
     folders = Folders(str(tmp_path), LINKS)
-    assert netservices_apply.plan((), have, folders, bridge="br-int").changes == []
+    assert netservices_plan.plan((), have, folders, bridge="br-int").changes == []
     (tmp_path / name).write_text("52:54:00:03:e9:00,10.60.7.166,guest\n")
-    todo = netservices_apply.plan((), look(tmp_path, served, ()), folders, bridge="br-int")
+    todo = netservices_plan.plan((), look(tmp_path, served, ()), folders, bridge="br-int")
     assert [(each.kind, each.id, each.action) for each in todo.changes] == [("file", f"{tmp_path}/{name}", "delete")]
     there: list[bool] = []
     runner = FakeRunner()
@@ -245,7 +248,7 @@ def test_a_file_that_others_may_write_or_dnsmasq_cannot_read_is_written_again(
     served.tell(*NAT_RULES).tell(*SHARE_RULES).tell(*SHARES, rc=1).tell(*GATEWAY_RULES, rc=1)
 
     def changed() -> list[Change]:
-        todo = netservices_apply.plan(orders, look(tmp_path, served, orders), folders, bridge="br-int")
+        todo = netservices_plan.plan(orders, look(tmp_path, served, orders), folders, bridge="br-int")
         return [change for change in todo.changes if change.kind == "slice name server"]
 
     assert changed() == []
@@ -253,7 +256,7 @@ def test_a_file_that_others_may_write_or_dnsmasq_cannot_read_is_written_again(
     (change,) = changed()
     assert {name: (change.before or {})[name] for name in before} == before
     assert (change.after or {})["mode"] == "0644"
-    todo = netservices_apply.plan(orders, look(tmp_path, served, orders), folders, bridge="br-int")
+    todo = netservices_plan.plan(orders, look(tmp_path, served, orders), folders, bridge="br-int")
     assert todo.units is not None
     assert todo.units[NAMES] == "restart"
     for each in todo.files:

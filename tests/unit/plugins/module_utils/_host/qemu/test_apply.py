@@ -18,7 +18,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import devices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import plan as qemu_plan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock, Tools
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Constraints, Host, Prune
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Constraints, Host
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vm_plan import Prune, VmPlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
@@ -147,7 +148,7 @@ def test_a_vm_with_uefi_starts_with_variables_of_its_own(tmp_path, monkeypatch):
 
 def test_systemd_is_reloaded_for_a_changed_template(tmp_path):
     (tmp_path / "vms/1001").mkdir(parents=True)
-    (tmp_path / "cloudrepo-1000@.service").write_text("of an older version")
+    (tmp_path / "cloudrepo-1000@.service").write_text("changed by hand")
     runner = FakeRunner().tell("systemctl", "daemon-reload").tell(*START)
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
     apply_plan(tmp_path, order, Host(), runner, FakeMonitor({QMP: 0}))
@@ -366,14 +367,14 @@ def test_missing_user_data_is_refused_before_anything_is_changed(tmp_path):
 def test_what_is_removed_is_stopped_before_what_is_restarted(tmp_path):
     runner = FakeRunner().tell("systemctl", MORE)
     (order,) = orders(vm(1002, 100))
-    todo = replaced(qemu_plan.VmPlan(), prune=Prune(stop=(unit(1001),)), restart=((order.vms[0], ("name",)),))
+    todo = replaced(VmPlan(), prune=Prune(stop=(unit(1001),)), restart=((order.vms[0], ("name",)),))
     qemu_apply.clear(todo, tools(runner, FakeMonitor(), tmp_path))
     assert runner.argvs == [
         ["systemctl", "stop", "--", "cloudrepo-1000@1001.service"],
         ["systemctl", "stop", "--", "cloudrepo-1000@1002.service"],
     ]
     runner = FakeRunner()
-    qemu_apply.clear(qemu_plan.VmPlan(), tools(runner, FakeMonitor(), tmp_path))
+    qemu_apply.clear(VmPlan(), tools(runner, FakeMonitor(), tmp_path))
     assert runner.argvs == []
 
 

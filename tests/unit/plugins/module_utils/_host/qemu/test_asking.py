@@ -100,6 +100,7 @@ def test_a_monitor_that_closes_the_connection_is_queried_again(serve):
         (b"[]\n[]\n" * 2, "it does not answer"),
         (b'{"error": {"desc": "no"}}\n', "its answer is not QMP: it refused to answer: no"),
         (b'{"return": {}}\n{"return": {}}\n', "its answer is not QMP: 'status'"),
+        (b"[" * 100_000 + b"\n", "its answer is not QMP: maximum recursion depth exceeded"),
         (b"x" * (asking._MAX_BYTES + 1), "its answer is not QMP: a line of more than 1048576 bytes"),
     ],
 )

@@ -37,7 +37,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import MOST_DATA_DISKS, MOST_INTERFACES
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
 
 from ..fakes import ACCOUNTS, STATE_DIR, disk, nic, orders, settings, uuid, vm
 
@@ -415,7 +415,7 @@ def test_a_changed_display_requires_a_restart(place, reason):
 
 
 def test_a_display_without_a_password_requires_a_restart():
-    before = {**as_started(one(), SETTINGS), "vnc": "10.0.10.1:1"}  # as older versions started it
+    before = {**as_started(one(), SETTINGS), "vnc": "10.0.10.1:1"}
 
     assert not started_with_password(before)
     assert started_with_password(as_started(one(), SETTINGS))

@@ -28,7 +28,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import (
     MOST_ON_BRIDGE,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
 
 from ..fakes import STATE_DIR, disk, orders, settings, vm
 

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import devices, firmware
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
 
 from ..fakes import ME, orders, settings, vm
 

@@ -87,3 +87,58 @@ def test_a_guest_without_a_prompt_is_told_with_its_last_line() -> None:
     finally:
         console.close()
     assert "booting" in console.heard
+
+
+class Scripted:
+    """A guest with a clock: what it writes, each piece some seconds after what came before. It answers nothing."""
+
+    def __init__(self, *pieces: tuple[float, str]) -> None:
+        self.at = 0.0
+        self.typed: list[tuple[float, str]] = []
+        self._pieces = list(pieces)
+        self._due = self._pieces[0][0] if self._pieces else float("inf")
+
+    def now(self) -> float:
+        return self.at
+
+    def send(self, text: str) -> None:
+        self.typed.append((round(self.at, 3), text))
+
+    def receive(self, timeout_s: float) -> str:
+        assert timeout_s > 0
+        if self._due > self.at + timeout_s:
+            self.at += timeout_s
+            return ""
+        self.at = self._due
+        _after_s, piece = self._pieces.pop(0)
+        self._due = self.at + self._pieces[0][0] if self._pieces else float("inf")
+        return piece
+
+
+def test_a_silent_guest_gets_an_empty_line_every_five_seconds() -> None:
+    guest = Scripted((12, "guest login: "))
+    with pytest.raises(SlicesError, match=r"no prompt followed .*, the last line is: guest login: $"):
+        login.enter(guest, Login("root"), deadline=16, now=guest.now)
+    assert guest.typed[:4] == [(0.0, "\n"), (5.0, "\n"), (10.0, "\n"), (12.5, "root\n")]
+    assert guest.at == 16
+
+
+def test_a_prompt_counts_when_the_guest_has_paused_after_it() -> None:
+    guest = Scripted((1, "# booting"), (0.4, " the kernel\n"), (0.4, "log"), (0.4, "in: "), (3, "# "))
+    assert login.enter(guest, Login("root"), deadline=60, now=guest.now) == 1
+    assert guest.typed == [(0.0, "\n"), (2.7, "root\n")]
+
+
+def test_a_guest_that_never_pauses_is_given_up_at_the_deadline() -> None:
+    guest = Scripted(*[(0.4, "x" * 3000 + "\n")] * 100)
+    with pytest.raises(SlicesError, match="no prompt followed"):
+        login.enter(guest, Login("root"), deadline=8, now=guest.now)
+    assert guest.at == 8
+    assert guest.typed == [(0.0, "\n")]
+
+
+def test_nothing_is_typed_after_the_deadline() -> None:
+    guest = Scripted((5, "login: "))
+    with pytest.raises(SlicesError, match="no prompt followed"):
+        login.enter(guest, Login("root"), deadline=0, now=guest.now)
+    assert guest.typed == [(0.0, "\n")]

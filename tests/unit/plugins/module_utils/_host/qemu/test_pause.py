@@ -6,7 +6,7 @@ from __future__ import annotations
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import pause
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.pause import Pause
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
 
 from ..fakes import FakeMonitor, orders, vm
 

@@ -19,7 +19,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Host
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import VM, SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ..fakes import ME, orders, settings, vm
 from .test_plan import UNIT, plan, running

@@ -172,6 +172,68 @@ def test_the_output_of_a_command_that_does_not_end_is_what_follows_its_begin(sai
     assert caught.value.fields["stdout"] == stdout
 
 
+class Timed:
+    """A console with a clock that only waiting advances, whose answers are given by what was typed last."""
+
+    def __init__(self, answers: dict[str, str]) -> None:
+        self.at = 0.0
+        self.typed: list[tuple[float, str]] = []
+        self._answers = answers
+        self._said = ""
+
+    def now(self) -> float:
+        return self.at
+
+    def send(self, text: str) -> None:
+        self.typed.append((self.at, text))
+        self._said += "".join(answer for word, answer in self._answers.items() if word in text)
+
+    def receive(self, timeout_s: float) -> str:
+        assert timeout_s > 0
+        said, self._said = self._said, ""
+        if not said:
+            self.at += timeout_s
+        return said
+
+    def times(self, word: str) -> list[float]:
+        """Return when something with this word was typed."""
+        return [at for at, text in self.typed if word in text]
+
+
+def test_a_shell_is_probed_less_and_less_often():
+    timed = Timed({"READY1-": "x" * 3000})
+    with pytest.raises(SlicesError, match="no shell responded on the serial console in time") as caught:
+        serial.run(timed, "true", timeout_s=23, nonce=NONCE, now=timed.now)
+    assert timed.times("READY") == [0, 1, 2, 4, 6, 11, 16, 21]
+    assert timed.at == 23
+    assert caught.value.fields["console"] == "x" * 2000, "the end of what the guest has written"
+
+
+def test_the_end_of_a_command_is_requested_again_less_and_less_often():
+    timed = Timed({"READY1-": f"READY1-{NONCE}", "BEGIN-": f"\nBEGIN-{NONCE}\npart of it\n"})
+    with pytest.raises(SlicesError, match="the command timed out and was interrupted") as caught:
+        serial.run(timed, "sleep 99", timeout_s=20, nonce=NONCE, now=timed.now)
+    assert timed.times("END-") == [0, 2, 6, 14], "first with the command itself"
+    assert timed.times("FREE-")[0] == 20
+    assert caught.value.fields["stdout"] == "part of it"
+
+
+def test_a_shell_that_is_free_again_is_not_interrupted_further():
+    timed = Timed({"READY1-": f"READY1-{NONCE}", "FREE-": f"^C\nFREE-{NONCE}\n"})
+    with pytest.raises(SlicesError, match="interrupted"):
+        serial.run(timed, "sleep 99", timeout_s=1, nonce=NONCE, now=timed.now)
+    assert timed.times("FREE-") == [1]
+
+
+@pytest.mark.parametrize(("lines", "is_cut"), [(20, False), (400, True)])
+def test_the_end_of_a_long_output_is_kept(console, lines, is_cut):
+    told = serial.run(console, f"seq 1 {lines}", timeout_s=20, longest=100, nonce=NONCE)
+    assert told.rc == 0
+    assert told.stdout.startswith("[…]") is is_cut
+    assert told.stdout.endswith(f"\n{lines}\n")
+    assert len(told.stdout) <= 203
+
+
 def test_a_console_has_one_user_at_a_time(tmp_path):
     path = str(tmp_path / "serial.sock")
     with socket.socket(socket.AF_UNIX) as listener:

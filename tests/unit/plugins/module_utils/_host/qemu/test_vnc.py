@@ -43,6 +43,13 @@ def test_stored_state_is_read_back(tmp_path):
     assert vnc.plan(vms(tmp_path), have, live=()) == ()
 
 
+def test_files_that_were_written_in_the_same_instant_are_as_written(tmp_path, folder):
+    """The clock of a file system may only advance every few milliseconds."""
+    noted = (folder / "vnc.id").stat().st_mtime_ns
+    os.utime(folder / "vnc.secret", ns=(noted, noted))
+    assert vnc.observe(vms(tmp_path), here(tmp_path)) == {1001: PASSWORD_ID}
+
+
 @pytest.mark.parametrize("spoil", ["remove", "open up", "replace by a link", "change"])
 def test_a_changed_file_is_written_again(tmp_path, folder, spoil):
     secret = folder / "vnc.secret"

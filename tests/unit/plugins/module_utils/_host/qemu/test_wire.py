@@ -57,10 +57,10 @@ def test_without_a_greeting_it_is_not_qemu(ends: tuple[socket.socket, socket.soc
         Wire(ends[0], 5)
 
 
-@pytest.mark.parametrize("line", [b"[]\n", b"5\n", b"nonsense\n", b"\n"])
+@pytest.mark.parametrize("line", [b"[]\n", b"5\n", b"nonsense\n", b"\n", b"[" * 100_000 + b"\n"])
 def test_messages_other_than_objects_are_invalid_qmp(ends: tuple[socket.socket, socket.socket], line: bytes) -> None:
     ends[1].sendall(line)
-    with pytest.raises(ValueError, match=r"object|Expecting"):
+    with pytest.raises(ValueError, match=r"object|Expecting|nested too deeply"):
         Wire(ends[0], 5)
 
 
@@ -175,3 +175,33 @@ def test_the_longest_line_is_a_mebibyte_and_1000_events_are_kept(ends: tuple[soc
     session._heard = b"x" * (wire._MAX_LINE_BYTES + 1)
     with pytest.raises(ValueError, match="a line is longer than 1048576 bytes"):
         session._read(time.monotonic() + 5)
+
+
+class Recorded:
+    """A connection that answers at once, and records what it is told."""
+
+    def __init__(self) -> None:
+        self.limits: list[float] = []
+        self.sent: list[bytes] = []
+        self._said = [b'{"QMP": {}}\n', b'{"return": {}}\n']
+
+    def settimeout(self, seconds: float) -> None:
+        self.limits.append(seconds)
+
+    def sendall(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def recv(self, _size: int) -> bytes:
+        return self._said.pop(0)
+
+
+def test_a_command_without_any_time_left_is_sent_and_not_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timeout of 0 s would make the socket non-blocking, whose error is no timeout."""
+    client: Any = Recorded()
+    monkeypatch.setattr(wire.time, "monotonic", lambda: 100.0)
+    session = Wire(client, 5)
+    with pytest.raises(socket.timeout, match="timed out"):
+        session.execute("query-status", {}, 0)
+    assert b"query-status" in client.sent[-1]
+    assert client.limits == [5, 5, 5, 0.001]
+    assert session.next_event("STOP", {}, 0) is None

@@ -12,11 +12,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import drop_carrier
+
+from ..fakes import FakeTime
 
 SET_LINK = [{"execute": "set_link", "arguments": {"name": f"nic-eth{index}", "up": False}} for index in (0, 2)]
 
@@ -79,6 +82,7 @@ def test_a_monitor_that_does_not_exist_yet_is_awaited(tmp_path, names, process):
     timer.join()
     late[0].thread.join(timeout=5)
     assert late[0].heard[1:] == SET_LINK
+    assert process.poll() is None
 
 
 def test_a_qemu_that_refuses_to_drop_a_carrier_is_killed(tmp_path, names, process, capsys):
@@ -186,5 +190,41 @@ def test_a_process_that_is_gone_has_exited():
     assert drop_carrier._exits(gone.pid, patience_s=5) is True
 
 
-def test_a_process_that_runs_on_has_not_exited(process):
-    assert drop_carrier._exits(process.pid, patience_s=0.05) is False
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    """Replace the time by one that only passes in pauses."""
+    fake = FakeTime()
+    monkeypatch.setattr(drop_carrier, "time", SimpleNamespace(monotonic=fake.now, sleep=fake.sleep))
+    return fake
+
+
+def test_a_process_that_runs_on_for_a_second_has_not_exited(process, clock):
+    assert drop_carrier._exits(process.pid) is False
+    assert clock.seconds == pytest.approx(1, abs=0.05)
+
+
+def test_a_qemu_without_a_monitor_is_killed_after_twenty_seconds(tmp_path, names, process, clock, capsys):
+    assert drop_carrier.main(names, str(tmp_path / "qmp.sock"), str(process.pid)) == 1
+    assert clock.seconds == pytest.approx(20, abs=0.05)
+    assert "No such file or directory" in capsys.readouterr().err
+    assert process.wait(timeout=5) == -signal.SIGKILL
+
+
+def test_a_monitor_that_accepts_nobody_is_an_error(tmp_path, process):
+    path = str(tmp_path / "qmp.sock")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(path)
+        listener.listen(0)
+        first.connect(path)  # the one that may wait
+        found: list[OSError] = []
+
+        def drop() -> None:
+            try:
+                drop_carrier.drop(["nic-eth0"], path, process.pid, patience_s=0.1)
+            except OSError as error:
+                found.append(error)
+
+        thread = threading.Thread(target=drop, daemon=True)
+        thread.start()
+        thread.join(timeout=10)
+    assert found, "it still waits"

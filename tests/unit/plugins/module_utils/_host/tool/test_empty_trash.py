@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import empty_trash
 
@@ -40,3 +42,17 @@ def test_a_disk_that_goes_early_is_reported_with_the_reason(tmp_path, monkeypatc
     assert capsys.readouterr().out == (
         f"slices-host: removed {path} from the trash after 1.0 h of 24 h: the file system is nearly full\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("age_s", "kept"),
+    [
+        (3_600_000, "after 1000.0 h"),
+        (3_599_999.5, "after 1000.0 h of 1000 h: the file system is nearly full"),
+    ],
+)
+def test_a_disk_is_early_until_its_last_second(tmp_path, monkeypatch, capsys, age_s, kept):
+    entry = trash.Entry("/s/trash/1", age_s, disks={}, slice_id=1000, retention_s=3_600_000)
+    monkeypatch.setattr(trash, "empty", lambda _state_dir, **_options: [entry])
+    assert empty_trash.main(str(tmp_path), "24") == 0
+    assert capsys.readouterr().out == f"slices-host: removed /s/trash/1 from the trash {kept}\n"

@@ -78,3 +78,16 @@ def test_the_digest_differs_if_any_file_does(archive: Path) -> None:
         for name, text in files.items():
             written.writestr(name, f"{text}#" if name.endswith("_host/qemu/wire.py") else text)
     assert digest_in(changed) != program.digest()
+
+
+@pytest.mark.parametrize(
+    "other", [{"a.py": "x = 2\n", "b.py": ""}, {"a.py": "", "b.py": "x = 1\n"}, {"a.py": "x = 1\n", "c.py": ""}]
+)
+def test_the_digest_depends_on_the_content_and_the_name_of_each_file(
+    monkeypatch: pytest.MonkeyPatch, other: dict[str, str]
+) -> None:
+    found = []
+    for sources in ({"a.py": "x = 1\n", "b.py": ""}, other):
+        monkeypatch.setattr(program, "sources", lambda sources=sources: sources)
+        found.append(program.digest.__wrapped__())
+    assert found[0] != found[1]

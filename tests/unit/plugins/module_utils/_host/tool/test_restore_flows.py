@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.restor
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 from .....locks import is_held
-from ..fakes import MORE, FakeRunner
+from ..fakes import MORE, FakeRunner, FakeTime
 from .mains import exit_of
 
 OFCTL = ("ovs-ofctl", "--protocols=OpenFlow14", "--timeout=60")
@@ -105,3 +106,14 @@ def test_a_starting_switch_is_not_queried_without_a_pause(tmp_path: Path, monkey
     runner = FakeRunner().tell(*SHOW, rc=1).tell(*SHOW, rc=1).tell(*SHOW)
     restore(str(tmp_path / "flows"), "br-int", runner)
     assert naps == [0.2, 0.2]
+
+
+@pytest.mark.parametrize(("patience", "waited_s"), [({}, 30), ({"patience_s": 0}, 0)])
+def test_a_switch_is_awaited_for_half_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: dict[str, float], waited_s: float
+) -> None:
+    clock = FakeTime()
+    monkeypatch.setattr(restore_flows, "time", SimpleNamespace(monotonic=clock.now, sleep=clock.sleep))
+    with pytest.raises(SlicesError, match="bridge br-int does not respond"):
+        restore(str(tmp_path), "br-int", FakeRunner().tell(*SHOW, rc=1), **patience)
+    assert clock.seconds == pytest.approx(waited_s, abs=0.25 if waited_s else 0)

@@ -41,7 +41,14 @@ def capture(folder: Path, state: str, age_s: int) -> Path:
 
 @pytest.mark.parametrize("state", ["inactive", "failed"])
 def test_a_capture_is_removed_an_hour_after_its_end(folder: Path, state: str) -> None:
-    assert not capture(folder, state, 3600).exists()
+    assert not capture(folder, state, 3602).exists()
+
+
+def test_a_capture_is_kept_for_its_whole_hour(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(time.time())
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert capture(folder, "inactive", 3600).exists()
+    assert not capture(folder, "inactive", 3601).exists()
 
 
 def test_a_capture_that_has_just_ended_is_kept(folder: Path) -> None:
@@ -67,6 +74,13 @@ def test_symbolic_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
     shown = f"Id={UNIT}\nActiveState=active\nMainPID=0\n"
     trim(str(tmp_path), 1024, FakeRunner().tell(*SHOW, stdout=shown))
     assert (other.stat().st_mtime, other.stat().st_size) == (0, 5000)
+
+
+def test_a_pipe_in_place_of_a_log_is_left_alone_and_closed(folder: Path) -> None:
+    os.mkfifo(folder / "console.log")
+    before = os.listdir("/proc/self/fd")
+    trim(str(folder.parents[1]), 1024, FakeRunner())
+    assert os.listdir("/proc/self/fd") == before
 
 
 @pytest.mark.parametrize(("size", "kept"), [(1024, 1024), (1025, 512), (5000, 512)])

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.names import ADVICE, NAME, NAME_OR_ID
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import ADVICE, NAME, NAME_OR_ID
 from tests.unit.plugins.module_utils._domain import builders
 from tests.unit.plugins.modules.front_door import Door, Memory
 

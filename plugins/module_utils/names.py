@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..grammar import NAME_ADVICE as ADVICE
+ADVICE = "quote names that YAML reads as something else, such as no, on, 007, 0x10, 12:30 or 1e3"
 
 
 class _Name(str):

@@ -1,0 +1,66 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules for calls of playbooks and for arguments of modules."""
+
+from __future__ import annotations
+
+from .rule import Rule
+
+ARGUMENTS = {
+    "required_option_is_null": Rule("a required option must not be null", "{object} is required, got null"),
+    "all_options_are_null": Rule("one of these options is required", "{rule}, all are null"),
+    "null_in_list": Rule("lists must not contain null", "{object} contains null"),
+    "slice_listed_twice": Rule("a slice must be listed only once", "{object} is listed {count} times"),
+    "destination_not_empty": Rule(
+        "the destination of a migration must be empty",
+        "{object} is not empty",
+        "set replace to true to replace its content",
+    ),
+}
+
+SELECTION = {
+    "nothing_selected": Rule("exactly one variable selects slices", "nothing is selected", "set one of {accepted}"),
+    "several_variables": Rule(
+        "exactly one variable selects slices", "several variables are set: {variables}", "set only one of {accepted}"
+    ),
+    "variable_not_accepted": Rule(
+        "a playbook accepts some of the variables that select slices",
+        "this playbook does not accept {variables}",
+        "set one of {accepted}",
+    ),
+    "variable_is_empty": Rule("a variable that selects slices must have a value", "{object} is {state}"),
+    "topologies_unreadable": Rule("slices must be YAML or JSON", "{rule} ({why})"),
+    "key_set_twice": Rule("a mapping has each key once", "{why}"),
+    "file_unreadable": Rule(
+        "a file of topologies must be readable", "{object} must be a file that can be read, got {got} ({why})"
+    ),
+    "variables_of_admins": Rule(
+        "tenants may only set {accepted}",
+        "{user} is not an admin and may not set {variables}; {rule}",
+        "set them in the inventory",
+    ),
+    "core_too_old": Rule(
+        "ansible-core must be {oldest} or newer", "{object} must be {oldest} or newer, got {got}", "install a newer one"
+    ),
+    "orchestrator_missing": Rule(
+        "the group orchestrator must have a host",
+        "{rule}",
+        "give the inventory of the cloud with -i, or add a host to it, as in inventory/example of the collection",
+    ),
+    "workers_missing": Rule(
+        "the group workers must have a host", "{rule}", "add one, as in inventory/example of the collection"
+    ),
+    "started_in_the_middle": Rule(
+        "a playbook must run from its start, where it checks the call",
+        "{object} {got!r} skips the check of the call",
+        "run the playbook from its start",
+    ),
+    "orchestrator_left_out": Rule(
+        "the orchestrator takes part in every run", "{object} excludes the orchestrator", "add {host} to it"
+    ),
+    "database_vanishes": Rule(
+        "a job of AWX needs a database that outlives it",
+        "{object} does not exist, and would vanish with the environment of job {job}; {rule}",
+        "set cloudrepo_database to the URL of a PostgreSQL database",
+    ),
+}

@@ -1,0 +1,343 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules for hosts."""
+
+from __future__ import annotations
+
+from .rule import Rule
+
+HOST = {
+    "port_is_bridge": Rule(
+        "a trunk is an interface that leads to other hosts",
+        "it is a bridge of Open vSwitch itself, and cannot be on {bridge}; {rule}",
+        "set cloudrepo_uplink to another interface",
+    ),
+    "port_of_another_bridge": Rule(
+        "a port is taken from another bridge only by its administrator",
+        "it belongs to {other}, not to {bridge}; {rule}",
+        "set cloudrepo_uplink to another interface, or remove this one from {other}",
+    ),
+    "sudo_missing": Rule(
+        "Ansible becomes root with sudo",
+        "{rule}, which this host does not have",
+        "install sudo on it, or set ansible_user to root, and ansible_become to false",
+    ),
+    "sudo_password_missing": Rule(
+        "Ansible becomes root with sudo",
+        "sudo requires the password of {user}",
+        "run the playbook with --ask-become-pass, set ansible_become_password in a vault, or let {user} use sudo "
+        "without a password",
+    ),
+    "sudo_password_wrong": Rule(
+        "Ansible becomes root with sudo",
+        "sudo does not accept the password of {user}",
+        "check ansible_become_password, or what was entered at --ask-become-pass",
+    ),
+    "sudo_forbidden": Rule(
+        "Ansible becomes root with sudo",
+        "{user} may not use sudo on this host",
+        "add {user} to the group sudo there, or set ansible_user to one who may",
+    ),
+    "package_lists_not_fetched": Rule(
+        "hosts get packages from a mirror of Debian",
+        "apt could not fetch its package lists, so packages are missing: {why}",
+        "run apt-get update on the host, and check its DNS servers, its proxy and the sources in /etc/apt",
+    ),
+    "unknown_package": Rule(
+        "hosts get packages from a mirror of Debian",
+        "apt knows no package {name}",
+        "check the sources in /etc/apt of the host, which must have Debian 12 with the component main",
+    ),
+    "packages_not_installed": Rule(
+        "hosts get packages from a mirror of Debian",
+        "apt could not install the packages: {why}",
+        "run apt-get --fix-broken install on the host",
+    ),
+    "cd_without_file_system": Rule("the image in a CD drive must be ISO 9660", "{path} is not; {rule}"),
+    "base_image_missing": Rule(
+        "base images must be on the host and verified",
+        "{object} is not on this host, or has not been verified since it changed",
+    ),
+    "base_image_not_installed": Rule(
+        "a base image is installed once it is verified", "{object} was not installed as {path}: {why}"
+    ),
+    "base_image_damaged": Rule(
+        "a VM needs an undamaged base image",
+        "base image {path} is damaged: {why}",
+        "run the deploy again with -e base_images_refetch=true to have it fetched again",
+    ),
+    "base_image_unusable": Rule(
+        "a base image on a host must be as registered",
+        "{object} is damaged: {why}",
+        "run site, or the deploy of its VMs, with -e base_images_refetch=true to have it fetched again",
+    ),
+    "base_image_replaced": Rule(
+        "a VM needs the base image that is on the host",
+        "base image {path} was replaced while the VM was running",
+        "run the deploy again with -e apply_work_order_restart=true",
+    ),
+    "disk_smaller_than_base": Rule(
+        "a disk must be at least as large as its base image", "{rule}, got {got} bytes for {least} bytes of {image}"
+    ),
+    "disk_missing": Rule(
+        "a disk that has existed is only created again on request",
+        "disk {path} is missing, last seen {seen}; {rule}",
+        "restore it, or deploy with -e recreate_disks={vm_id} to create it empty",
+    ),
+    "disk_damaged": Rule(
+        "a disk must be a qcow2 image",
+        "disk {path} is damaged: {why}; {rule}",
+        "restore it, or move it away and deploy with -e recreate_disks={vm_id} to create it empty",
+    ),
+    "disk_deleted": Rule(
+        "a disk that QEMU has open is not created again",
+        "disk {path} was deleted while the VM was running; {rule}",
+        "copy {file}, which is the disk as long as {unit} runs",
+    ),
+    "vm_hung": Rule(
+        "a running VM must answer on its monitor",
+        "QEMU (process {pid}) does not answer: {why}",
+        "restart the VM with -e apply_work_order_restart=true",
+    ),
+    "vm_suspended_by_signal": Rule(
+        "a running VM must answer on its monitor",
+        "QEMU (process {pid}) is stopped by a signal",
+        "continue it with kill -CONT {pid}, or restart the VM with -e apply_work_order_restart=true",
+    ),
+    "vm_failed": Rule(
+        "a running VM must report that it runs",
+        "QEMU (process {pid}) reports the state {status}",
+        "restart the VM with -e apply_work_order_restart=true",
+    ),
+    "vm_io_error": Rule(
+        "a running VM must be able to write to its disk",
+        "QEMU stopped the VM after an I/O error",
+        "check the worker's disk for free space and errors, then run the deploy again",
+    ),
+    "another_cloud": Rule(
+        "a host belongs to one cloud",
+        "{object} belongs to cloud {held}, claimed from controller {controller} at {since}, and not to {got}{vlans}",
+        "run cloudrepo.slices.site with -e claim_hosts=true to take the host over",
+    ),
+    "another_incarnation": Rule(
+        "a host follows one database of its cloud",
+        "{object} follows another database of cloud {cloud}, claimed from controller {controller} at {since}: "
+        "incarnation {held}, and not the copy {got}",
+        "run cloudrepo.slices.site with -e claim_hosts=true if this database replaces the other one",
+    ),
+    "address_answered": Rule(
+        "only the network node answers for its addresses on the management VLAN",
+        "{object} needs {address} on VLAN {vlan} with MAC {own}, but {who} on {interface} answers for it "
+        "with MAC {mac}",
+        "run cloudrepo.slices.site with -e retire=true if that is a former network node; otherwise take it off the "
+        "trunk, or give each cloud a management VLAN or a trunk of its own",
+    ),
+    "not_this_machine": Rule(
+        "a worker is its machine, not its address",
+        "{object} is not the worker that the call is for: its machine has the mark {got}, that worker's has {wanted}",
+        "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know",
+    ),
+    "host_unclaimed": Rule(
+        "a host belongs to a cloud before it gets work orders",
+        "{object} belongs to no cloud",
+        "run cloudrepo.slices.site",
+    ),
+    "slice_not_planned": Rule("a host refuses a slice whose objects it cannot compare", "{object}: {why}"),
+    "another_slice": Rule(
+        "an id identifies one slice on a host",
+        "this host has another slice with this id: {where} belongs to {held}, the work order is for {got}",
+        "run cloudrepo.slices.site, then delete this slice and deploy it again, so that it gets another id",
+    ),
+    "another_vm": Rule(
+        "an id identifies one VM on a host",
+        "this host has another VM with this id: {where} belongs to {held}, the work order is for {got}",
+        "delete this VM and deploy it again, so that it gets another id",
+    ),
+    "not_this_vm": Rule(
+        "an id identifies one VM on a host",
+        "this host has another VM with this id: {where} belongs to {held}, not to {got}",
+        "deploy its slice to see why it is not on this host",
+    ),
+    "path_replaced": Rule(
+        "symbolic links in the folder of a VM are not followed",
+        "{path} is a {got} instead of a {expected}; {rule}",
+        "restore or remove it",
+    ),
+    "another_disk": Rule(
+        "a path identifies one disk on a host",
+        "this host has another disk: {path} is {held}, the work order is for {got}",
+        "delete this VM and deploy it again, so that it gets another id",
+    ),
+    "folder_of_another_slice": Rule(
+        "the folder of a VM belongs to its slice",
+        "{path} on this host belongs to slice {owner} ({held}), the work order is for slice {got}",
+        "delete that VM of slice {owner} first",
+    ),
+    "folder_without_owner": Rule(
+        "the folder of a VM must contain its owner",
+        "{path} on this host contains disks, but its {mark} is missing or damaged",
+        "delete the folder if its disks are no longer needed",
+    ),
+    "port_of_another_slice": Rule(
+        "a port belongs to one slice",
+        "port {port} on this host belongs to slice {holder} ({held})",
+        "delete that VM of slice {holder} first",
+    ),
+    "vlan_of_another_slice": Rule(
+        "a VLAN belongs to one slice",
+        "VLAN {vlan_id} is in use by port {port} of slice {holder} ({held}) on this host",
+        "deploy or delete slice {holder} first",
+    ),
+    "pool_of_another_slice": Rule(
+        "a VLAN pool and its user on hosts belong to one slice",
+        "slice {holder} ({held}) on this host has the same VLAN pool: {path}",
+        "delete slice {holder} first",
+    ),
+    "orphan_seen_once": Rule(
+        "an orphan is removed only if an earlier run has seen it",
+        "seen for the first time, or changed since then; {rule}",
+        "run cloudrepo.slices.orphans again to remove it",
+    ),
+    "worker_in_use": Rule(
+        "the role worker can only be removed from a host without VMs and disks",
+        "{rule}; slices with objects: {slices}; disks: {disks}; deleted disks in the trash: {deleted}",
+        "move or delete its VMs and remove its orphans; deleted disks are removed after their retention time",
+    ),
+    "orphan_in_use": Rule(
+        "a disk in use cannot be removed", "{unit} uses it", "list its slice as well, or deploy the slice"
+    ),
+    "ambiguous_orphan": Rule(
+        "an orphan is removed only if it is the only one with its UUID",
+        "{count} orphans have this UUID: {found}",
+        "list one by its path",
+    ),
+    "orphan_unknown": Rule("only orphans can be removed", "no host has an orphan with this name; orphans: {known}"),
+    "user_missing": Rule(
+        "a slice with VMs needs its user on the host",
+        "{object} of slice {slice_id} does not exist on this host",
+        "run the role worker",
+    ),
+    "user_shared": Rule(
+        "each slice must run as its own user",
+        "slices {slices} would all run as {object}, because they have the same VLAN pool",
+    ),
+    "order_superseded": Rule(
+        "a work order must not be older than the last one that the host has applied",
+        "this work order has revision {got}, this host has applied revision {applied}",
+        "run the deploy again; if the host still refuses, the database is older than the host, and "
+        "-e accept_database=true makes the host follow it, which --check --diff shows first",
+    ),
+    "report_superseded": Rule(
+        "a report must not change the state of VMs after one on a newer work order has been recorded",
+        "this run's report answers revision {got}, and one on revision {recorded} was recorded before; the recorded "
+        "states of {vms} are kept",
+    ),
+    "database_behind": Rule(
+        "a database must not be older than what its hosts have applied",
+        "{object} has applied revision {known}, the newest of this database is {newest}",
+        "run cloudrepo.slices.deploy with -e slice_all=true -e accept_database=true to make the hosts follow this "
+        "database; --check --diff shows first what that undoes",
+    ),
+    "host_not_read": Rule(
+        "a database is rebuilt from all hosts",
+        "{object} could not be read: {failure}",
+        "run the rebuild again when the host can be reached, or list it in -e rebuild_without to leave it out",
+    ),
+    "clouds_differ": Rule(
+        "a database is rebuilt from the hosts of one cloud",
+        "{object} belongs to cloud {held}, others to {others}",
+        "list the hosts of the other cloud in -e rebuild_without",
+    ),
+    "nothing_to_rebuild": Rule(
+        "a database is rebuilt from hosts that belong to a cloud",
+        "no host belongs to a cloud",
+        "run cloudrepo.slices.site, which creates a database",
+    ),
+    "invalid_record": Rule(
+        "a host stores slices as the database does",
+        "{object} is invalid on host {host}: {why}",
+        "list the host in -e rebuild_without to leave it out",
+    ),
+    "slices_differ": Rule(
+        "an id identifies one slice",
+        "{object} has UUID {held} on host {host}, and {got} on {other}",
+        "list one of the hosts in -e rebuild_without to leave it out",
+    ),
+    "vm_on_several_hosts": Rule(
+        "a VM is on one host",
+        "{object} is on {hosts}",
+        "list a host in -e rebuild_without to leave it out",
+    ),
+    "rebuild_violates_rule": Rule(
+        "a rebuilt database violates no rule",
+        "{breach}",
+        "list a host or the UUID of a slice in -e rebuild_without to leave it out: {slices}",
+    ),
+    "database_exists": Rule(
+        "a database is rebuilt only if it does not exist",
+        "{object} exists",
+        "restore a backup, or move the database away if it is not the one of these hosts",
+    ),
+    "address_reserved": Rule(
+        "an address on the management VLAN is reserved for one VM",
+        "address {address} of VM {vm_id} is reserved for slice {holder} on this host",
+        "deploy or delete that slice first",
+    ),
+    "password_id_missing": Rule("a VM on a host with VNC passwords needs vnc_password_id", "{rule}"),
+    "password_missing": Rule(
+        "a VNC password that changes must be in vnc_passwords",
+        "its VNC password changes, but vnc_passwords does not include it",
+    ),
+    "invalid_password": Rule("a VNC password must be 1-8 printable ASCII characters", "{rule}"),
+    "invalid_vm_id": Rule("the keys of {option} must be ids of VMs", "{rule}, got {got!r}"),
+    "user_data_missing": Rule(
+        "user data that is written to a disk for cloud-init must be in user_data",
+        "the disk for cloud-init has to be written, but user_data does not include this VM; {rule}",
+        "deploy the slice; if the database no longer has the user data, set it again",
+    ),
+    "invalid_startup": Rule("a start-up must be valid", "{rule}"),
+    "invalid_startup_result": Rule("a result of a start-up must be one that this collection has made", "{rule}"),
+    "startup_missing": Rule(
+        "a start-up that runs must be in startups",
+        "the start-up has to run, but the database does not have its files and commands; {rule}",
+        "set startup of this VM again",
+    ),
+    "startup_not_begun": Rule(
+        "a start-up begins when the guest has a prompt on its serial console",
+        "the start-up did not begin within {timeout_s} s: {why}",
+        "check the console of the guest, and deploy again",
+    ),
+    "startup_unreadable": Rule(
+        "the log and the note of a start-up are files of root beside the disk",
+        "the start-up was not completed: {why}; {rule}",
+        "move what is there away, and deploy again",
+    ),
+    "startup_not_begun_over_ssh": Rule(
+        "a start-up over ssh begins when root has a shell in the guest",
+        "{user} got no root shell over ssh at {address} within {timeout_s} s: {why}",
+        "check the guest's ssh server, and the key of this user, and deploy again",
+    ),
+    "startup_file_failed": Rule(
+        "a file of a start-up must be written completely",
+        "file {path} could not be written (return code {rc}): {output}",
+        "correct it, and deploy again",
+    ),
+    "startup_command_failed": Rule(
+        "each command of a start-up must end with return code 0",
+        "command {number} of the start-up ({command}) failed with return code {rc}: {output}",
+        "correct it, and deploy again",
+    ),
+    "startup_cut_off": Rule(
+        "a start-up ends within {timeout_s} s",
+        "{step} of the start-up did not end: {why}; {rule}; its output: {output}",
+        "correct it, or set a longer timeout_s, and deploy again",
+    ),
+    "vm_not_on_host": Rule(
+        "a capture needs a VM that was started on the host", "{object} was never started on this host"
+    ),
+    "vm_not_running": Rule("a capture needs a running VM", "{object} is not running"),
+    "capture_missing": Rule("only a capture that exists can be stopped", "no capture exists"),
+    "capture_running": Rule(
+        "an interface has one capture at a time", "another capture is running ({running})", "stop it first"
+    ),
+}

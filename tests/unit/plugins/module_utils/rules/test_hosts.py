@@ -1,0 +1,50 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Messages on hosts, as a person reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+
+
+@pytest.mark.parametrize(
+    ("code", "about", "figures", "message"),
+    [
+        (
+            "vm_hung",
+            "VM 1001 (vm1)",
+            {"pid": 4711, "why": "no greeting within 5 s"},
+            (
+                "VM 1001 (vm1): QEMU (process 4711) does not answer: no greeting within 5 s; restart the VM "
+                "with -e apply_work_order_restart=true"
+            ),
+        ),
+        (
+            "disk_missing",
+            "VM 1001 (vm1)",
+            {"path": "/var/lib/cloudrepo/vms/1001/vm1_img.qcow2", "seen": "2026-01-31T12:00:00Z", "vm_id": 1001},
+            (
+                "VM 1001 (vm1): disk /var/lib/cloudrepo/vms/1001/vm1_img.qcow2 is missing, last seen "
+                "2026-01-31T12:00:00Z; a disk that has existed is only created again on request; restore it, "
+                "or deploy with -e recreate_disks=1001 to create it empty"
+            ),
+        ),
+        (
+            "order_superseded",
+            "slice 1000",
+            {"got": "5", "applied": "6"},
+            (
+                "slice 1000: this work order has revision 5, this host has applied revision 6; run the deploy"
+                " again; if the host still refuses, the database is older than the host, and -e "
+                "accept_database=true makes the host follow it, which --check --diff shows first"
+            ),
+        ),
+        ("host_unclaimed", "worker 10.0.10.1", {}, "worker 10.0.10.1 belongs to no cloud; run cloudrepo.slices.site"),
+    ],
+)
+def test_a_message_has_object_figures_and_rule(code: str, about: str, figures: dict[str, Any], message: str) -> None:
+    assert Refusal(code, about, figures).message == message
