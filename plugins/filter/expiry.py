@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.expiry import FIELD, is_past
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import TIME
 
 
@@ -19,7 +20,7 @@ def expired_slices(slices: Iterable[Mapping[str, Any]], *, now: datetime | None 
         now: the time, in UTC; the present by default.
     """
     present = (now or datetime.now(timezone.utc)).strftime(TIME)
-    return [str(each["slice_id"]) for each in slices if "expires" in each and each["expires"] <= present]
+    return [str(each["slice_id"]) for each in slices if is_past(each.get(FIELD), present)]
 
 
 class FilterModule:

@@ -36,5 +36,13 @@ def problems(where: str, text: str | None) -> Iterator[Refusal]:
 
 def has_expired(slice_: Slice, now: str) -> bool:
     """Return whether a slice has expired at a time in the stored form."""
-    expires = slice_.extra.get(FIELD)
-    return expires is not None and bool(expires <= now)
+    return is_past(slice_.extra.get(FIELD), now)
+
+
+def is_past(expires: str | None, now: str) -> bool:
+    """Return whether a stored time has passed at a time in the stored form.
+
+    One that somebody has edited so that it is none, such as an empty text, never passes: a slice would be deleted.
+    """
+    found = None if expires is None else moment(expires)
+    return found is not None and found <= now

@@ -21,3 +21,10 @@ def test_slices_expire_at_the_stored_time() -> None:
     assert expired_slices(slices, now=now) == ["1000", "1009"]
     assert expired_slices([{"slice_id": 1000, "expires": "2000-01-01T00:00:00Z"}]) == ["1000"]
     assert expired_slices([{"slice_id": 1000, "expires": "2999-01-01T00:00:00Z"}]) == []
+
+
+def test_what_is_no_time_never_passes() -> None:
+    """Somebody may have edited the database so that a slice does not expire."""
+    slices = [{"slice_id": 1000 + 3 * number, "expires": text} for number, text in enumerate(["", "0", "0000-01-01"])]
+    assert expired_slices(slices) == []
+    assert expired_slices([{"slice_id": 1000, "expires": "2000-01-01"}]) == ["1000"]
