@@ -142,3 +142,9 @@ def test_nothing_is_typed_after_the_deadline() -> None:
     with pytest.raises(SlicesError, match="no prompt followed"):
         login.enter(guest, Login("root"), deadline=0, now=guest.now)
     assert guest.typed == [(0.0, "\n")]
+
+
+def test_a_root_shell_may_ask_for_the_password_again_and_is_awaited() -> None:
+    guest = Scripted((1, "login: "), (1, "Password: "), (1, "$ "), (1, "[sudo] password for lab: "), (1, "# "))
+    assert login.enter(guest, Login("lab", "gocubsgo", "sudo -i"), deadline=60, now=guest.now) == 2
+    assert [text for _at, text in guest.typed] == ["\n", "lab\n", "gocubsgo\n", "sudo -i\n", "gocubsgo\n"]

@@ -78,9 +78,9 @@ def test_symbolic_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
 
 def test_a_pipe_in_place_of_a_log_is_left_alone_and_closed(folder: Path) -> None:
     os.mkfifo(folder / "console.log")
-    before = os.listdir("/proc/self/fd")
+    before = {*os.listdir("/proc/self/fd")}
     trim(str(folder.parents[1]), 1024, FakeRunner())
-    assert os.listdir("/proc/self/fd") == before
+    assert {*os.listdir("/proc/self/fd")} <= before
 
 
 @pytest.mark.parametrize(("size", "kept"), [(1024, 1024), (1025, 512), (5000, 512)])
