@@ -14,6 +14,7 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.nulls import nulls
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import misspelled
 
 OPTION = "slices"
 MALFORMED = "malformed"
@@ -70,6 +71,7 @@ def _failure(wanted: Any, option: Mapping[str, Any]) -> str | None:
     if checked.error_messages:
         is_strange = isinstance(checked.errors[0], UnsupportedError)
         message = f"{'unsupported options: ' if is_strange else ''}{checked.error_messages[0]}"
+        message = " ".join([message, *misspelled(wanted, option["options"])])
         return str(remove_values(message, checked._no_log_values))
     refusals = list(nulls(checked.validated_parameters, option["options"]))
     return Refused(refusals).message if refusals else None

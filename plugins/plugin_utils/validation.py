@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -22,6 +23,27 @@ class Invalid(Exception):
     def __init__(self, result: dict[str, Any]) -> None:
         super().__init__(result["msg"])
         self.result = result
+
+
+def misspelled(args: Mapping[str, Any], spec: Mapping[str, Any], where: str = "") -> Iterator[str]:
+    """Yield a sentence for each unknown option that resembles another one, with its place in nested lists.
+
+    Args:
+        args: the options.
+        spec: the argument spec of these options.
+        where: the place of the options: C(slices[web].vms[vm1]), empty for those of the module.
+    """
+    for name, value in args.items():
+        place = f"{where}.{name}" if where else str(name)
+        if name not in spec:
+            for near in difflib.get_close_matches(str(name), spec, n=1):
+                yield f"{place}: did you mean {near}?"
+        elif "options" in spec[name]:
+            listed = value if isinstance(value, list) else [value]
+            for number, each in enumerate(listed):
+                if isinstance(each, Mapping):
+                    item = f"{place}[{each.get('name', number)}]" if isinstance(value, list) else place
+                    yield from misspelled(each, spec[name]["options"], item)
 
 
 def validated(action: str, args: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
@@ -43,6 +65,7 @@ def validated(action: str, args: Mapping[str, Any], arguments: Mapping[str, Any]
     if checked.error_messages:
         is_strange = isinstance(checked.errors[0], UnsupportedError)
         where = f"Unsupported parameters for ({action}) module: " if is_strange else ""
-        failure = {"failed": True, "changed": False, "msg": f"{where}{checked.error_messages[0]}"}
+        places = " ".join(misspelled(args, arguments["argument_spec"])) if is_strange else ""
+        failure = {"failed": True, "changed": False, "msg": f"{where}{checked.error_messages[0]} {places}".rstrip()}
         raise Invalid(dict(remove_values(failure, checked._no_log_values)))
     return checked.validated_parameters, set(checked._no_log_values)

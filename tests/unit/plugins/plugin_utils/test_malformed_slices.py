@@ -20,6 +20,11 @@ GOOD: dict[str, Any] = {"name": "good", "vms": [{"name": "vm1", "flavor": "cirro
     [
         ({"name": "web", "vlan_pools": "many"}, "alice/web", "vlan_pools"),
         ({"name": "web", "colour": "red"}, "alice/web", "unsupported options: colour"),
+        (
+            {"name": "web", "vms": [{"name": "vm1", "flavour": "x"}]},
+            "alice/web",
+            " vms[vm1].flavour: did you mean flavor?",
+        ),
         ({"name": "web", "owner": "bob", "vms": [{"name": "vm1", "cores": 2}]}, "bob/web", "cores"),
         ({"name": "web", "vms": [None]}, "alice/web", "vms"),
         ({"title": "The web", "links": [{"endpoints": None}]}, "alice/The web", "endpoints"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, validated
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, misspelled, validated
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
@@ -47,6 +47,39 @@ def test_arguments_are_converted_and_get_their_defaults() -> None:
 )
 def test_the_message_says_what_is_invalid(args: dict[str, Any], said: str) -> None:
     assert said in why(**args)
+
+
+PARTS: dict[str, Any] = {
+    "name": {"type": "str"},
+    "disk": {"type": "dict", "options": {"size": {"type": "int"}}},
+    "parts": {"type": "list", "elements": "dict", "options": {"name": {"type": "str"}, "flavor": {"type": "str"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("args", "found"),
+    [
+        ({"nam": "x"}, ["nam: did you mean name?"]),
+        ({"colour": "red", "parts": "text", "disk": None}, []),
+        ({"disk": {"sizes": 1}}, ["disk.sizes: did you mean size?"]),
+        (
+            {"parts": [{"name": "a", "flavor": "x"}, {"name": "b", "flavour": "x"}, None, {"flavors": "x"}]},
+            ["parts[b].flavour: did you mean flavor?", "parts[3].flavors: did you mean flavor?"],
+        ),
+        ({1: "x"}, []),
+    ],
+)
+def test_a_typing_error_is_told_with_its_place(args: dict[Any, Any], found: list[str]) -> None:
+    assert list(misspelled(args, PARTS)) == found
+
+
+@pytest.mark.parametrize(("option", "told"), [("flavour", " parts[a].flavour: did you mean flavor?"), ("colour", "")])
+def test_the_message_ends_with_typing_errors(option: str, told: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        validated("thing", {"parts": [{"name": "a", option: "x"}]}, {"argument_spec": PARTS})
+    assert str(caught.value) == (
+        f"Unsupported parameters for (thing) module: parts.{option}. Supported parameters include: flavor, name.{told}"
+    )
 
 
 def test_a_message_does_not_contain_a_secret() -> None:
