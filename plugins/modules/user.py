@@ -26,6 +26,7 @@ options:
     &state
     description:
       - Whether the user should exist. Users who own slices cannot be removed, nor can C(admin).
+      - Only admins can restore the deleted slices of a removed user. Tokens of the user are valid until they expire.
       - V(verified) only checks whether O(password) is correct. Users can check their own passwords, admins those of all
         users.
     type: str

@@ -12,7 +12,7 @@ from .. import bounds
 from ..cluster import ADMIN, MACHINE_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker, slice_label
 from ..errors import Refusal, Refused
 from ..models import User
-from . import cd, kinds, passwords
+from . import cd, kinds, passwords, undelete
 from .passwords import DIGEST
 
 WORKER_FIELDS = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
@@ -85,7 +85,7 @@ def verify_user(cluster: Cluster, name: str, password: str | None, *, acting_use
 
 
 def remove_user(cluster: Cluster, name: str) -> None:
-    """Remove a user who owns no slices."""
+    """Remove a user who owns no slices. Deleted ones are left to admins."""
     if name not in cluster.users:
         return
     owned = [f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in cluster.slices_of(name)]
@@ -94,6 +94,7 @@ def remove_user(cluster: Cluster, name: str) -> None:
     if name == ADMIN:
         raise Refused([Refusal("first_admin_stays", f"user {ADMIN}")])
     del cluster.users[name]
+    undelete.leave_to_admins(cluster, name)
 
 
 def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:

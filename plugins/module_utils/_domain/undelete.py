@@ -14,7 +14,7 @@ from typing import Any
 
 from ..allocations import ADDRESS, ID, MAC_BLOCK, VLAN_POOL, VNC_PORT, address_number, leases, show
 from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
-from ..cluster import DELETED_SLICES, Cluster, slice_label
+from ..cluster import ADMIN, DELETED_SLICES, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..history import TIME
 from ..models import VM, Slice
@@ -25,6 +25,7 @@ from .reconcile import quota_problems
 from .teardown import drop_released
 
 FIELD = DELETED_SLICES
+LEFT = "owner_removed"
 # A clock that stands ahead must not make the database forget slices whose disks still exist.
 _GRACE = timedelta(days=7)
 
@@ -82,6 +83,12 @@ def restore(
     return slice_
 
 
+def leave_to_admins(cluster: Cluster, owner: str) -> None:
+    """Let only admins restore the deleted slices of a removed user, whose name may become that of another person."""
+    entries = [{**each, LEFT: True} if each["slice"]["owner"] == owner else each for each in _entries(cluster)]
+    _store(cluster, entries)
+
+
 def carry(cluster: Cluster, change: Callable[[Slice], None]) -> None:
     """Apply a change, such as that of a worker's address, to all deleted slices."""
     entries = list[Mapping[str, Any]]()
@@ -110,7 +117,7 @@ def _find(cluster: Cluster, name: str, owner: str | None, acting_user: str, now:
     visible = [
         (entry, Slice.from_dict(entry["slice"]))
         for entry in _entries(cluster)
-        if access.acts_for(cluster, acting_user, entry["slice"]["owner"])
+        if access.acts_for(cluster, acting_user, ADMIN if LEFT in entry else entry["slice"]["owner"])
     ]
     called = [
         entry

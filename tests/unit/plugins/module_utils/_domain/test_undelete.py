@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import undelete
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registering, undelete
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import forget, remove
@@ -142,6 +142,19 @@ def test_only_the_owner_and_admins_see_a_deleted_slice():
     assert refusals(held, acting_user="alice") == ["deleted slice web does not exist; existing: none"]
     assert refusals(held, "lab") == [f"deleted slice lab does not exist; existing: web (1000) until {NEXT_DAY}"]
     assert refusals(held, owner="alice") == [f"deleted slice web does not exist; existing: web (1000) until {NEXT_DAY}"]
+
+
+def test_the_next_user_of_a_name_does_not_restore_what_the_last_one_has_deleted() -> None:
+    held = cluster()
+    was = identity(deployed(put(held, topology(owner="alice"))))
+    delete(held, held.slices[1000])
+    undelete.leave_to_admins(held, "bob")
+    assert undelete.LEFT not in held.extra[undelete.FIELD][0]
+    registering.remove_user(held, "alice")
+    registering.put_user(held, {"name": "alice", "quota_vms": 4})
+    assert refusals(held, acting_user="alice") == ["deleted slice web does not exist; existing: none"]
+    back = restore(held, acting_user="admin")
+    assert (identity(back), back.owner, undelete.FIELD in held.extra) == (was, "alice", False)
 
 
 def test_slices_with_the_same_name_are_selected_by_id():
