@@ -171,7 +171,7 @@ options:
               delay_ms:
                 description:
                   - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
-                  - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
+                  - Faults, such as a delay, require workers whose kernel has netem, the module C(sch_netem).
                 type: float
               jitter_ms:
                 description:

@@ -429,7 +429,7 @@ options:
         type: int
       interfaces:
         description:
-          - Rate limits, delay, jitter, loss and carrier of its interfaces. Interfaces that are not listed have the
+          - Rate limits, faults such as a delay, and carrier of its interfaces. Interfaces that are not listed have the
             defaults. Changes take effect on a running VM.
         type: list
         elements: dict
@@ -457,7 +457,7 @@ options:
           delay_ms:
             description:
               - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
-              - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
+              - Faults, such as a delay, require workers whose kernel has netem, the module C(sch_netem).
             type: float
           jitter_ms:
             description:

@@ -32,7 +32,7 @@ def host_takes(**settings: Any) -> bool:
 def tenant_may_ask(**settings: Any) -> bool:
     if "mtu" in settings:
         return not list(host_requirements.mtu_problems("link web/1", settings["mtu"]))
-    limits = host_requirements.Limits("eth1", **settings)
+    limits = host_requirements.Limits.read({"name": "eth1", **settings})
     return not list(host_requirements.problems("VM web/vm1 eth1", limits))
 
 

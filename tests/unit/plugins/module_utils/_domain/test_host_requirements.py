@@ -267,11 +267,11 @@ def test_limits_are_equal_whether_they_are_stored_or_not() -> None:
 def test_stored_limits_are_known_as_such() -> None:
     slice_ = put(cluster(), topology(vms=[vm("vm1", interfaces=[{"name": "eth1", "tx_kbps": 5}]), vm("vm2")]))
     found = host_requirements.stored(slice_.vms[0].interfaces[1])
-    assert (found.name, found.tx_kbps, found.is_stored, found.fields) == ("eth1", 5, True, {"tx_kbps": 5})
+    assert (found.name, found.settings["tx_kbps"], found.is_stored, found.fields) == ("eth1", 5, True, {"tx_kbps": 5})
     assert not host_requirements.Limits.read({"name": "eth1"}).is_stored
 
 
 def test_limits_have_no_fields_by_default_and_are_no_stored_ones() -> None:
-    plain = host_requirements.Limits("eth1")
+    plain = host_requirements.Limits.read({"name": "eth1"})
     assert (plain.fields, plain.is_stored, str(plain)) == ({}, False, "")
-    assert set(host_requirements._DEFAULTS) == set(host_requirements.FIELDS)
+    assert tuple(plain.settings) == host_requirements.FIELDS

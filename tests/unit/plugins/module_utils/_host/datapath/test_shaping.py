@@ -22,6 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import Interface
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ..fakes import MORE, FakeRunner, nic, orders, slices, vm
@@ -51,6 +52,14 @@ def lines(**settings: Any) -> list[str]:
     """Return the lines of tc for an interface."""
     (machine,) = all_vms(limited(**settings))
     return shaping.qdisc_of(machine.interfaces[0]).add(TAP, machine.interfaces[0].mtu)
+
+
+def test_each_fault_is_one_of_netem() -> None:
+    for fault in Interface.FAULTS:
+        (machine,) = all_vms(limited(**{"delay_ms": 1, fault: 1}))
+        qdisc = shaping.qdisc_of(machine.interfaces[0])
+        assert qdisc.attributes is not None
+        assert (qdisc.attributes[fault], qdisc.has_netem) == (1, True)
 
 
 def shown(*qdiscs: dict[str, Any]) -> str:
@@ -304,8 +313,8 @@ def test_foreign_qdiscs_are_removed(tmp_path):
         (Qdisc(delay_us=100), Qdisc(delay_us=103), False),
         (Qdisc(jitter_us=100), Qdisc(jitter_us=102), True),
         (Qdisc(jitter_us=100), Qdisc(jitter_us=103), False),
-        (Qdisc(loss=1), Qdisc(loss=1.000001), True),
-        (Qdisc(loss=1), Qdisc(loss=1.1), False),
+        (Qdisc(chances={"loss_percent": 1}), Qdisc(chances={"loss_percent": 1.000001}), True),
+        (Qdisc(chances={"loss_percent": 1}), Qdisc(chances={"loss_percent": 1.1}), False),
         (Qdisc(foreign="fq"), NOTHING, False),
     ],
 )
@@ -320,10 +329,10 @@ def test_qdiscs_differ_beyond_the_precision_of_the_kernel(have: Qdisc, want: Qdi
         (Qdisc(rate=1_000_000, burst=1500), "rate 8000 kbit/s", {"rate_kbps": 8000, "burst_bytes": 1500}, False),
         (Qdisc(delay_us=1500), "delay 1.5 ms", {"delay_ms": 1.5}, True),
         (Qdisc(jitter_us=250), "jitter 0.25 ms", {"jitter_ms": 0.25}, True),
-        (Qdisc(loss=0.1234567), "loss 0.123457 %", {"loss_percent": 0.123457}, True),
+        (Qdisc(chances={"loss_percent": 0.1234567}), "loss 0.123457 %", {"loss_percent": 0.123457}, True),
         (Qdisc(foreign="fq_codel"), "fq_codel", {"kind": "fq_codel"}, False),
         (
-            Qdisc(125_000, 1, 1000, 1000, 1, "red"),
+            Qdisc(125_000, 1, 1000, 1000, {"loss_percent": 1}, "red"),
             "rate 1000 kbit/s, delay 1 ms, jitter 1 ms, loss 1 %, red",
             {
                 "rate_kbps": 1000,
