@@ -181,6 +181,10 @@ options:
                 description:
                   - Percentage of received packets to drop at random.
                 type: float
+              duplicate_percent:
+                description:
+                  - Percentage of received packets to deliver twice, chosen at random.
+                type: float
           vm_uuid:
             description:
               - The VM's UUID.

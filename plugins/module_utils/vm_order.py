@@ -40,7 +40,7 @@ class Interface(Contract):
 
     NOUN = "interface"
     KEY = "name"
-    FAULTS: ClassVar[tuple[str, ...]] = ("delay_ms", "jitter_ms", "loss_percent")
+    FAULTS: ClassVar[tuple[str, ...]] = ("delay_ms", "jitter_ms", "loss_percent", "duplicate_percent")
     LIMITS: ClassVar[tuple[str, ...]] = ("up", "tx_kbps", "rx_kbps", *FAULTS)
 
     name: str = field(
@@ -158,6 +158,14 @@ class Interface(Contract):
         default=None,
         metadata=number(
             "Percentage of received packets to drop at random.", sample=(None, 0.5), limit=bounds.LOSS_PERCENT
+        ),
+    )
+    duplicate_percent: float | None = field(
+        default=None,
+        metadata=number(
+            "Percentage of received packets to deliver twice, chosen at random.",
+            sample=(None, 1.0),
+            limit=bounds.DUPLICATE_PERCENT,
         ),
     )
 

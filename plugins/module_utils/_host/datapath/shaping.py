@@ -60,6 +60,7 @@ class Chance:
 # By the field of the interface.
 _CHANCES = {
     "loss_percent": Chance("loss random", "loss-random", "loss"),
+    "duplicate_percent": Chance("duplicate", "duplicate", "duplicate"),
 }
 
 
