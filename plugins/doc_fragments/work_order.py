@@ -171,7 +171,7 @@ options:
               delay_ms:
                 description:
                   - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
-                  - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
+                  - Faults, such as a delay, require workers whose kernel has netem, the module C(sch_netem).
                 type: float
               jitter_ms:
                 description:
@@ -180,6 +180,10 @@ options:
               loss_percent:
                 description:
                   - Percentage of received packets to drop at random.
+                type: float
+              duplicate_percent:
+                description:
+                  - Percentage of received packets to deliver twice, chosen at random.
                 type: float
           vm_uuid:
             description:

@@ -42,6 +42,7 @@ class Spec:
             field.
         choices: the allowed values, if there are few.
         allows: whether a value is allowed; C(rule) describes this in refusals.
+        limit: the minimum and maximum of a number.
         of: the class of a list's entries.
         lower: whether the value is converted to lower case.
         no_log: C(no_log) in the argument spec, if Ansible's guess from the name would be wrong.
@@ -53,6 +54,7 @@ class Spec:
     choices: tuple[str, ...] = ()
     allows: Callable[[Any], bool] | None = None
     rule: str = ""
+    limit: Limit | None = None
     of: type[Contract] | None = None
     lower: bool = False
     no_log: bool | None = None
@@ -226,12 +228,12 @@ def ipv4_network(*description: str, sample: Any) -> dict[str, Any]:
 
 def integer(*description: str, sample: Any, limit: Limit) -> dict[str, Any]:
     """Return metadata of an integer."""
-    return _metadata(Spec("int", description, _samples(sample), allows=limit.allows, rule=limit.rule))
+    return _metadata(Spec("int", description, _samples(sample), allows=limit.allows, rule=limit.rule, limit=limit))
 
 
 def number(*description: str, sample: Any, limit: Limit) -> dict[str, Any]:
     """Return metadata of a number."""
-    return _metadata(Spec("float", description, _samples(sample), allows=limit.allows, rule=limit.rule))
+    return _metadata(Spec("float", description, _samples(sample), allows=limit.allows, rule=limit.rule, limit=limit))
 
 
 def flag(*description: str, sample: Any) -> dict[str, Any]:

@@ -34,12 +34,14 @@ class Interface(Contract):
     """A NIC of a VM.
 
     Attributes:
-        LIMITS: the fields that are set in topologies and stored by the same names.
+        FAULTS: the fields that need netem. Zero means none.
+        LIMITS: the fields that are set in topologies and stored by the same names, the faults among them.
     """
 
     NOUN = "interface"
     KEY = "name"
-    LIMITS: ClassVar[tuple[str, ...]] = ("up", "tx_kbps", "rx_kbps", "delay_ms", "jitter_ms", "loss_percent")
+    FAULTS: ClassVar[tuple[str, ...]] = ("delay_ms", "jitter_ms", "loss_percent", "duplicate_percent")
+    LIMITS: ClassVar[tuple[str, ...]] = ("up", "tx_kbps", "rx_kbps", *FAULTS)
 
     name: str = field(
         metadata=text(
@@ -141,7 +143,7 @@ class Interface(Contract):
         default=None,
         metadata=number(
             "Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.",
-            "Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).",
+            "Faults, such as a delay, require workers whose kernel has netem, the module C(sch_netem).",
             sample=(None, 20.0),
             limit=bounds.DELAY_MS,
         ),
@@ -158,6 +160,14 @@ class Interface(Contract):
             "Percentage of received packets to drop at random.", sample=(None, 0.5), limit=bounds.LOSS_PERCENT
         ),
     )
+    duplicate_percent: float | None = field(
+        default=None,
+        metadata=number(
+            "Percentage of received packets to deliver twice, chosen at random.",
+            sample=(None, 1.0),
+            limit=bounds.DUPLICATE_PERCENT,
+        ),
+    )
 
     def faults(self, where: str) -> Iterator[Refusal]:
         """See C(Contract)."""
@@ -166,8 +176,8 @@ class Interface(Contract):
 
     @property
     def is_shaped(self) -> bool:
-        """Whether traffic to the guest is rate-limited, delayed or dropped on its tap."""
-        return bool(self.rx_kbps or self.delay_ms or self.jitter_ms or self.loss_percent)
+        """Whether traffic to the guest has a rate limit or faults on its tap."""
+        return bool(self.rx_kbps) or any(getattr(self, key) for key in self.FAULTS)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ description:
     vSwitch starts. Other flows are not touched.
   - A port that is moved to or from VLAN 400 is removed from the bridge and added again.
   - Sent traffic is limited by an OpenFlow meter. Received traffic is limited by a token bucket filter on the tap, where
-    netem also adds delay, jitter and loss. These settings are saved next to the flows, and restored when Open vSwitch
+    netem also adds faults such as a delay. These settings are saved next to the flows, and restored when Open vSwitch
     or the host starts. If the kernel has no netem, an order that requires it is refused and nothing is changed.
   - Differences from the work order are corrected in place. Only a tap that belongs to another user is recreated, unless
     a VM has it open. It is then returned in RV(kept), and recreated by a later call after the VM has stopped.

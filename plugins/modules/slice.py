@@ -429,7 +429,7 @@ options:
         type: int
       interfaces:
         description:
-          - Rate limits, delay, jitter, loss and carrier of its interfaces. Interfaces that are not listed have the
+          - Rate limits, faults such as a delay, and carrier of its interfaces. Interfaces that are not listed have the
             defaults. Changes take effect on a running VM.
         type: list
         elements: dict
@@ -457,7 +457,7 @@ options:
           delay_ms:
             description:
               - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
-              - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
+              - Faults, such as a delay, require workers whose kernel has netem, the module C(sch_netem).
             type: float
           jitter_ms:
             description:
@@ -466,6 +466,10 @@ options:
           loss_percent:
             description:
               - Percentage of received packets to drop at random.
+            type: float
+          duplicate_percent:
+            description:
+              - Percentage of received packets to deliver twice, chosen at random.
             type: float
   links:
     &links
@@ -850,6 +854,7 @@ work_orders:
               delay_ms: 20.0
               jitter_ms: 2.0
               loss_percent: 0.5
+              duplicate_percent: 1.0
             vm_uuid: 0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02
             vnc_password_id: "8b1a9953c4611296"
             title: Web server

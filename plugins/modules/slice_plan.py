@@ -124,6 +124,7 @@ work_orders:
               delay_ms: 20.0
               jitter_ms: 2.0
               loss_percent: 0.5
+              duplicate_percent: 1.0
             vm_uuid: 0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02
             vnc_password_id: "8b1a9953c4611296"
             title: Web server

@@ -229,8 +229,8 @@ options:
     type: int
   interfaces:
     description:
-      - Rate limits, delay, jitter, loss and carrier of its interfaces. If this option is set, interfaces that are not
-        listed have the defaults. Changes take effect on a running VM.
+      - Rate limits, faults such as a delay, and carrier of its interfaces. If this option is set, interfaces that are
+        not listed have the defaults. Changes take effect on a running VM.
     type: list
     elements: dict
     suboptions:
@@ -256,7 +256,7 @@ options:
       delay_ms:
         description:
           - Delay of received traffic, in milliseconds. For a delay in both directions, set it at both ends.
-          - Delay, jitter and loss require workers whose kernel has netem, the module C(sch_netem).
+          - Faults, such as a delay, require workers whose kernel has netem, the module C(sch_netem).
         type: float
       jitter_ms:
         description:
@@ -265,6 +265,10 @@ options:
       loss_percent:
         description:
           - Percentage of received packets to drop at random.
+        type: float
+      duplicate_percent:
+        description:
+          - Percentage of received packets to deliver twice, chosen at random.
         type: float
 """
 

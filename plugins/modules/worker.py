@@ -77,7 +77,7 @@ options:
   netem:
     &netem
     description:
-      - Whether the kernel has netem, for delay, jitter and loss. If not, topologies that require them are refused. If
+      - Whether the kernel has netem, for faults such as a delay. If not, topologies that require them are refused. If
         this was never set, the worker itself refuses them if its kernel has no netem.
     type: bool
   machine_id:

@@ -18,9 +18,11 @@ from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
 from ..errors import Refusal
 from ..models import Interface, Link, Network, Slice
 
-NETEM = ("delay_ms", "jitter_ms", "loss_percent")
 FIELDS = vm_order.Interface.LIMITS
-_DEFAULTS = {part.name: part.default for part in vm_order.Interface.parts() if part.name in FIELDS}
+FAULTS = vm_order.Interface.FAULTS
+_PARTS = [part for part in vm_order.Interface.parts() if part.name in FIELDS]
+_DEFAULTS = {part.name: part.default for part in _PARTS}
+_BOUNDS = {part.name: part.spec.limit for part in _PARTS if part.spec.limit is not None}
 SEGMENT_FIELDS = ("mtu", "qinq", "forward_bpdu")
 _TAG_BYTES = 4
 _UNITS = {"kbps": "kbit/s", "percent": "%"}
@@ -32,37 +34,29 @@ class Limits:
 
     Attributes:
         name: the interface.
-        up: whether the guest sees a carrier.
-        tx_kbps: maximum rate from the guest, in kbit/s.
-        rx_kbps: maximum rate to the guest, in kbit/s.
-        delay_ms: delay of frames to the guest.
-        jitter_ms: variation of the delay.
-        loss_percent: loss of frames to the guest.
+        settings: the values of C(FIELDS), which C(vm_order.Interface) describes, defaults among them.
         is_stored: whether they are stored and not part of the current request; then they are removed with the
             interface.
     """
 
     name: str
-    up: bool = True
-    tx_kbps: int | None = None
-    rx_kbps: int | None = None
-    delay_ms: float | None = None
-    jitter_ms: float | None = None
-    loss_percent: float | None = None
+    settings: Mapping[str, Any]
     is_stored: bool = field(default=False, compare=False)
 
     @classmethod
     def read(cls, data: Mapping[str, Any], *, is_stored: bool = False) -> Limits:
         """Return the limits and faults in module arguments, or in the fields of a stored interface."""
         given = {key: data[key] for key in FIELDS if data.get(key) is not None}
-        return cls(data["name"], **given, is_stored=is_stored)
+        return cls(data["name"], {**_DEFAULTS, **given}, is_stored=is_stored)
 
     @property
     def fields(self) -> dict[str, Any]:
         """The fields to store, without defaults: no C(up) if it is true, and no faults of zero."""
-        values = {key: getattr(self, key) for key in FIELDS}
-        faultless = {key for key in NETEM if not values[key]}
-        return {key: value for key, value in values.items() if value != _DEFAULTS[key] and key not in faultless}
+        return {
+            key: value
+            for key, value in self.settings.items()
+            if value != _DEFAULTS[key] and (value or key not in FAULTS)
+        }
 
     def __str__(self) -> str:
         return ", ".join(_phrase(key, value) for key, value in self.fields.items())
@@ -80,16 +74,16 @@ def stored(interface: Interface) -> Limits:
 
 def problems(where: str, limits: Limits) -> Iterator[Refusal]:
     """Yield refusals for invalid limits or faults of the interface C(where)."""
-    for key in ("tx_kbps", "rx_kbps"):
-        value, rate = getattr(limits, key), bounds.RATE_KBPS
-        if value is not None and not rate.allows(value):
-            figures = {"option": key, "got": value, "least": rate.least, "most": rate.most}
+    values = limits.settings
+    for key, limit in _BOUNDS.items():
+        value = values[key]
+        if key in FAULTS:
+            yield from limit.problems(where, key, value)
+        elif value is not None and not limit.allows(value):
+            figures = {"option": key, "got": value, "least": limit.least, "most": limit.most}
             yield Refusal("rate_out_of_range", where, figures)
-    for key in ("delay_ms", "jitter_ms"):
-        yield from bounds.DELAY_MS.problems(where, key, getattr(limits, key))
-    yield from bounds.LOSS_PERCENT.problems(where, "loss_percent", limits.loss_percent)
-    if (limits.jitter_ms or 0) > 0 and not limits.delay_ms:
-        yield Refusal("jitter_without_delay", where, {"got": limits.jitter_ms})
+    if (values["jitter_ms"] or 0) > 0 and not values["delay_ms"]:
+        yield Refusal("jitter_without_delay", where, {"got": values["jitter_ms"]})
 
 
 def mtu_problems(where: str, mtu: int) -> Iterator[Refusal]:
@@ -172,7 +166,7 @@ def _netem_shortcomings(slice_: Slice, workers: Mapping[str, Worker]) -> Iterato
         if worker is None or worker.extra.get("netem", True):
             continue
         for interface in vm.interfaces:
-            asked = [_phrase(key, interface.extra[key]) for key in NETEM if key in interface.extra]
+            asked = [_phrase(key, interface.extra[key]) for key in FAULTS if key in interface.extra]
             if asked:
                 where = f"VM {slice_label(slice_)}/{vm.name} {interface.name}"
                 yield Refusal("netem_missing", where, {"asked": asked, "host": f"worker {vm.worker_ip}"})

@@ -60,7 +60,7 @@ CAPACITY = {
         "each VM with internet has an address on VLAN {vlan}", "all addresses {first}-{last} on VLAN {vlan} are in use"
     ),
     "netem_missing": Rule(
-        "delay, jitter and loss need netem in the kernel",
+        "faults of interfaces need netem in the kernel",
         "{asked} requested, but the kernel of {host} has no netem",
     ),
     "trunk_mtu_too_small": Rule(

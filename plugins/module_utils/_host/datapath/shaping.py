@@ -3,8 +3,8 @@
 """Limits and faults of interfaces on a host (docs/decisions/0008-limits-and-faults.md).
 
 An OpenFlow meter, whose number is that of the port, limits what a guest sends. A tbf qdisc on the tap limits what it
-receives, and a netem qdisc adds delay, jitter and loss. Both are saved beside the flows, because a switch loses its
-meters on restart, and a recreated tap has no qdisc.
+receives, and a netem qdisc adds the faults. Both are saved beside the flows, because a switch loses its meters on
+restart, and a recreated tap has no qdisc.
 """
 
 from __future__ import annotations
@@ -43,6 +43,28 @@ _DEFAULT_HANDLE = "0:"
 
 
 @dataclass(frozen=True)
+class Chance:
+    """A fault of netem that affects frames at random, in percent.
+
+    Attributes:
+        words: its name in commands of tc.
+        shown: the key of its options in tc's output, which is JSON.
+        fraction: the key of its value in these, as a fraction of 1.
+    """
+
+    words: str
+    shown: str
+    fraction: str
+
+
+# By the field of the interface.
+_CHANCES = {
+    "loss_percent": Chance("loss random", "loss-random", "loss"),
+    "duplicate_percent": Chance("duplicate", "duplicate", "duplicate"),
+}
+
+
+@dataclass(frozen=True)
 class Qdisc:
     """The qdiscs of a tap, which apply to frames to the guest; none if all fields are zero or empty.
 
@@ -51,7 +73,7 @@ class Qdisc:
         burst: bytes.
         delay_us: microseconds.
         jitter_us: microseconds.
-        loss: percent.
+        chances: percent, by the field of the interface; those of zero are missing.
         foreign: the kind of a qdisc that is not ours; only observed.
     """
 
@@ -59,14 +81,14 @@ class Qdisc:
     burst: int = 0
     delay_us: int = 0
     jitter_us: int = 0
-    loss: float = 0.0
+    chances: Mapping[str, float] = field(default_factory=dict)
     foreign: str = ""
 
     def __str__(self) -> str:
         parts = [f"rate {self.rate * 8 // 1000} kbit/s"] * bool(self.rate)
         parts += [f"delay {self.delay_us / 1000:g} ms"] * bool(self.delay_us)
         parts += [f"jitter {self.jitter_us / 1000:g} ms"] * bool(self.jitter_us)
-        parts += [f"loss {self.loss:g} %"] * bool(self.loss)
+        parts += [f"{name.partition('_')[0]} {percent:g} %" for name, percent in self.chances.items()]
         parts += [self.foreign] * bool(self.foreign)
         return ", ".join(parts) or "none"
 
@@ -78,7 +100,7 @@ class Qdisc:
             "burst_bytes": self.burst,
             "delay_ms": self.delay_us / 1000,
             "jitter_ms": self.jitter_us / 1000,
-            "loss_percent": round(self.loss, 6),
+            **{name: round(percent, 6) for name, percent in self.chances.items()},
             "kind": self.foreign,
         }
         return {name: value for name, value in known.items() if value} or None
@@ -86,7 +108,7 @@ class Qdisc:
     @property
     def has_netem(self) -> bool:
         """Whether netem is required."""
-        return bool(self.delay_us or self.jitter_us or self.loss)
+        return bool(self.delay_us or self.jitter_us or self.chances)
 
     @property
     def _told_burst(self) -> float:
@@ -102,7 +124,7 @@ class Qdisc:
             words = [f"qdisc {verb} dev {tap} {where} netem limit {_NETEM_FRAMES}"]
             words += [f"delay {self.delay_us}us"] * bool(self.delay_us)
             words += [f"{self.jitter_us}us"] * bool(self.jitter_us)
-            words += [f"loss random {self.loss:.6g}%"] * bool(self.loss)
+            words += [f"{_CHANCES[name].words} {percent:.6g}%" for name, percent in self.chances.items()]
             lines.append(" ".join(words))
             verb, where = "add", "parent 1:1 handle 2:"
         if self.rate:
@@ -120,7 +142,10 @@ class Qdisc:
             and isclose(self._told_burst, other._told_burst, rel_tol=0.02, abs_tol=2)
             and isclose(self.delay_us, other.delay_us, rel_tol=_TOLD, abs_tol=2)
             and isclose(self.jitter_us, other.jitter_us, rel_tol=_TOLD, abs_tol=2)
-            and isclose(self.loss, other.loss, rel_tol=_TOLD, abs_tol=_TOLD)
+            and all(
+                isclose(self.chances.get(name, 0), other.chances.get(name, 0), rel_tol=_TOLD, abs_tol=_TOLD)
+                for name in _CHANCES
+            )
             and self.foreign == other.foreign
         )
 
@@ -191,7 +216,7 @@ def qdisc_of(nic: Interface) -> Qdisc:
         burst=max(int(rate * _TBF_BURST_S), _LEAST_BURST_FRAMES * (nic.mtu + _FRAME_OVERHEAD)) if rate else 0,
         delay_us=delay_us,
         jitter_us=_whole_us(nic.jitter_ms) if delay_us else 0,
-        loss=nic.loss_percent or 0.0,
+        chances={name: percent for name in _CHANCES if (percent := getattr(nic, name))},
     )
 
 
@@ -369,7 +394,7 @@ def _read_meters(text: str) -> dict[int, tuple[int, int]]:
 
 
 def _read_qdiscs(text: str) -> dict[str, Qdisc]:
-    """Parse the output of C(tc -json qdisc show), with times in seconds and loss as a fraction of 1."""
+    """Parse the output of C(tc -json qdisc show), with times in seconds and chances as fractions of 1."""
     found: dict[str, Qdisc] = {}
     for each in json.loads(text or "[]"):
         options: Mapping[str, Any] = each.get("options") or {}
@@ -382,7 +407,11 @@ def _read_qdiscs(text: str) -> dict[str, Qdisc]:
                 **known,
                 "delay_us": round(delay.get("delay", 0) * 1_000_000),
                 "jitter_us": round(delay.get("jitter", 0) * 1_000_000),
-                "loss": (options.get("loss-random") or {}).get("loss", 0) * 100,
+                "chances": {
+                    name: options[chance.shown][chance.fraction] * 100
+                    for name, chance in _CHANCES.items()
+                    if chance.shown in options
+                },
             }
         elif each.get("root") and each.get("handle") != _DEFAULT_HANDLE:
             known = {**known, "foreign": each["kind"]}

@@ -32,7 +32,7 @@ def host_takes(**settings: Any) -> bool:
 def tenant_may_ask(**settings: Any) -> bool:
     if "mtu" in settings:
         return not list(host_requirements.mtu_problems("link web/1", settings["mtu"]))
-    limits = host_requirements.Limits("eth1", **settings)
+    limits = host_requirements.Limits.read({"name": "eth1", **settings})
     return not list(host_requirements.problems("VM web/vm1 eth1", limits))
 
 
@@ -65,6 +65,10 @@ def test_bounds_match_ipv4_ethernet_and_taps() -> None:
         ({"loss_percent": 0.0}, True),
         ({"loss_percent": 100.0}, True),
         ({"loss_percent": 100.1}, False),
+        ({"duplicate_percent": -0.1}, False),
+        ({"duplicate_percent": 0.0}, True),
+        ({"duplicate_percent": 100.0}, True),
+        ({"duplicate_percent": 100.1}, False),
     ],
 )
 def test_a_host_accepts_exactly_the_mtus_that_tenants_may_request(settings: dict[str, Any], is_possible: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM, Interface
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 
@@ -43,7 +43,7 @@ def test_optional_fields_have_their_defaults() -> None:
     (vm,) = order.vms
     (nic,), (disk,) = vm.interfaces, vm.disks
     assert (nic.vlan_id, nic.mtu, nic.qinq, nic.forward_bpdu, nic.up) == (None, 1500, False, False, True)
-    assert (nic.tx_kbps, nic.rx_kbps, nic.delay_ms, nic.jitter_ms, nic.loss_percent) == (None,) * 5
+    assert [getattr(nic, key) for key in Interface.LIMITS] == [True, *[None] * 6]
     assert (disk.uuid, disk.first_seen, disk.recreate) == (None, None, False)
     assert (vm.state, vm.running, vm.paused, vm.seed, vm.title) == ("running", True, False, (), None)
     assert (order.slice_uuid, order.revision, order.peers, order.given_up, order.trunk) == (None, None, (), (), ())
@@ -65,6 +65,8 @@ def test_a_paused_vm_has_a_process(state: str, running: bool, paused: bool) -> N
         ("delay_ms", 1.0, True),
         ("loss_percent", 0.5, True),
         ("loss_percent", 0.0, False),
+        ("duplicate_percent", 0.5, True),
+        ("duplicate_percent", 0.0, False),
     ],
 )
 def test_only_limits_of_received_traffic_are_set_on_the_tap(field: str, value: float, is_shaped: bool) -> None:

@@ -61,6 +61,7 @@ def interfaces(beyond: bool) -> st.SearchStrategy[dict[str, Any]]:
         "delay_ms": bounds.DELAY_MS,
         "jitter_ms": bounds.DELAY_MS,
         "loss_percent": bounds.LOSS_PERCENT,
+        "duplicate_percent": bounds.DUPLICATE_PERCENT,
     }
     return st.fixed_dictionaries(
         {"name": st.sampled_from(["eth0", "eth1", "eth20", *(["eth128", "eth129"] if beyond else [])])},

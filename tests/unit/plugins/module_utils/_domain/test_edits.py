@@ -31,7 +31,7 @@ def end(text: str) -> Endpoint:
     return Endpoint.parse(text)
 
 
-SLOW = Limits("eth1", tx_kbps=5)
+SLOW = Limits.read({"name": "eth1", "tx_kbps": 5})
 A = WantedVM("a", "cirros", internet=True, worker="w", vm_id=1, interfaces=(SLOW,), power="stopped")
 B = WantedVM("b", "cirros", vm_id=2)
 FRESH = WantedVM("fresh", "cirros")
@@ -93,7 +93,9 @@ def test_given_options_of_a_vm_are_set(field: str, value: Any) -> None:
 
 def test_limits_that_are_not_listed_are_removed() -> None:
     assert put_vm(name="a", interfaces=[])[0].interfaces == ()
-    assert put_vm(name="a", interfaces=[{"name": "eth2", "up": False}])[0].interfaces == (Limits("eth2", up=False),)
+    assert put_vm(name="a", interfaces=[{"name": "eth2", "up": False}])[0].interfaces == (
+        Limits.read({"name": "eth2", "up": False}),
+    )
 
 
 def test_a_renamed_vm_keeps_its_places() -> None:

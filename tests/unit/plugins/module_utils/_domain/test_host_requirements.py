@@ -20,7 +20,15 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Sli
 from ...uuids import without_uuids
 from .builders import cluster, deployed, link, put, refusals, topology, vm
 
-SLOW = {"name": "eth1", "tx_kbps": 2000, "rx_kbps": 8000, "delay_ms": 20.0, "jitter_ms": 2.5, "loss_percent": 1.0}
+SLOW = {
+    "name": "eth1",
+    "tx_kbps": 2000,
+    "rx_kbps": 8000,
+    "delay_ms": 20.0,
+    "jitter_ms": 2.5,
+    "loss_percent": 1.0,
+    "duplicate_percent": 0.5,
+}
 
 MTU = {"option": "mtu", "least": 68, "most": 65521}
 TRUNK_MTU = {"option": "trunk_mtu", "least": 68, "most": 65535}
@@ -55,6 +63,7 @@ def test_default_limits_are_not_stored() -> None:
     plain, usual = cluster(), cluster()
     put(plain, topology())
     nothing = {"name": "eth1", "up": True, "delay_ms": 0.0, "jitter_ms": 0.0, "loss_percent": 0.0}
+    nothing["duplicate_percent"] = 0.0
     put(usual, limited(nothing, mtu=1500, qinq=False, forward_bpdu=False))
     assert without_uuids(plain.to_dict()) == without_uuids(usual.to_dict())
 
@@ -78,7 +87,7 @@ def test_a_change_of_limits_requires_no_restart() -> None:
         ("link", "update", False),
     ]
     eth1 = "eth1 52:54:00:03:ea:01 VLAN 100"
-    limits = "down, tx 2000 kbit/s, rx 8000 kbit/s, delay 20 ms, jitter 2.5 ms, loss 1 %"
+    limits = "down, tx 2000 kbit/s, rx 8000 kbit/s, delay 20 ms, jitter 2.5 ms, loss 1 %, duplicate 0.5 %"
     assert changed[0].why == f"interfaces {eth1} → {eth1} ({limits})"
     assert changed[1].why == "mtu 1500 → 1400; qinq false → true"
 
@@ -113,6 +122,11 @@ def test_work_orders_contain_limits_only_if_set() -> None:
         ),
         ({"loss_percent": 100.5}, "out_of_range", {"option": "loss_percent", "got": 100.5, "least": 0, "most": 100}),
         ({"loss_percent": -1}, "out_of_range", {"option": "loss_percent", "got": -1, "least": 0, "most": 100}),
+        (
+            {"duplicate_percent": 100.5},
+            "out_of_range",
+            {"option": "duplicate_percent", "got": 100.5, "least": 0, "most": 100},
+        ),
         ({"jitter_ms": 3}, "jitter_without_delay", {"got": 3}),
     ],
 )
@@ -136,7 +150,7 @@ def test_netem_is_refused_if_a_worker_has_no_netem() -> None:
         Refusal(
             "netem_missing",
             "VM web/vm2 eth1",
-            {"asked": ["delay 20 ms", "jitter 2.5 ms", "loss 1 %"], "host": "worker 10.0.10.2"},
+            {"asked": ["delay 20 ms", "jitter 2.5 ms", "loss 1 %", "duplicate 0.5 %"], "host": "worker 10.0.10.2"},
         )
     ]
     put(held, limited({"name": "eth1", "tx_kbps": 1000, "rx_kbps": 1000, "up": False}))
@@ -267,11 +281,11 @@ def test_limits_are_equal_whether_they_are_stored_or_not() -> None:
 def test_stored_limits_are_known_as_such() -> None:
     slice_ = put(cluster(), topology(vms=[vm("vm1", interfaces=[{"name": "eth1", "tx_kbps": 5}]), vm("vm2")]))
     found = host_requirements.stored(slice_.vms[0].interfaces[1])
-    assert (found.name, found.tx_kbps, found.is_stored, found.fields) == ("eth1", 5, True, {"tx_kbps": 5})
+    assert (found.name, found.settings["tx_kbps"], found.is_stored, found.fields) == ("eth1", 5, True, {"tx_kbps": 5})
     assert not host_requirements.Limits.read({"name": "eth1"}).is_stored
 
 
 def test_limits_have_no_fields_by_default_and_are_no_stored_ones() -> None:
-    plain = host_requirements.Limits("eth1")
+    plain = host_requirements.Limits.read({"name": "eth1"})
     assert (plain.fields, plain.is_stored, str(plain)) == ({}, False, "")
-    assert set(host_requirements._DEFAULTS) == set(host_requirements.FIELDS)
+    assert tuple(plain.settings) == host_requirements.FIELDS

@@ -195,7 +195,7 @@ def test_the_stored_topology_is_described_with_ids() -> None:
         (1003, "c", None, False),
     ]
     assert [each.data_interfaces for each in want.vms] == [None, 3, None]
-    assert [[limits.tx_kbps for limits in each.interfaces] for each in want.vms] == [[100], [], []]
+    assert [[limits.fields for limits in each.interfaces] for each in want.vms] == [[{"tx_kbps": 100}], [], []]
     assert [(str(each), each.link_id, each.name, each.qinq) for each in want.links] == [("a:eth1–b:eth1", 1, "x", True)]
     (lan,) = want.networks
     assert (lan.vlan_id, lan.gateway, lan.gateway_ip, lan.nat, lan.mtu) == (101, True, "10.0.0.1", True, 1400)

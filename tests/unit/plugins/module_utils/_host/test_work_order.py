@@ -99,6 +99,10 @@ def not_allowed(field: str, allowed: str, got: Any) -> tuple[str, dict[str, Any]
             {"interfaces": [{**nic(1001, 0, 5), "loss_percent": 101}]},
             *not_allowed("loss_percent", "0-100", 101),
         ),
+        (
+            {"interfaces": [{**nic(1001, 0, 5), "duplicate_percent": -1}]},
+            *not_allowed("duplicate_percent", "0-100", -1),
+        ),
         ({"interfaces": [{**nic(1001, 0, 5), "jitter_ms": 2}]}, "jitter_without_delay", {"got": 2}),
         (
             {"interfaces": [nic(1001, 0, 5), {**nic(1001, 1, 5), "tap": "tap_1001_eth0"}]},

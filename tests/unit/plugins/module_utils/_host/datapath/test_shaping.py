@@ -22,6 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import Interface
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ..fakes import MORE, FakeRunner, nic, orders, slices, vm
@@ -53,16 +54,29 @@ def lines(**settings: Any) -> list[str]:
     return shaping.qdisc_of(machine.interfaces[0]).add(TAP, machine.interfaces[0].mtu)
 
 
+def test_each_fault_is_one_of_netem() -> None:
+    for fault in Interface.FAULTS:
+        (machine,) = all_vms(limited(**{"delay_ms": 1, fault: 1}))
+        qdisc = shaping.qdisc_of(machine.interfaces[0])
+        assert qdisc.attributes is not None
+        assert (qdisc.attributes[fault], qdisc.has_netem) == (1, True)
+
+
 def shown(*qdiscs: dict[str, Any]) -> str:
     return json.dumps([{"dev": "eth0", "kind": "noqueue", "root": True, "options": {}}, *qdiscs])
 
 
-def test_rate_delay_jitter_and_loss_are_passed_to_tc() -> None:
+def test_rate_and_faults_are_passed_to_tc() -> None:
     assert lines(rx_kbps=8000) == [TBF.strip()]
     assert lines(delay_ms=20, jitter_ms=2.5, loss_percent=0.1) == [
         f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 20000us 2500us loss random 0.1%"
     ]
     assert lines(loss_percent=100) == [f"qdisc replace dev {TAP} root handle 1: netem limit 10000 loss random 100%"]
+    assert lines(duplicate_percent=2.5) == [f"qdisc replace dev {TAP} root handle 1: netem limit 10000 duplicate 2.5%"]
+    assert lines(loss_percent=1, duplicate_percent=3, rx_kbps=8000) == [
+        f"qdisc replace dev {TAP} root handle 1: netem limit 10000 loss random 1% duplicate 3%",
+        TBF.strip().replace("replace", "add").replace("root handle 1:", "parent 1:1 handle 2:"),
+    ]
     assert lines(delay_ms=0.5) == [f"qdisc replace dev {TAP} root handle 1: netem limit 10000 delay 500us"]
     # The tbf is a child of the netem. Its burst has room for some frames even at a low rate, and for jumbo frames.
     assert lines(delay_ms=5, rx_kbps=8, mtu=9000) == [
@@ -122,6 +136,11 @@ def told(tmp_path: Path, kind: str, **options: Any) -> Host:
         ({"delay_ms": 2000, "jitter_ms": 1234.564}, {"delay": {"delay": 2, "jitter": 1.23456}}),
         ({"loss_percent": 100 / 3}, {"loss-random": {"loss": 0.333333}}),
         ({"loss_percent": 12.34567}, {"loss-random": {"loss": 0.123457}}),
+        ({"duplicate_percent": 12.34567}, {"duplicate": {"duplicate": 0.123457}}),
+        (
+            {"loss_percent": 0.1, "duplicate_percent": 100.0 / 3},
+            {"loss-random": {"loss": 0.001}, "duplicate": {"duplicate": 0.333333}},
+        ),
     ],
 )
 def test_tc_prints_six_digits(tmp_path: Path, settings: dict[str, float], said: dict[str, Any]) -> None:
@@ -304,8 +323,11 @@ def test_foreign_qdiscs_are_removed(tmp_path):
         (Qdisc(delay_us=100), Qdisc(delay_us=103), False),
         (Qdisc(jitter_us=100), Qdisc(jitter_us=102), True),
         (Qdisc(jitter_us=100), Qdisc(jitter_us=103), False),
-        (Qdisc(loss=1), Qdisc(loss=1.000001), True),
-        (Qdisc(loss=1), Qdisc(loss=1.1), False),
+        (Qdisc(chances={"loss_percent": 1}), Qdisc(chances={"loss_percent": 1.000001}), True),
+        (Qdisc(chances={"loss_percent": 1}), Qdisc(chances={"loss_percent": 1.1}), False),
+        (Qdisc(chances={"duplicate_percent": 1}), Qdisc(chances={"duplicate_percent": 1.000001}), True),
+        (Qdisc(chances={"duplicate_percent": 1}), Qdisc(chances={"loss_percent": 1}), False),
+        (Qdisc(chances={"duplicate_percent": 1}), NOTHING, False),
         (Qdisc(foreign="fq"), NOTHING, False),
     ],
 )
@@ -320,10 +342,11 @@ def test_qdiscs_differ_beyond_the_precision_of_the_kernel(have: Qdisc, want: Qdi
         (Qdisc(rate=1_000_000, burst=1500), "rate 8000 kbit/s", {"rate_kbps": 8000, "burst_bytes": 1500}, False),
         (Qdisc(delay_us=1500), "delay 1.5 ms", {"delay_ms": 1.5}, True),
         (Qdisc(jitter_us=250), "jitter 0.25 ms", {"jitter_ms": 0.25}, True),
-        (Qdisc(loss=0.1234567), "loss 0.123457 %", {"loss_percent": 0.123457}, True),
+        (Qdisc(chances={"loss_percent": 0.1234567}), "loss 0.123457 %", {"loss_percent": 0.123457}, True),
+        (Qdisc(chances={"duplicate_percent": 2}), "duplicate 2 %", {"duplicate_percent": 2}, True),
         (Qdisc(foreign="fq_codel"), "fq_codel", {"kind": "fq_codel"}, False),
         (
-            Qdisc(125_000, 1, 1000, 1000, 1, "red"),
+            Qdisc(125_000, 1, 1000, 1000, {"loss_percent": 1}, "red"),
             "rate 1000 kbit/s, delay 1 ms, jitter 1 ms, loss 1 %, red",
             {
                 "rate_kbps": 1000,
