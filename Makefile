@@ -31,8 +31,8 @@ demo-down: setup ## remove the lab of the demo
 test: setup-tests ## run all tests: lint, sanity, unit, the newest ansible-core and molecule in parallel
 	@.venv/bin/python tools/test.py
 
-test-versions: setup-tests ## test modules and plugins on each supported version of ansible-core
-	@.venv/bin/python tools/test_versions.py
+test-versions: setup-tests ## test modules and plugins on each supported version of ansible-core, and run its sanity tests
+	@.venv/bin/python tools/test_versions.py --sanity
 
 docs: setup ## build the documentation site, without a network
 	@tools/docs

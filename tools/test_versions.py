@@ -6,6 +6,7 @@ Each version gets a virtual environment in .ansible/versions/, with its newest p
 versions of requirements-dev.txt. Without arguments all of CORES are tested whose Python is on this machine. Arguments
 select versions, and those after -- are pytest's: tools/test_versions.py 2.20 -- tests/unit/plugins/inventory
 `oldest` and `newest` are those of CORES whose Python is on this machine.
+--sanity also runs ansible-test sanity of each version.
 A table is shown at the end. The exit code is 1 if tests have failed, or if no version could be tested.
 
 For `make test`, which tests everything on the oldest version:
@@ -140,6 +141,17 @@ def test(core: str, options: list[str], *, update: bool) -> Ended:
     return Ended(release, CORES[core], done.returncode, "".join(SUMMARY.findall(done.stdout)[-1:]))
 
 
+def sanity(core: str) -> Ended:
+    """Run ansible-test sanity of a version, for which C(test) has made the environment, and show its output."""
+    folder = FOLDER / core / "bin"
+    if not folder.exists():
+        return Ended(core, CORES[core], None, "sanity")
+    print(f"===== ansible-core {core}, sanity", flush=True)
+    command = [str(ROOT / "tools" / "sanity"), "--oldest-and-newest"]
+    done = subprocess.run(command, env={**os.environ, "ANSIBLE_TEST_FOLDER": str(folder)}, check=False)
+    return Ended(core, CORES[core], done.returncode, "sanity")
+
+
 def show_folder(core: str) -> int:
     """Print the folder with the commands of a version, which is made if need be, and return the exit code."""
     executable = interpreter(CORES[core])
@@ -155,15 +167,17 @@ def main(arguments: list[str]) -> int:
     at = arguments.index("--") if "--" in arguments else len(arguments)
     flags = {each for each in arguments[:at] if each.startswith("--")}
     cores = [named(each) for each in arguments[:at] if each not in flags] or list(CORES)
-    unknown = [*(core for core in cores if core not in CORES), *sorted(flags - {"--quick", "--bin"})]
+    unknown = [*(core for core in cores if core not in CORES), *sorted(flags - {"--quick", "--bin", "--sanity"})]
     if unknown:
-        known = ", ".join([*CORES, "oldest", "newest", "--quick", "--bin"])
+        known = ", ".join([*CORES, "oldest", "newest", "--quick", "--bin", "--sanity"])
         print(f"unknown versions: {', '.join(unknown)}; choose from {known}", file=sys.stderr)
         return 2
     if "--bin" in flags:
         return show_folder(cores[-1])
     options = arguments[at + 1 :] or (QUICK if "--quick" in flags else TESTS)
     results = [test(core, options, update="--quick" not in flags) for core in cores]
+    if "--sanity" in flags:
+        results += [sanity(core) for core in cores]
     print("=====", *results, sep="\n")
     return int(any(result.code for result in results) or all(result.code is None for result in results))
 

@@ -78,10 +78,27 @@ def test_the_exit_code(codes: list[int | None], code: int, monkeypatch: pytest.M
     assert versions.main(list(ended)) == code
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_sanity_uses_the_ansible_core_of_each_version(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tools").mkdir()
+    script = tmp_path / "tools" / "sanity"
+    script.write_text(f'#!/bin/sh\necho "$ANSIBLE_TEST_FOLDER $*" >>{tmp_path}/calls\nexit {code}\n')
+    script.chmod(0o755)
+    (tmp_path / "2.20/bin").mkdir(parents=True)
+    monkeypatch.setattr(versions, "ROOT", tmp_path)
+    monkeypatch.setattr(versions, "FOLDER", tmp_path)
+    tested = versions.Ended("2.20", "3.12", 0, "")
+    monkeypatch.setattr(versions, "test", lambda _core, _options, **_options_of_pip: tested)
+    assert versions.main(["--sanity", "2.20", "2.21"]) == code
+    assert (tmp_path / "calls").read_text() == f"{tmp_path}/2.20/bin --oldest-and-newest\n"
+
+
 @pytest.mark.parametrize("arguments", [["2.9"], ["newest", "--fast"]])
 def test_what_is_unknown_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert versions.main(arguments) == 2
-    said = f"unknown versions: {arguments[-1]}; choose from 2.19, 2.20, 2.21, oldest, newest, --quick, --bin\n"
+    said = f"unknown versions: {arguments[-1]}; choose from 2.19, 2.20, 2.21, oldest, newest, --quick, --bin, --sanity\n"
     assert capsys.readouterr().err == said
 
 
