@@ -59,7 +59,7 @@ PARTS: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("args", "found"),
     [
-        ({"nam": "x"}, ["nam: did you mean name?"]),
+        ({"naming": "x"}, ["naming: did you mean name?"]),
         ({"colour": "red", "parts": "text", "disk": None}, []),
         ({"disk": {"sizes": 1}}, ["disk.sizes: did you mean size?"]),
         (
