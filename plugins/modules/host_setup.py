@@ -48,6 +48,16 @@ options:
       - Whether to take the host over from another cloud, or from another copy of this cloud's database.
     type: bool
     default: false
+  vlan_pools:
+    description:
+      - The VLAN pools of the cloud's slices, as ranges.
+    type: str
+    default: 0-99
+  management_vlan:
+    description:
+      - The management VLAN of the cloud.
+    type: int
+    default: 400
   state_dir:
     description:
       - The folder for the state of the host. It is created if it does not exist.

@@ -65,7 +65,8 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     if params["state"] == "absent":
         return _delete(cluster, params)
     chosen, refused = choose_each(cluster, params)
-    recreate = work_orders.find_vms(chosen, params["recreate_disks"])
+    # Without a slice, the reason is why there is none.
+    recreate = work_orders.find_vms(chosen, params["recreate_disks"] if chosen else [])
     faults = {slice_.slice_id: list(_faults(slice_, cluster)) for slice_ in chosen}
     sound = [slice_ for slice_ in chosen if not faults[slice_.slice_id]]
     faults.update(lost_workers.unplaced(cluster, sound, recreate))

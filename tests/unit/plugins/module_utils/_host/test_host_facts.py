@@ -14,7 +14,7 @@ from .fakes import MORE, FakeRunner
 
 def test_one_observation_returns_the_whole_state_of_a_host(tmp_path: Path) -> None:
     shown = json.dumps([{"ifname": "trunk0", "mtu": 9000}])
-    runner = FakeRunner().tell("ip", "-json", "address", "show", stdout=shown).tell(*TRY_NETEM, rc=2)
+    runner = FakeRunner().tell("ip", "-json", "-details", "address", "show", stdout=shown).tell(*TRY_NETEM, rc=2)
     runner.tell("dpkg-query", MORE, stdout="tcpdump installed\nqemu-utils not-installed\n")
     roles.apply(roles.plan((), "worker"), state_dir=str(tmp_path))
     params = {"uplink": "trunk0", "packages": ["tcpdump", "qemu-utils"], "state_dir": str(tmp_path)}

@@ -52,7 +52,7 @@ def test_a_disk_that_goes_early_is_reported_with_the_reason(tmp_path, monkeypatc
     ],
 )
 def test_a_disk_is_early_until_its_last_second(tmp_path, monkeypatch, capsys, age_s, kept):
-    entry = trash.Entry("/s/trash/1", age_s, disks={}, slice_id=1000, retention_s=3_600_000)
+    entry = trash.Entry("/s/trash/1", age_s, overlays={}, slice_id=1000, retention_s=3_600_000)
     monkeypatch.setattr(trash, "empty", lambda _state_dir, **_options: [entry])
     assert empty_trash.main(str(tmp_path), "24") == 0
     assert capsys.readouterr().out == f"slices-host: removed /s/trash/1 from the trash {kept}\n"
