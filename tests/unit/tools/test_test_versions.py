@@ -98,7 +98,9 @@ def test_sanity_uses_the_ansible_core_of_each_version(
 @pytest.mark.parametrize("arguments", [["2.9"], ["newest", "--fast"]])
 def test_what_is_unknown_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert versions.main(arguments) == 2
-    said = f"unknown versions: {arguments[-1]}; choose from 2.19, 2.20, 2.21, oldest, newest, --quick, --bin, --sanity\n"
+    said = (
+        f"unknown versions: {arguments[-1]}; choose from 2.19, 2.20, 2.21, oldest, newest, --quick, --bin, --sanity\n"
+    )
     assert capsys.readouterr().err == said
 
 
