@@ -54,6 +54,22 @@ def test_files_that_change_without_a_deploy_are_ignored_and_links_are_not_follow
     assert named == {str(tmp_path), f"{tmp_path}/1001", f"{tmp_path}/1001/qemu.cfg", f"{tmp_path}/link"}
 
 
+def test_a_disk_may_grow_but_not_be_another_one(tmp_path: Path) -> None:
+    disk, other = tmp_path / "vm1_img.qcow2", tmp_path / "other"
+    disk.write_bytes(bytes(100_000))
+    other.write_bytes(bytes(100_000))
+    first = list(snapshot.files([str(disk.parent)]))
+    with open(disk, "ab") as file:
+        file.write(bytes(65_536))
+    assert [line for line in snapshot.files([str(disk.parent)]) if "_img" in line] == [
+        line for line in first if "_img" in line
+    ]
+    other.replace(disk)
+    assert [line for line in snapshot.files([str(disk.parent)]) if "_img" in line] != [
+        line for line in first if "_img" in line
+    ]
+
+
 def test_owners_without_a_name_are_listed_by_number() -> None:
     assert (snapshot.user(987654), snapshot.group(987654)) == ("987654", "987654")
 

@@ -19,6 +19,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 
 FOLDERS = ("/etc/systemd/system", "/etc/cloudrepo", "/run/cloudrepo", "/var/lib/cloudrepo")
+DISK = "_img.qcow2"
 LEFT_OUT = ("console.log", "disks.json", "leases")
 SMALL_BYTES = 63 * 1024
 TABLES = {
@@ -46,12 +47,16 @@ def ask(command: Sequence[str]) -> str:
 
 
 def files(folders: Sequence[str]) -> Iterator[str]:
-    """Yield all files in folders with size, mode and owner; for small files also their time and SHA-256."""
+    """Yield all files in folders with size, mode and owner; for small files also their time and SHA-256.
+
+    A disk grows while its guest writes, so it has its inode instead of its size.
+    """
     for path in (path for folder in folders if os.path.isdir(folder) for path in walk(folder)):
         if os.path.basename(path) in LEFT_OUT:
             continue
         state = os.lstat(path)
-        yield f"{path} {state.st_size} {stat.S_IMODE(state.st_mode):o} {user(state.st_uid)} {group(state.st_gid)}"
+        known_by = f"inode {state.st_ino}" if path.endswith(DISK) else state.st_size
+        yield f"{path} {known_by} {stat.S_IMODE(state.st_mode):o} {user(state.st_uid)} {group(state.st_gid)}"
         if stat.S_ISREG(state.st_mode) and state.st_size <= SMALL_BYTES:
             yield f"{path} {state.st_mtime_ns}"
             with open(path, "rb") as file:
