@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,21 @@ def test_files_are_saved_byte_for_byte_and_a_second_run_changes_nothing(tmp_path
     (tmp_path / "guest/frr.conf").write_text("hostname r1\n")
     assert "changed=1" in save(tmp_path).stdout
     assert saved.read_text() == "hostname r1\n"
+
+
+def test_complaints_of_sudo_are_no_part_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It complains about a host name that it cannot resolve, through the terminal that the file comes through."""
+    saved = written(tmp_path)
+    sudo = tmp_path / "bin/sudo"
+    sudo.parent.mkdir()
+    sudo.write_text(
+        '#!/bin/sh\n[ "$1" = -n ] && shift\necho "sudo: unable to resolve host r1: Unknown error"\nexec "$@"\n'
+    )
+    sudo.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{sudo.parent}:{os.environ['PATH']}")
+    done = save(tmp_path, ansible_user="debian")
+    assert done.rc == 0, done.stdout
+    assert saved.read_bytes() == CONTENT.encode()
 
 
 def test_contents_are_not_shown(tmp_path: Path) -> None:
