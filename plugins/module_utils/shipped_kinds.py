@@ -60,6 +60,7 @@ _ALL = (
         ),
         "Debian's cloud images, genericcloud and nocloud",
         "Debian's wiki, page Cloud (BIOS and UEFI; virtio; cloud-init, whose user is debian; console=ttyS0; systemd)",
+        is_tried=True,
     ),
     Shipped(
         Kind(
@@ -92,6 +93,7 @@ _ALL = (
         ),
         "FRR on one of Debian's cloud images",
         "https://docs.frrouting.org (FRR uses the names of Linux); otherwise as debian",
+        is_tried=True,
     ),
     Shipped(
         Kind(
