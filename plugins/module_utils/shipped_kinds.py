@@ -27,6 +27,19 @@ class Shipped:
     is_tried: bool = False
 
 
+def _cloud_image(name: str, *, user: str) -> Kind:
+    """Return a kind whose user logs in with a key that cloud-init sets up, and on no console."""
+    return Kind(
+        name,
+        ready_when="cloud_init",
+        console=NO_CONSOLE,
+        console_user=user,
+        console_shell="sudo -i",
+        startup_via=SSH_START,
+        shutdown=ACPI,
+    )
+
+
 # With acpi, systemd-logind, acpid or procd shuts the guest down, unless it is configured in another way.
 _ALL = (
     Shipped(
@@ -49,29 +62,13 @@ _ALL = (
         "https://github.com/cirros-dev/cirros (its own reader of NoCloud; virtio; getty on ttyS0; acpid)",
     ),
     Shipped(
-        Kind(
-            "debian",
-            ready_when="cloud_init",
-            console=NO_CONSOLE,
-            console_user="debian",
-            console_shell="sudo -i",
-            startup_via=SSH_START,
-            shutdown=ACPI,
-        ),
+        _cloud_image("debian", user="debian"),
         "Debian's cloud images, genericcloud and nocloud",
         "Debian's wiki, page Cloud (BIOS and UEFI; virtio; cloud-init, whose user is debian; console=ttyS0; systemd)",
         is_tried=True,
     ),
     Shipped(
-        Kind(
-            "ubuntu",
-            ready_when="cloud_init",
-            console=NO_CONSOLE,
-            console_user="ubuntu",
-            console_shell="sudo -i",
-            startup_via=SSH_START,
-            shutdown=ACPI,
-        ),
+        _cloud_image("ubuntu", user="ubuntu"),
         "Ubuntu's cloud images",
         "https://documentation.ubuntu.com/public-images (BIOS and UEFI; virtio; cloud-init, whose user is ubuntu; "
         "console=ttyS0; systemd)",
@@ -82,15 +79,7 @@ _ALL = (
         "https://alpinelinux.org/cloud (variants for BIOS and for UEFI; this is the one for BIOS; acpid)",
     ),
     Shipped(
-        Kind(
-            "frr",
-            ready_when="cloud_init",
-            console=NO_CONSOLE,
-            console_user="debian",
-            console_shell="sudo -i",
-            startup_via=SSH_START,
-            shutdown=ACPI,
-        ),
+        _cloud_image("frr", user="debian"),
         "FRR on one of Debian's cloud images",
         "https://docs.frrouting.org (FRR uses the names of Linux); otherwise as debian",
         is_tried=True,

@@ -18,6 +18,7 @@ author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
+  - cloudrepo.slices.claim
 options:
   cloud_uuid:
     description:
@@ -39,21 +40,6 @@ options:
       - The name of the controller, for the messages of refused calls.
     type: str
     required: true
-  claim:
-    description:
-      - Whether to take the host over from another cloud, or from another copy of this cloud's database.
-    type: bool
-    default: false
-  vlan_pools:
-    description:
-      - The VLAN pools of the cloud's slices, as ranges.
-    type: str
-    default: 0-99
-  management_vlan:
-    description:
-      - The management VLAN of the cloud.
-    type: int
-    default: 400
   role:
     description:
       - The role for which the host is prepared. The host keeps it in C(STATE_DIR/roles.json), so that

@@ -34,6 +34,7 @@ author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
+  - cloudrepo.slices.claim
   - cloudrepo.slices.cloud
   - cloudrepo.slices.datapath
   - cloudrepo.slices.bridge
@@ -43,21 +44,6 @@ options:
       - The name of the controller, for the messages of refused calls. Required with O(cloud_uuid). Without both, the
         host is not claimed.
     type: str
-  claim:
-    description:
-      - Whether to take the host over from another cloud, or from another copy of this cloud's database.
-    type: bool
-    default: false
-  vlan_pools:
-    description:
-      - The VLAN pools of the cloud's slices, as ranges.
-    type: str
-    default: 0-99
-  management_vlan:
-    description:
-      - The management VLAN of the cloud.
-    type: int
-    default: 400
   state_dir:
     description:
       - The folder for the state of the host. It is created if it does not exist.

@@ -27,7 +27,7 @@ BELOW = {
     "action": {GROUND, *DRIVERS, "modules", "plugin_utils"},
     "connection": {GROUND, *DRIVERS},
     "doc_fragments": set(),
-    "filter": {GROUND, *DRIVERS, "plugin_utils"},
+    "filter": {GROUND, *DRIVERS},
     "inventory": {GROUND, *DRIVERS, "plugin_utils"},
 }
 # The packages that a layer may import, except for Python's standard library.

@@ -46,16 +46,10 @@ def change(cluster: Cluster, *, vlan_pools: str | None, management_vlan: int | N
     Raises:
         Refused: a value is invalid, or slices have VLANs that the cloud could no longer use. Nothing is changed then.
     """
-    wanted, refusals = cluster.vlans, list(bounds.VLAN.problems("cloud", "management_vlan", management_vlan))
-    if vlan_pools is not None:
-        try:
-            wanted = replace(wanted, pools=read_pools(vlan_pools))
-        except ValueError as error:
-            refusals.append(Refusal("vlan_pools_invalid", "cloud", {"got": vlan_pools, "why": str(error)}))
+    refusals: list[Refusal] = []
+    wanted = _read("cloud", vlan_pools, management_vlan, cluster.vlans, refusals)
     if refusals:
         raise Refused(refusals)
-    if management_vlan is not None:
-        wanted = replace(wanted, management=management_vlan)
     if wanted == cluster.vlans:
         return
     found = [
@@ -86,14 +80,25 @@ def read_neighbours(given: Iterable[Mapping[str, Any]]) -> list[Neighbour]:
     found = []
     for each in given:
         where = f"neighbour {each['title']}"
-        refusals += bounds.VLAN.problems(where, "management_vlan", each["management_vlan"])
-        try:
-            found.append(Neighbour(each["title"], Vlans(read_pools(each["vlan_pools"]), each["management_vlan"])))
-        except ValueError as error:
-            refusals.append(Refusal("vlan_pools_invalid", where, {"got": each["vlan_pools"], "why": str(error)}))
+        vlans = _read(where, each["vlan_pools"], each["management_vlan"], Vlans(), refusals)
+        found.append(Neighbour(each["title"], vlans))
     if refusals:
         raise Refused(refusals)
     return found
+
+
+def _read(where: str, pools: str | None, management: int | None, held: Vlans, refusals: list[Refusal]) -> Vlans:
+    """Return VLANs, those of C(held) for what is C(None) or invalid, and add why something is to C(refusals)."""
+    invalid = list(bounds.VLAN.problems(where, "management_vlan", management))
+    refusals += invalid
+    if management is not None and not invalid:
+        held = replace(held, management=management)
+    if pools is not None:
+        try:
+            held = replace(held, pools=read_pools(pools))
+        except ValueError as error:
+            refusals.append(Refusal("vlan_pools_invalid", where, {"got": pools, "why": str(error)}))
+    return held
 
 
 def compare(title: str, vlans: Vlans, neighbours: Iterable[Neighbour]) -> None:

@@ -89,6 +89,7 @@ def test_displays_listen_at_the_configured_address(place: str) -> None:
 @pytest.mark.parametrize(
     ("fragment", "spec"),
     [
+        ("claim", arguments.CLAIM_ARGUMENTS),
         ("work_order", arguments.WORK_ORDER_ARGUMENTS),
         ("datapath", arguments.DATAPATH_ARGUMENTS),
         ("disks", arguments.DISK_ARGUMENTS),

@@ -82,8 +82,6 @@ def address(name: str, *addresses: str, mac: str = "02:01:00:00:00:65") -> dict[
 
 
 CLIENTS = {"name": "slices", "elem": [["10.60.7.101", 5300]]}
-
-
 GUARDS = [{"rule": {"family": family, "table": "cloudrepo_dhcp"}} for family in ("ip", "netdev")]
 
 

@@ -40,8 +40,6 @@ from ..fakes import (
 from .test_plan import OTHER_ID, QMP, TEMPLATE, UNIT, plan, running, unit
 
 PASSWORDS = {1001: "hMr3kWpa", 1002: "kz7TnPbe", 1003: "w9QxgRdc"}
-
-
 SHOW = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
 
 

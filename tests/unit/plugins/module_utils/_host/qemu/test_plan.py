@@ -32,20 +32,14 @@ from ..fakes import (
 )
 
 SETTINGS = settings()
-
-
 TEMPLATE = template_text("cloudrepo-0")
 
 
 QMP = "/run/cloudrepo/1001/qmp.sock"
-
-
 OTHER_ID = "0000000000000000"
 
 
 UNIT = "cloudrepo-1000@1001.service"
-
-
 STARTED = Change(
     "unit",
     UNIT,
