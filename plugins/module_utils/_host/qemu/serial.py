@@ -73,6 +73,8 @@ class SocketConsole:
         self._client.settimeout(_SEND_S)
         try:
             self._client.sendall(text.encode("utf-8"))
+        except ConnectionError as error:
+            raise self._closed() from error
         except OSError as error:
             raise SlicesError(f"{self._name} does not accept input: {error}") from error
 
@@ -86,8 +88,11 @@ class SocketConsole:
         except ConnectionError:
             data = b""
         if not data:
-            raise SlicesError(f"{self._peer} closed {self._name}")
+            raise self._closed()
         return self._decoder.decode(data)
+
+    def _closed(self) -> SlicesError:
+        return SlicesError(f"{self._peer} closed {self._name}")
 
 
 @contextmanager

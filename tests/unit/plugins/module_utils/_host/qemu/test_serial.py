@@ -358,6 +358,8 @@ def test_a_console_that_is_closed_is_an_error():
         theirs.close()
         with pytest.raises(SlicesError, match="QEMU closed the serial console"):
             console.receive(1)
+        with pytest.raises(SlicesError, match="^QEMU closed the serial console$"):
+            console.send("x")
 
 
 def test_each_command_has_marks_of_its_own(monkeypatch):
