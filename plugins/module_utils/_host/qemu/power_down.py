@@ -87,7 +87,7 @@ def _press(one: Guest, monitor: Monitor, waiting: selectors.BaseSelector) -> Non
             handle = os.pidfd_open(session.pid)
             try:
                 session.execute("system_powerdown")
-            except SlicesError:
+            except BaseException:
                 os.close(handle)
                 raise
     except (OSError, SlicesError):
