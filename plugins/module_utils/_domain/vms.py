@@ -190,9 +190,10 @@ class VmBuilder:
         set_extra(vm.extra, displays.VERSION, wanted if wanted > 1 else None)
 
     def _set_interfaces(self, vm: VM, data_interfaces: int, *, internet: bool) -> None:
-        for index in range(len(vm.interfaces), data_interfaces + 1):
+        count = data_interfaces + 1
+        for index in range(len(vm.interfaces), count):
             vm.interfaces.append(Interface(f"eth{index}", mac=mac_address(vm.vm_id, index)))
-        del vm.interfaces[data_interfaces + 1 :]
+        del vm.interfaces[count:]
         management, network, vlan = vm.interfaces[0], self.allocator.network, self.allocator.vlans.management
         if internet and management.ip_config is None:
             address = self.allocator.address()
