@@ -56,13 +56,13 @@ class VmBuilder:
             if vm is not None:
                 vm.name = want.name
                 self._set_size(vm, want)
-                self.refusals += data_disks.settle(self.slice, vm, want.data_disks, f"VM {self.want.name}/{vm.name}")
+                self.refusals += data_disks.assign(self.slice, vm, want.data_disks, f"VM {self.want.name}/{vm.name}")
                 self._check_growth(vm, before)
                 self._set_placement(vm, want)
                 vm.power = want.power or vm.power
                 set_extra(vm.extra, "title", want.title)
                 self._set_guest(vm, want)
-                self.refusals += cd.settle(vm, want, self.cluster.flavors, f"VM {self.want.name}/{vm.name}")
+                self.refusals += cd.assign(vm, want, self.cluster.flavors, f"VM {self.want.name}/{vm.name}")
                 set_extra(vm.extra, "data_interfaces", want.data_interfaces)
                 self._set_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces

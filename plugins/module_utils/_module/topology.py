@@ -213,7 +213,7 @@ def _put_one(
             if is_ordered:
                 yield from work_orders.faults(new)
 
-        return before, reconcile.settle(cluster, wanted, settings, acting_user=acting_user, refuse=refuse)
+        return before, reconcile.reconcile_slice(cluster, wanted, settings, acting_user=acting_user, refuse=refuse)
     if not access.called(cluster, want["name"], want["owner"], acting_user):
         return None
     slice_ = access.find(cluster, want["name"], want["owner"], acting_user=acting_user)

@@ -69,7 +69,7 @@ class HistoryFile:
             OSError: the file cannot be written.
         """
         if entries:
-            self._settle()
+            self._recover()
             self._append(_line(entries), sync=True)
 
     def confirm(self) -> None:
@@ -98,7 +98,7 @@ class HistoryFile:
                 lines = [_line([entry]) + b"\n" for entry in self.newest_first()]
                 write_whole(self.path, b"".join(reversed(lines)))
 
-    def _settle(self) -> None:
+    def _recover(self) -> None:
         """Confirm or remove entries that a writer left when it was killed."""
         try:
             with open(self.path, "rb", opener=regular) as file:

@@ -16,6 +16,11 @@ ARGUMENTS = {
         "{object} is not empty",
         "set replace to true to replace its content",
     ),
+    "console_runs_commands": Rule(
+        "a serial console can only run commands",
+        "{what} is not supported; {rule}",
+        "use ansible.builtin.raw, and gather_facts: false",
+    ),
 }
 
 SELECTION = {
@@ -54,6 +59,11 @@ SELECTION = {
         "a playbook must run from its start, where it checks the call",
         "{object} {got!r} skips the check of the call",
         "run the playbook from its start",
+    ),
+    "result_missing": Rule(
+        "a playbook must run from its start",
+        "the task that registers it did not run",
+        "run the playbook from its start, without --start-at-task",
     ),
     "orchestrator_left_out": Rule(
         "the orchestrator takes part in every run", "{object} excludes the orchestrator", "add {host} to it"

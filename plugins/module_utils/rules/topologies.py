@@ -7,6 +7,8 @@ from __future__ import annotations
 from .rule import Rule
 
 TOPOLOGY = {
+    "topology_unreadable": Rule("a file with a topology must be in its format", "{why}"),
+    "slices_of_scenario": Rule("a scenario has one slice, in the list slices of its topology", "{rule}, got {got}"),
     "duplicate_name": Rule("names are unique within a slice", "{count} {kind}s are named {name}; {rule}"),
     "ambiguous_title": Rule(
         "endpoints refer to one VM", "several VMs have the title {title!r}; {rule}", "give the names of the VMs instead"
