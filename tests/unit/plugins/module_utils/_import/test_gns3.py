@@ -105,3 +105,8 @@ def test_a_project_without_nodes_or_with_one_twice() -> None:
 )
 def test_a_project_has_an_id_and_a_topology(text: str, expected: bool) -> None:
     assert gns3.is_project(load_topology(text)) is expected
+
+
+def test_a_long_property_is_cut_in_its_remark() -> None:
+    graph = gns3.read(project([node("pc", "docker", startup_script="x" * 81)], []))
+    assert [each.what for each in graph.remarks] == [f"startup_script of node PC: {'x' * 80}"]
