@@ -95,7 +95,7 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 
 
 def _faults(slice_: Slice, cluster: Cluster) -> Iterator[Refusal]:
-    """Yield why a slice cannot be ordered. One that is being deleted needs nothing of its hosts."""
+    """Yield why a slice cannot be ordered. One that is being deleted has no requirements."""
     if not slice_.deleting:
         yield from host_requirements.shortcomings(slice_, cluster)
     yield from work_orders.faults(slice_)
@@ -201,7 +201,7 @@ def _make_orders(
     Returns:
         C({work_orders, startups, recorded, lost_workers, slice_ids, slice_names, deleting, tables}).
     """
-    # What hosts have of deleted slices is no business of tenants.
+    # Tenants must not see what hosts have of deleted slices.
     complete = len(slices) == len(cluster.slices) and access.acts_for(cluster, params["acting_user"], ADMIN)
     return {
         "work_orders": work_orders.work_orders(cluster, slices, params["state_dir"], recreate, complete=complete),
