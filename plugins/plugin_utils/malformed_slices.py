@@ -13,7 +13,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.nulls import nulls
+from ansible_collections.cloudrepo.slices.plugins.module_utils.misfits import misfits
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import misspelled
 
 OPTION = "slices"
@@ -73,7 +73,7 @@ def _failure(wanted: Any, option: Mapping[str, Any]) -> str | None:
         message = f"{'unsupported options: ' if is_strange else ''}{checked.error_messages[0]}"
         message = " ".join([message, *misspelled(wanted, option["options"])])
         return str(remove_values(message, checked._no_log_values))
-    refusals = list(nulls(checked.validated_parameters, option["options"]))
+    refusals = list(misfits(checked.validated_parameters, option["options"]))
     return Refused(refusals).message if refusals else None
 
 

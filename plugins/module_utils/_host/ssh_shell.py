@@ -77,16 +77,15 @@ def _running(argv: Sequence[str], said: IO[bytes]) -> Iterator[Console]:
     with ours:
         with theirs:
             process = subprocess.Popen(argv, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=said)
-        try:
-            yield SocketConsole(ours, name="the connection", peer="ssh")
-        finally:
-            ours.close()
-            process.terminate()
+        with process:
             try:
-                process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                yield SocketConsole(ours, name="the connection", peer="ssh")
+            finally:
+                process.terminate()
+                try:
+                    process.wait(_END_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
 
 def _why_silent(console: Console, said: IO[bytes], deadline: float) -> str | None:

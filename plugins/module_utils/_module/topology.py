@@ -30,7 +30,7 @@ from ..changes import Change
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice
-from ..names import NAME
+from ..names import NAME, NUMBER
 from ..vm_order import Interface
 from . import orders
 from .edge import Outcome, listed
@@ -52,7 +52,11 @@ SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 LIMITS_ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": NAME, "required": True},
-    **{name: spec for name, spec in Interface.arguments().items() if name in Interface.LIMITS},
+    **{
+        name: {**spec, "type": NUMBER} if spec["type"] == "float" else spec
+        for name, spec in Interface.arguments().items()
+        if name in Interface.LIMITS
+    },
 }
 
 
@@ -95,7 +99,7 @@ DATA_DISKS_ARGUMENT: dict[str, Any] = {
     "elements": "dict",
     "options": {
         "name": {"type": NAME, "required": True},
-        "size_gb": {"type": "float", "required": True},
+        "size_gb": {"type": NUMBER, "required": True},
         "restore": {"type": "str"},
     },
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from ..allocations import MAC_BLOCK, show
@@ -271,6 +272,7 @@ class SqlCluster(Cluster):
                 new[table].append(row)
             elif old != row:
                 changed[table].append(row)
+        self._need_readable([*chain(*changed.values(), *new.values())])
         for name, keys in gone.items():
             what = schema.TABLES[name]
             self._connection.execute(
@@ -293,6 +295,18 @@ class SqlCluster(Cluster):
         for name in schema.TABLES:
             if new[name]:
                 self._connection.execute(insert(schema.TABLES[name]), new[name])
+
+    def _need_readable(self, rows: Iterable[Row]) -> None:
+        """Refuse rows that the next run could not read.
+
+        Raises:
+            FieldError: a changed user, slice or part of a slice does not fit the model.
+        """
+        ids = {row["slice_id"] for row in rows if row.get("slice_id") is not None}
+        mine = {slice_id: slice_ for slice_id, slice_ in self._slices.known.items() if slice_id in ids}
+        extra, workers, flavors = self.stored_extra(), dict(self.workers), dict(self.flavors)
+        held = Cluster(users=self._users.known, workers=workers, flavors=flavors, slices=mine, extra=extra)
+        Cluster.from_dict(held.to_dict())
 
 
 def _by_key(name: str) -> list[ColumnElement[bool]]:

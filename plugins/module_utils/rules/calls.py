@@ -10,6 +10,11 @@ ARGUMENTS = {
     "required_option_is_null": Rule("a required option must not be null", "{object} is required, got null"),
     "all_options_are_null": Rule("one of these options is required", "{rule}, all are null"),
     "null_in_list": Rule("lists must not contain null", "{object} contains null"),
+    "boolean_for_integer": Rule(
+        "an integer must not be a boolean",
+        "{object} must be an integer, got {got}",
+        "set it to a number (YAML reads yes, no, on and off as booleans)",
+    ),
     "slice_listed_twice": Rule("a slice must be listed only once", "{object} is listed {count} times"),
     "destination_not_empty": Rule(
         "the destination of a migration must be empty",

@@ -17,6 +17,11 @@ HOST = {
         "it belongs to {other}, not to {bridge}; {rule}",
         "set cloudrepo_uplink to another interface, or remove this one from {other}",
     ),
+    "systemd_missing": Rule(
+        "VMs and their networks are units of systemd",
+        "it runs without systemd, but {rule}",
+        "boot the host with systemd; in a container, it must be the first process",
+    ),
     "sudo_missing": Rule(
         "Ansible becomes root with sudo",
         "{rule}, which this host does not have",

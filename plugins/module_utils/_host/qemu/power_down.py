@@ -87,7 +87,7 @@ def _press(one: Guest, monitor: Monitor, waiting: selectors.BaseSelector) -> Non
             handle = os.pidfd_open(session.pid)
             try:
                 session.execute("system_powerdown")
-            except SlicesError:
+            except BaseException:
                 os.close(handle)
                 raise
     except (OSError, SlicesError):
@@ -100,7 +100,7 @@ def _wait(waiting: selectors.BaseSelector) -> list[Guest]:
     late = []
     while keys := list(waiting.get_map().values()):
         left_s = min(key.data.deadline for key in keys) - time.monotonic()
-        exited = [key for key, _events in waiting.select(max(left_s, 0))]
+        exited = [key for key, _events in waiting.select(left_s)]
         for key in exited:
             _forget(key, waiting)
         for key in keys:

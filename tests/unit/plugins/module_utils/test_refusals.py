@@ -23,8 +23,8 @@ FOLDERS = ("action", "connection", "filter", "inventory", "module_utils", "modul
 MAKERS = {"Refusal", "_refuse"}
 """What is called with a code, an object and figures; C(_refuse) hands its own on to C(Refusal)."""
 IMPERATIVES = {
-    *("add", "check", "continue", "copy", "correct", "create", "delete", "deploy", "fetch", "give", "install", "list"),
-    *("merge", "move", "omit", "quote", "register", "restart", "restore", "run", "set", "stop", "use"),
+    *("add", "boot", "check", "continue", "copy", "correct", "create", "delete", "deploy", "fetch", "give", "install"),
+    *("list", "merge", "move", "omit", "quote", "register", "restart", "restore", "run", "set", "stop", "use"),
 }
 CLUMSY = re.compile(r"\b((are|is) possible|ask(s|ed) for|promised|(is|are) none|(is|are) called|anew|shall)\b")
 

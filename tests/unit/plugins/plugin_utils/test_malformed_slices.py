@@ -27,6 +27,11 @@ GOOD: dict[str, Any] = {"name": "good", "vms": [{"name": "vm1", "flavor": "cirro
         ),
         ({"name": "web", "owner": "bob", "vms": [{"name": "vm1", "cores": 2}]}, "bob/web", "cores"),
         ({"name": "web", "vms": [None]}, "alice/web", "vms"),
+        (
+            {"name": "web", "vms": [{"name": "vm1", "data_interfaces": True}]},
+            "alice/web",
+            "vms.data_interfaces must be an integer, got True",
+        ),
         ({"title": "The web", "links": [{"endpoints": None}]}, "alice/The web", "endpoints"),
         ({"name": True}, "slices[1]", "quote names"),
         ({"vms": []}, "slices[1]", "name, title"),
