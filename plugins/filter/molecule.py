@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import yaml_lines
@@ -40,10 +39,9 @@ def molecule_topology(text: str) -> Any:
         AnsibleFilterError: the text is not a YAML mapping; the message contains the line.
     """
     try:
-        yaml_lines.load_topology(text)
+        return yaml_lines.load_data(text)
     except UnreadableTopology as error:
         raise _error(Refusal("topology_unreadable", "topology of the scenario", {"why": error.message})) from error
-    return yaml.safe_load(text)
 
 
 def molecule_slices(

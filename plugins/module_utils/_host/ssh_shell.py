@@ -64,7 +64,7 @@ def open_shell(argv: Sequence[str], deadline: float) -> Iterator[Console]:
             if why is None:
                 yield console
                 return
-        # An attempt that the deadline cuts off tells nothing, and the one before may have.
+        # An attempt that the deadline cuts off has no reason, but the one before may have one.
         reason = why or reason
         if time.monotonic() + PAUSE_S >= deadline:
             raise SlicesError(reason or "no shell responded")

@@ -144,7 +144,10 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     pairs, refused = _put_each(cluster, [_called(want) for want in wants], params)
     stored = [new for _old, new in pairs if new]
     if params["work_orders"]:
-        done = dispatch(cluster, stored, params, lambda: changes_by_slice(pairs), refused)
+        # VMs of slices that are left unchanged may be named with those of the others.
+        left_out = [each.stored for each in refused if each.stored is not None]
+        recreate = work_orders.find_vms([*stored, *left_out], params["recreate_disks"])
+        done = dispatch(cluster, stored, params, lambda: changes_by_slice(pairs), recreate)
         return replace(done, result={**described(stored), **done.result, "refused": told(refused)})
     given = [option for option in ("recreate_disks", "accept_revision") if params[option]]
     if given:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The history of a database that is a file: an append-only file beside it (docs/decisions/0022).
+"""The history of a database that is a file: an append-only file next to it (docs/decisions/0022).
 
 A line is a JSON object with the entries of one change. It is written before the database, without its line break, and
 the database contains the number of its last entry. The line break is added when the database has been replaced.

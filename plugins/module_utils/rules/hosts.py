@@ -45,7 +45,7 @@ HOST = {
     ),
     "python_too_old": Rule(
         "modules for hosts need Python 3.9 or newer",
-        "{rule}, which its interpreter is not",
+        "{rule}, but its interpreter is older",
         "set ansible_python_interpreter to /usr/bin/python3 of Debian 12",
     ),
     "package_lists_not_fetched": Rule(
@@ -63,7 +63,7 @@ HOST = {
         "apt could not install the packages: {why}",
         "run apt-get --fix-broken install on the host",
     ),
-    "cd_without_file_system": Rule("the image in a CD drive must be ISO 9660", "{path} is not; {rule}"),
+    "cd_without_file_system": Rule("the image in a CD drive must be ISO 9660", "{path} is not ISO 9660; {rule}"),
     "base_image_missing": Rule(
         "base images must be on the host and verified",
         "{object} is not on this host, or has not been verified since it changed",

@@ -25,7 +25,7 @@ TOPOLOGY = {
     "endpoint_count": Rule("a link has 2 endpoints"),
     "link_to_itself": Rule("a link must connect two different VMs", "{rule}, got VM {vm} twice"),
     "member_twice": Rule("a VM joins a network with one interface", "VM {vm} is a member {count} times; {rule}"),
-    "management_interface": Rule("links and networks take eth1 and up, because eth0 is the management interface"),
+    "management_interface": Rule("links and networks use eth1 and up, because eth0 is the management interface"),
     "interface_in_use": Rule("an interface is on one link or network at most", "{endpoint} is already in use; {rule}"),
     "too_few_interfaces": Rule(
         "each link or network of a VM takes one data interface",

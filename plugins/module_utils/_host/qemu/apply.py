@@ -64,7 +64,7 @@ def prune(todo: Prune, tools: Tools) -> None:
     systemd.disable(todo.disable, unit_dir=tools.unit_dir)
     failed = [unit.name for unit in todo.stop if unit.active == "failed"]
     if failed:
-        # This fails for a unit that is not failed any more, which is harmless.
+        # This fails for a unit that has not failed, which is harmless.
         runner.run(["systemctl", "reset-failed", "--", *failed], check=False)
     for slice_id in todo.templates:
         systemd.remove_template(slice_id, unit_dir=tools.unit_dir)

@@ -80,7 +80,7 @@ def ask(guests: Iterable[Guest], monitor: Monitor) -> list[str]:
 
 
 def _press(one: Guest, monitor: Monitor, waiting: selectors.BaseSelector) -> None:
-    """Press the power button. QEMU that has exited, or does not answer any more, is not waited for."""
+    """Press the power button. QEMU that has exited, or no longer answers, is not waited for."""
     try:
         with monitor.connect(one.path) as session:
             # While it answers, no other process has its pid. Then its monitor, which has one client, is left to others.

@@ -352,7 +352,7 @@ def test_the_image_of_a_kind_is_that_of_new_vms_that_name_none() -> None:
         ),
         (
             [("s:mgmt", "h")],
-            "link web/1 (s:eth0=mgmt–h): links and networks take eth1 and up, because eth0 is the management "
+            "link web/1 (s:eth0=mgmt–h): links and networks use eth1 and up, because eth0 is the management "
             "interface, got s:eth0=mgmt",
         ),
         (
