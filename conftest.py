@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Makes the checkout importable as C(ansible_collections.cloudrepo.slices), and settles how hypothesis behaves."""
+"""Makes the checkout importable as C(ansible_collections.cloudrepo.slices), and configures Hypothesis."""
 
 from __future__ import annotations
 

@@ -32,6 +32,8 @@ SETTINGS: dict[str, Any] = {
     "worker_cpu_overcommit": 100,
 }
 LIBVIRT = ("libvirt-clients", "libvirt-daemon-system", "python3-libvirt", "python3-lxml")
+# A copy for the alternatives, because libvirt gives base images to a user of its own.
+BASE_IMAGE = "/var/lib/bench/base.img"
 # Ansible keeps connections open for 120 s.
 CONNECTED_S = 60
 # A firmware that halts the CPU, so that guests take no time. A QEMU started with -S would be reported as one that does
@@ -48,7 +50,6 @@ class Lab:
     """Two workers and a network node on this machine."""
 
     def __init__(self) -> None:
-        self.base = ""
         self._connected = float("-inf")
         self._folder = tempfile.TemporaryDirectory()
 
@@ -61,7 +62,6 @@ class Lab:
         for worker in WORKERS:
             self.worker_script(worker, "prepare")
         self.halt(True)
-        self.base = self.ssh(WORKERS[0], "ls -d /var/lib/cloudrepo/images/*.img").split()[0]
 
     def down(self) -> None:
         self.playbook("cloudrepo.slices.lab_down")

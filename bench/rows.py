@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lab import FOLDER, GUEST_MIB, HERE, WORKERS, Lab, guests, topologies, vm
+from lab import BASE_IMAGE, FOLDER, GUEST_MIB, HERE, WORKERS, Lab, guests, topologies, vm
 from measuring import CannotMeasure, Cost
 
 
@@ -29,7 +29,7 @@ def floor(lab: Lab, size: int) -> Iterator[Row]:
     share = size // len(WORKERS)
 
     def baseline(action: str) -> Cost:
-        return lab.on_workers(script, f"{action} {share} {{vlan}} {lab.base}")
+        return lab.on_workers(script, f"{action} {share} {{vlan}} {BASE_IMAGE}")
 
     yield Row("floor", lambda: baseline("up"), size, size, by_ansible=False)
     yield Row("floor_delete", lambda: baseline("down"), 0, 0, by_ansible=False)
@@ -70,7 +70,7 @@ def community_libvirt(lab: Lab, size: int) -> Iterator[Row]:
 
 def _others(lab: Lab, size: int, name: str) -> Iterator[Row]:
     def play() -> Cost:
-        return lab.playbook(str(HERE / f"{name}.yml"), bench_share=size // len(WORKERS), bench_base=lab.base)
+        return lab.playbook(str(HERE / f"{name}.yml"), bench_share=size // len(WORKERS), bench_base=BASE_IMAGE)
 
     yield Row(name, play, size, size)
     yield Row(f"{name}_again", play, size, size, changes_nothing=True)
@@ -81,7 +81,7 @@ def virsh(lab: Lab, size: int) -> Iterator[Row]:
     domain = (HERE / "domain.xml").read_text(encoding="utf-8").replace("'", '"')
     script = f"domain='{domain}'\n" + (HERE / "virsh.sh").read_text(encoding="utf-8")
     share = size // len(WORKERS)
-    yield Row("virsh", lambda: lab.on_workers(script, f"{share} {{vlan}} {lab.base}"), size, size, by_ansible=False)
+    yield Row("virsh", lambda: lab.on_workers(script, f"{share} {{vlan}} {BASE_IMAGE}"), size, size, by_ansible=False)
     lab.tidy()
 
 
@@ -92,7 +92,7 @@ def ready(lab: Lab, size: int) -> Iterator[Row]:
         yield Row("ready", lambda: lab.playbook("cloudrepo.slices.deploy", **guests(size)), size, size)
         lab.playbook("cloudrepo.slices.delete", slice_all=True)
         script = (HERE / "ready.sh").read_text(encoding="utf-8")
-        arguments = f"{size // len(WORKERS)} {lab.base} {GUEST_MIB}"
+        arguments = f"{size // len(WORKERS)} {BASE_IMAGE} {GUEST_MIB}"
         # Their ports are on another bridge.
         yield Row("ready_by_hand", lambda: lab.on_workers(script, arguments), size, 0, by_ansible=False)
         lab.tidy()

@@ -11,6 +11,7 @@ libvirt=(libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.sock
 
 prepare() {
   mkdir -p /var/lib/bench /run/bench
+  cp --reflink=auto /var/lib/cloudrepo/images/*.img /var/lib/bench/base.img
   # A reset vector with cli; hlt.
   python3 -c 'import sys; sys.stdout.buffer.write(bytes(65520) + b"\xfa\xf4" + bytes(14))' >/var/lib/bench/halt.rom
   # systemd of the hosts cannot set limits, and libvirt would fail.

@@ -129,19 +129,19 @@ class World:
                     return {**vm, "slice_id": one["slice_id"], "host": WORKERS[vm["worker_ip"]]}
         raise Broken(f"there is no VM {name}")
 
-    def snapshot(self, *, settled: bool = False) -> dict[str, list[str]]:
-        """Return the whole state of the hosts; C(settled) leaves out what a start changes."""
+    def snapshot(self, *, stable: bool = False) -> dict[str, list[str]]:
+        """Return the whole state of the hosts; C(stable) leaves out what a start changes."""
         taken = self.lab.everywhere(SNAPSHOT)
         found = {host: sorted(text.splitlines()) for host, text in taken.items()}
-        return {host: settle(lines) for host, lines in found.items()} if settled else found
+        return {host: without_volatile(lines) for host, lines in found.items()} if stable else found
 
     def await_snapshot(self, before: Lines) -> list[str]:
-        """Wait until the hosts are as they were (C(settled)), and return what is still different at the end."""
+        """Wait until the hosts are as they were (C(stable)), and return what is still different at the end."""
         last: list[str] = []
 
         def is_back() -> bool:
             try:
-                last[:] = changes(before, self.snapshot(settled=True))
+                last[:] = changes(before, self.snapshot(stable=True))
             except Broken as error:
                 last[:] = [str(error)]
             return not last
@@ -191,7 +191,7 @@ def _vms(slices: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
     return {(one["name"], vm["name"]) for one in slices for vm in one["vms"]}
 
 
-def settle(lines: Iterable[str]) -> list[str]:
+def without_volatile(lines: Iterable[str]) -> list[str]:
     """Return the lines of a snapshot without what a start of the host or of a VM changes."""
     kept = (line for line in lines if not _VOLATILE.search(line))
     return sorted(_RANDOM.sub("", _INTERFACE.sub(" ", _PID.sub("", line))) for line in kept)

@@ -45,11 +45,11 @@ def topology(name: str, vms: int) -> dict[str, Any]:
     }
 
 
-def settle_into(cluster: Any, name: str, vms: int) -> None:
-    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+def store_slice(cluster: Any, name: str, vms: int) -> None:
+    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
     from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 
-    settle(cluster, read_slice(topology(name, vms), default_owner="admin"), Settings(), acting_user="admin")
+    reconcile_slice(cluster, read_slice(topology(name, vms), default_owner="admin"), Settings(), acting_user="admin")
 
 
 def open_database(database: str) -> Any:
@@ -69,7 +69,7 @@ def fill(database: str, vms: int) -> None:
         for number in range(1, 9):
             cluster.workers[f"10.0.10.{number}"] = Worker(f"10.0.10.{number}", cores=10_000, ram_gb=100_000)
         for number, start in enumerate(range(0, vms, each)):
-            settle_into(cluster, f"filling{number}", min(each, vms - start))
+            store_slice(cluster, f"filling{number}", min(each, vms - start))
 
 
 def run_once(database: str, number: int) -> None:
@@ -85,7 +85,7 @@ def run_once(database: str, number: int) -> None:
     name = f"run{number}"
     with open_database(database).transaction(write=True) as cluster:
         loaded = time.perf_counter()
-        settle_into(cluster, name, SLICE_VMS)
+        store_slice(cluster, name, SLICE_VMS)
         planned = time.perf_counter()
     stored = time.perf_counter()
     with open_database(database).transaction(write=True) as cluster:  # restore the content for the next run

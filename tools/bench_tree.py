@@ -17,7 +17,7 @@ RUNS = 7
 
 def bench_tree() -> dict[str, float]:
     """Return the median seconds for trees with networks and with links, when new and when planned again unchanged."""
-    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+    from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
     from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
     from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
     from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
@@ -34,7 +34,7 @@ def bench_tree() -> dict[str, float]:
             for what in ("new", "again"):
                 begin = time.perf_counter()
                 want = read_slice({**tree, "segments": segments}, default_owner="admin")
-                after = settle(cluster, want, Settings(), acting_user="admin")
+                after = reconcile_slice(cluster, want, Settings(), acting_user="admin")
                 changes(before, after)
                 found.setdefault(f"over {segments}, {what}", []).append(time.perf_counter() - begin)
                 before = after

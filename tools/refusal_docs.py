@@ -22,9 +22,11 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.rules import (  #
     calls,
     capacity,
     contract,
+    databases,
     edits,
     hosts,
     images,
+    inventory,
     registry,
     topologies,
     values,
@@ -43,6 +45,8 @@ GROUPS = {
     "Users, flavors and workers": registry.REGISTRY,
     "Hosts": hosts.HOST,
     "Work orders": contract.CONTRACT,
+    "Databases and backups": databases.DATABASE,
+    "Inventory sources": inventory.INVENTORY,
     "Values of all kinds": values.ANY,
 }
 

@@ -21,7 +21,7 @@ def _idle(is_node: bool) -> Step:
     def inject(world: World, turn: Turn) -> None:
         host = NODE if is_node else turn.worker
         _hit(world, turn, host)
-        before = world.snapshot(settled=True)
+        before = world.snapshot(stable=True)
         world.lab.power_off(host)
         world.lab.power_on()
         # Before any playbook of ours runs.

@@ -24,7 +24,7 @@ def _comes_back(command: str) -> Step:
     """After this, everything is there again before any playbook runs."""
 
     def inject(world: World, turn: Turn) -> None:
-        before = world.snapshot(settled=True)
+        before = world.snapshot(stable=True)
         world.lab.ssh(_host(turn), command)
         turn.lost += world.await_snapshot(before)
 
@@ -35,7 +35,7 @@ def _is_repaired(command: str, *, numbers_kept: bool) -> Step:
     """After this, C(site) and a deploy make everything as it was, except perhaps for numbers of ports."""
 
     def inject(world: World, turn: Turn) -> None:
-        before = world.snapshot(settled=True)
+        before = world.snapshot(stable=True)
         world.lab.ssh(_host(turn), command)
         world.lab.must("site")
         world.lab.must("deploy", slice_all=True)

@@ -19,7 +19,6 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening im
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import ADMIN
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import DATABASE
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
-    DatabaseError,
     Refusal,
     Refused,
     SlicesError,
@@ -146,7 +145,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             store = open_store(self._database(task_vars), lock_timeout_s=LOCK_TIMEOUT_S, backups=0)
             with store.transaction(write=False) as cluster:
                 return bool(cluster.is_admin(decision.user))
-        except DatabaseError:
+        except SlicesError:
             return False
 
     def _database(self, task_vars: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ class ActionModule(Normal):  # type: ignore[misc]  # Ansible has no types
     _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Run the module, and start-ups over ssh beside it."""
+        """Run the module, and start-ups over ssh in parallel."""
         user, args = self._get_remote_user(), self._task.args
         if self._task.check_mode or self._task.async_val or not _over_ssh(args):
             run = super().run

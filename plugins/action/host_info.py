@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs the modules for hosts, which C(meta/runtime.yml) routes here, and tells why sudo refuses to."""
+"""Runs the modules for hosts, which C(meta/runtime.yml) routes here, and reports why sudo refuses to."""
 
 from __future__ import annotations
 

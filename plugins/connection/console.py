@@ -84,7 +84,7 @@ import inspect
 import json
 import shlex
 from types import ModuleType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.connection import ConnectionBase
@@ -168,10 +168,10 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
         """Run C(cmd) in the guest, and return its whole output as standard output, because a console has one stream."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         if in_data:
-            _refuse("does not support input for commands")
+            raise _unsupported("input for commands")
         if "ansible-tmp-" in cmd:
             # A module starts with creating a temporary folder. The guest's error message would not be helpful.
-            _refuse("does not support modules")
+            raise _unsupported("running modules")
         vm = Vm(self.get_option("vm_id"), self.get_option("vm_uuid"), self.get_option("state_dir"))
         program = program_for(vm, cmd, timeout_s=self.get_option("timeout_s"))
         python = shlex.quote(self.get_option("worker_python"))
@@ -186,11 +186,11 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
 
     def put_file(self, in_path: str, out_path: str) -> None:  # noqa: ARG002 # the base class has both
         """Raise an error."""
-        _refuse(f"cannot copy {out_path} to a guest")
+        raise _unsupported(f"copying {out_path} to a guest")
 
     def fetch_file(self, in_path: str, out_path: str) -> None:  # noqa: ARG002 # the base class has both
         """Raise an error."""
-        _refuse(f"cannot fetch {in_path} from a guest")
+        raise _unsupported(f"fetching {in_path} from a guest")
 
     def close(self) -> None:
         """Close the connection to the worker."""
@@ -236,8 +236,6 @@ def read_answer(stdout: bytes) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def _refuse(what: str) -> NoReturn:
-    raise AnsibleError(
-        f"the connection cloudrepo.slices.console {what}: a serial console can only run commands. "
-        "Use ansible.builtin.raw, and gather_facts: false"
-    )
+def _unsupported(what: str) -> AnsibleError:
+    refusal = errors.Refusal("console_runs_commands", "connection cloudrepo.slices.console", {"what": what})
+    return AnsibleError(refusal.message)

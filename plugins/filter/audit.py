@@ -84,7 +84,7 @@ def _surplus(found: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> It
 
 
 def _only_here(host: str, result: Mapping[str, Any]) -> list[str]:
-    """Return a line for each object that is only on a host, except for disks that the run tells anyway."""
+    """Return a line for each object that is only on a host, except for disks that the run lists anyway."""
     told = {each["path"] for each in result.get("orphans") or ()}
     found = (each for each in result.get("only_here") or () if each["path"] not in told)
     return [f"{host}: only here: {described(each)}" for each in found]

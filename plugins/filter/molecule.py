@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import yaml_lines
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import UnreadableTopology
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import TIME
 
 PREFIX = "mol"
@@ -39,10 +39,9 @@ def molecule_topology(text: str) -> Any:
         AnsibleFilterError: the text is not a YAML mapping; the message contains the line.
     """
     try:
-        yaml_lines.load_topology(text)
+        return yaml_lines.load_data(text)
     except UnreadableTopology as error:
-        raise AnsibleFilterError(f"the topology of the scenario: {error.message}") from error
-    return yaml.safe_load(text)
+        raise _error(Refusal("topology_unreadable", "topology of the scenario", {"why": error.message})) from error
 
 
 def molecule_slices(
@@ -61,9 +60,11 @@ def molecule_slices(
         AnsibleFilterError: the file does not contain one slice.
     """
     slices = topology.get("slices") if isinstance(topology, Mapping) else None
-    if not isinstance(slices, Sequence) or len(slices) != 1 or not isinstance(slices[0], Mapping):
-        raise AnsibleFilterError("the topology of a scenario must have one slice in the list slices")
-    return [{**slices[0], "name": name, "title": _title(scenario[:100], hours, now)}]
+    listed = slices if isinstance(slices, list) else []
+    if len(listed) != 1 or not isinstance(listed[0], Mapping):
+        number = sum(isinstance(each, Mapping) for each in listed)
+        raise _error(Refusal("slices_of_scenario", "topology of the scenario", {"got": number}))
+    return [{**listed[0], "name": name, "title": _title(scenario[:100], hours, now)}]
 
 
 def molecule_expired(slices: Sequence[Mapping[str, Any]], *, now: datetime | None = None) -> list[dict[str, Any]]:
@@ -103,6 +104,10 @@ def _scenario(slice_: Mapping[str, Any], now: datetime | None) -> str | None:
     found = _TITLE.fullmatch(slice_.get("title") or "")
     is_old = found is not None and found[2] < _time(now)
     return found[1] if found and is_old and str(slice_.get("name", "")).startswith(f"{PREFIX}-") else None
+
+
+def _error(refusal: Refusal) -> AnsibleFilterError:
+    return AnsibleFilterError(refusal.message)
 
 
 class FilterModule:

@@ -9,6 +9,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+
 
 def earlier_result(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], name: str) -> Any:
     """Return what an earlier play of the orchestrator registered under C(name).
@@ -18,9 +20,7 @@ def earlier_result(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[st
     """
     found = hostvars[groups["orchestrator"][0]].get(name)
     if found is None:
-        raise AnsibleFilterError(
-            f"the task that registers {name} did not run; run the playbook from its start, without --start-at-task"
-        )
+        raise AnsibleFilterError(Refusal("result_missing", f"result {name}").message)
     return found
 
 

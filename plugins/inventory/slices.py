@@ -184,18 +184,17 @@ cache_timeout: 60
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access, inventory_options
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import guests as rules
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
-from ansible_collections.cloudrepo.slices.plugins.module_utils.names import ADVICE, NAME, NAME_OR_ID
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
 
 try:
@@ -228,7 +227,6 @@ THROUGH_JUMP_HOST = trust_as_template(
     "{{ hostvars[cloudrepo_jump_host] | ansible.builtin.mandatory('jump host ' ~ cloudrepo_jump_host ~ ': it is not in "
     "the inventory; add the source of this host with -i, or set jump_host') | cloudrepo.slices.jump_arguments }}"
 )
-KIND_KEYS = ("name", "flavors", "user", "private_key_file", "python_interpreter", "connection_preference")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]  # Ansible has no types
@@ -244,40 +242,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         """Add the VMs to the inventory."""
         super().parse(inventory, loader, path, cache)
         given = self._read_config_data(path)
-        # Ansible ignores the others: with `owners`, everybody's VMs would be hosts.
-        _check_keys("", given, {"plugin", *self.get_options()})
-        self._refuse_other_types(given)
-        self._add(self._wanted(self._guests(path, cache)))
-
-    @staticmethod
-    def _refuse_other_types(given: Mapping[str, Any]) -> None:
-        """Refuse names that YAML reads as something else, before Ansible converts them to other texts."""
-        names = given.get("names")
-        kinds = [each for each in given.get("kinds") or () if isinstance(each, Mapping)]
-        wanted = [
-            *(("names", each, NAME_OR_ID) for each in (names if isinstance(names, list) else [names])),
-            *((option, given.get(option), NAME) for option in ("owner", "acting_user", "jump_host", "parent_group")),
-            *(("kinds", each.get("name"), NAME) for each in kinds),
-            *(("kinds", flavor, NAME) for each in kinds for flavor in each.get("flavors") or ()),
-        ]
-        for option, value, kind in wanted:
-            if value is not None and not kind.takes(value):
-                raise AnsibleParserError(f"{option}: got {value!r}; {ADVICE}")
+        try:
+            inventory_options.check(given, {"plugin", *self.get_options()})
+            self._add(self._wanted(self._guests(path, cache)))
+        except SlicesError as error:
+            raise AnsibleParserError(error.message) from None
 
     def _guests(self, path: str, cache: bool) -> list[dict[str, Any]]:
         """Return the VMs from the cache or the database."""
         said = [("the option acting_user", self.get_option("acting_user"))]
         is_cached = self.get_option("cache")
-        try:
-            user = acting_user.decide(os.environ, self._vars, said).user
-            # Users see different VMs, and a source may have been changed since.
-            asked = [path, user, *(self.get_option(name) for name in ("database", "names", "owner"))]
-            key = self.get_cache_key(json.dumps(asked))
-            if is_cached and cache and key in self._cache:
-                return list(self._cache[key])
-            found = self._read(user)
-        except SlicesError as error:
-            raise AnsibleParserError(error.message) from None
+        user = acting_user.decide(os.environ, self._vars, said).user
+        # Users see different VMs, and a source may have been changed since.
+        asked = [path, user, *(self.get_option(name) for name in ("database", "names", "owner"))]
+        key = self.get_cache_key(json.dumps(asked))
+        if is_cached and cache and key in self._cache:
+            return list(self._cache[key])
+        found = self._read(user)
         if is_cached:
             self._cache[key] = found
         return found
@@ -288,8 +269,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         try:
             database = str(self.templar.template(self.get_option("database")))
         except Exception as error:
-            why = "a plugin sees no variables of playbooks; set it to a path or URL, or set CLOUDREPO_DATABASE"
-            raise AnsibleParserError(f"database: {error}; {why}") from error
+            raise Refused([Refusal("database_template", "database", {"why": str(error)})]) from error
         # An id may be a number.
         names, owner = [str(each) for each in self.get_option("names")], self.get_option("owner")
         store = open_store(database, lock_timeout_s=30, backups=0)
@@ -314,11 +294,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             return bool(self._compose(expression, guest))
         except Exception as error:
             if self.get_option("strict"):
-                raise AnsibleParserError(f"filters: VM {_label(guest)}: {error}") from error
+                figures = {"vm": _label(guest), "why": str(error)}
+                raise Refused([Refusal("expression_fails", "filters", figures)]) from error
             return str(error) or type(error).__name__
 
     def _add(self, guests: list[dict[str, Any]]) -> None:
-        kinds = self._kinds()
+        kinds = inventory_options.kinds(self.get_option("kinds"), self.get_option("connection_preference"))
         kind_of = {guest["cloudrepo_vm_id"]: rules.kind_of(guest, kinds) for guest in guests}
         groupings = self.get_option("group_by")
         groups_of = {
@@ -330,21 +311,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         )
         group_names, more = rules.group_names(group for found in groups_of.values() for group in found)
         self._tell([*problems, *more])
-        parent = self._parent(set(group_names.values()))
+        parent = inventory_options.parent_group(self.get_option("parent_group"), {*group_names.values()})
+        self.inventory.add_group(parent)
         jump_host = self._jump_host()
         for guest in guests:
             vm_id = guest["cloudrepo_vm_id"]
             variables = {**guest, **self._connect(guest, kind_of[vm_id], jump_host)}
             self._add_host(names[vm_id], variables, parent, groups_of[vm_id], group_names)
-
-    def _parent(self, others: Collection[str]) -> str:
-        """Add the group of all VMs and return its name."""
-        given = self.get_option("parent_group")
-        name = rules.safe(f"_{given}" if given[:1].isdigit() else given)
-        if not name or name in others:
-            why = "is the name of another group of VMs" if name else "must not be empty"
-            raise AnsibleParserError(f"parent_group: {name or 'it'} {why}; give the group of all VMs another name")
-        return str(self.inventory.add_group(name))
 
     def _add_host(
         self,
@@ -381,34 +354,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         try:
             name = self.templar.template(template)
         except Exception as error:
-            raise AnsibleParserError(f"hostname: VM {_label(guest)}: {error}") from error
-        if name is None or not str(name).strip():
-            raise AnsibleParserError(f"hostname: VM {_label(guest)}: a host needs a name, got {name!r}")
-        return str(name)
-
-    def _kinds(self) -> list[rules.Kind]:
-        login = {
-            "ansible_user": "user",
-            "ansible_ssh_private_key_file": "private_key_file",
-            "ansible_python_interpreter": "python_interpreter",
-        }
-        usual = self.get_option("connection_preference")
-        found = []
-        for given in self.get_option("kinds"):
-            if not isinstance(given, Mapping) or not given.get("name"):
-                raise AnsibleParserError("kinds: each kind needs a name")
-            _check_keys(f"kinds: {given['name']}: ", given, KIND_KEYS)
-            preference = tuple(_listed(given.get("connection_preference")) or usual)
-            unknown = [each for each in preference if each not in rules.CONNECTIONS]
-            if unknown:
-                raise AnsibleParserError(
-                    f"kinds: connection_preference must be of {', '.join(rules.CONNECTIONS)}, got {unknown[0]}"
-                )
-            variables = {name: given[key] for name, key in login.items() if given.get(key)}
-            found.append(
-                rules.Kind(given["name"], tuple(_listed(given.get("flavors")) or ("*",)), preference, variables)
-            )
-        return found
+            figures = {"vm": _label(guest), "why": str(error)}
+            raise Refused([Refusal("expression_fails", "hostname", figures)]) from error
+        return inventory_options.host_name(name, _label(guest))
 
     def _jump_host(self) -> str | None:
         given = self.get_option("jump_host")
@@ -438,23 +386,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             told.update(cloudrepo_jump_host=jump_host, ansible_ssh_common_args=THROUGH_JUMP_HOST)
         return told
 
-    def _tell(self, problems: list[str]) -> None:
+    def _tell(self, problems: Sequence[Refusal]) -> None:
         if problems and self.get_option("strict"):
-            raise AnsibleParserError("\n".join(problems))
+            raise Refused(problems)
         for problem in problems:
-            self.display.warning(problem)
-
-
-def _check_keys(where: str, given: Iterable[Any], known: Iterable[str]) -> None:
-    """Raise AnsibleParserError if there is an option that does not exist."""
-    unknown = sorted({str(key) for key in given} - {*known})
-    if unknown:
-        raise AnsibleParserError(f"{where}unknown options {', '.join(unknown)}; known: {', '.join(sorted(known))}")
-
-
-def _listed(given: Any) -> list[str]:
-    """Return a list that may have been given as a text with commas, as Ansible accepts it for other options."""
-    return [each.strip() for each in given.split(",")] if isinstance(given, str) else list(given or ())
+            self.display.warning(problem.message)
 
 
 def _label(guest: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ MAC_BLOCKS = 65536
 _MAC_TEXT = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.IGNORECASE)
 
 
-class Lease(NamedTuple):
+class Allocation(NamedTuple):
     """A number of a kind, and the VM to which it is allocated (C(None) for the slice itself)."""
 
     kind: str
@@ -36,11 +36,11 @@ class Lease(NamedTuple):
     vm_id: int | None
 
 
-def leases(slice_: Slice, kind: str | None = None) -> Iterator[Lease]:
+def allocated(slice_: Slice, kind: str | None = None) -> Iterator[Allocation]:
     """Yield the numbers that are allocated to the slice, of one kind or of all."""
     for each in KINDS if kind is None else (kind,):
         for number, vm_id in _HOLDERS[each](slice_):
-            yield Lease(each, number, vm_id)
+            yield Allocation(each, number, vm_id)
 
 
 def mac_number(text: str | None) -> int | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from .allocations import ADDRESS, VLAN_POOL, VNC_PORT, leases
+from .allocations import ADDRESS, VLAN_POOL, VNC_PORT, allocated
 from .changes import SliceRef
 from .cloud import Cloud
 from .history import Entry, History, Kept, NoHistory
@@ -212,10 +212,10 @@ class Cluster:
     def held(self, kind: str, first: int, last: int) -> set[int]:
         """Return the numbers from C(first) to C(last) of a kind (C(allocations)) that are allocated to slices."""
         return {
-            lease.number
+            allocation.number
             for slice_ in self.slices.values()
-            for lease in leases(slice_, kind)
-            if first <= lease.number <= last
+            for allocation in allocated(slice_, kind)
+            if first <= allocation.number <= last
         }
 
     def free(self, kind: str, first: int, last: int) -> Iterator[int]:
@@ -399,7 +399,7 @@ class Cluster:
     def _leaves(self, other: Cluster, kind: str) -> set[int]:
         """The numbers of a kind that hosts may still use after the replacement."""
         held, known = (
-            {lease.number for slice_ in each.slices.values() for lease in leases(slice_, kind)}
+            {allocation.number for slice_ in each.slices.values() for allocation in allocated(slice_, kind)}
             for each in (self, other)
         )
         return (held | self.left_behind(kind) | other.left_behind(kind)) - known

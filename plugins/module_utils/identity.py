@@ -22,7 +22,7 @@ def new_uuid() -> str:
 
 
 def machine_mark(cloud_uuid: str, machine_id: str) -> str:
-    """Return what stands for a machine of a cloud in public (docs/decisions/0021).
+    """Return the public mark of a machine of a cloud (docs/decisions/0021).
 
     A machine-id is confidential (machine-id(5)), and whoever does not know it cannot make its mark.
     """

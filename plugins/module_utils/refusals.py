@@ -8,9 +8,11 @@ from .rules.access import ACCESS
 from .rules.calls import ARGUMENTS, SELECTION
 from .rules.capacity import CAPACITY
 from .rules.contract import CONTRACT
+from .rules.databases import DATABASE
 from .rules.edits import EDITS
 from .rules.hosts import HOST
 from .rules.images import IMAGE
+from .rules.inventory import INVENTORY
 from .rules.registry import REGISTRY
 from .rules.rule import Rule
 from .rules.topologies import TOPOLOGY
@@ -21,6 +23,8 @@ RULES: dict[str, Rule] = {
     **ARGUMENTS,
     **SELECTION,
     **CONTRACT,
+    **DATABASE,
+    **INVENTORY,
     **REGISTRY,
     **IMAGE,
     **ACCESS,

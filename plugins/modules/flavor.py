@@ -150,14 +150,14 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import edge, images, registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, within
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
-from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME, NUMBER
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"type": NAME},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "cores": {"type": "int"},
-    "ram_gb": {"type": "float"},
-    "disk_gb": {"type": "float"},
+    "ram_gb": {"type": NUMBER},
+    "disk_gb": {"type": NUMBER},
     "image": {"type": "str"},
     "checksum": {"type": "str"},
     "kind": {"type": NAME},

@@ -14,6 +14,7 @@ description:
     M(cloudrepo.slices.host_info) returns.
   - The roles P(cloudrepo.slices.worker#role) and P(cloudrepo.slices.network_node#role) consist mainly of this call. A
     run that changes nothing would take several times as long with a task for each step.
+  - A host that does not run systemd is refused.
   - The host is claimed first, as by M(cloudrepo.slices.host_claim). If another cloud has claimed it, or another copy of
     the database, nothing is changed.
   - If one of O(packages) is missing, only the claim is made. RV(missing_packages) returns them, so that they can be
@@ -339,6 +340,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
     host_files,
     reloads,
     state_files,
+    systemd,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import (
     BRIDGE_ARGUMENTS,
@@ -412,6 +414,8 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
     vlan, runner = params["management_vlan"], SubprocessRunner()
     settings = datapath.read_settings(params, management_vlan=vlan)
     folders = Folders(params["state_dir"], read_links(params["nat_links"]))
+    # Without it, packages would be installed before the first unit cannot be started.
+    systemd.refuse_other_init()
     seen = _Seen(host_facts.look(params, runner))
     yield _look(lambda: seen)
     if params["uplink"] and params["management_addresses"]:

@@ -22,7 +22,7 @@ description:
   - A slice whose units do not start, or which fails otherwise, does not affect the other slices of the work order.
     It is returned in RV(refused), and the module fails.
   - Connections of an address that is reassigned or released are dropped.
-  - Files of slices that were made writable for others, or that C(dnsmasq) cannot read any more, are written again.
+  - Files of slices that were made writable for others, or that C(dnsmasq) can no longer read, are written again.
     Masks and drop-ins of units, and files of others in folders of which C(dnsmasq) or C(nft) reads everything, are
     removed.
 author:

@@ -10,7 +10,7 @@ short_description: Create work orders for the hosts of slices
 version_added: 1.0.0
 description:
   - Creates a work order for each worker and one for the network node from the stored slices. Every worker gets one,
-    because a work order also tells a worker which objects to remove.
+    because a host removes the objects of slices that its work order does not list.
   - The status of new VMs changes from C(pending) to C(design) in the database, so that they are not released before
     their host has removed them. With O(state=present) this is the only change.
   - Each slice is planned on its own. A name that matches no slice or several, and a slice that requires more than its

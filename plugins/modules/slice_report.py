@@ -189,7 +189,7 @@ waiting:
   elements: int
   sample: []
 gone:
-  description: Selected ids that no slice has any more.
+  description: Selected ids of slices that no longer exist.
   returned: success
   type: list
   elements: int

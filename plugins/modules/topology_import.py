@@ -155,6 +155,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._import import fo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import UnreadableTopology
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.topology_import import Options, topology
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -173,16 +174,16 @@ def convert(params: dict[str, Any]) -> dict[str, Any]:
     """Return the result of the module.
 
     Raises:
-        UnreadableTopology: the file cannot be read.
+        Refused: the file cannot be read.
     """
     try:
         with open(params["src"], encoding="utf-8-sig") as file:
             text = file.read()
         form, graph = formats.read(text, params["format"])
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableTopology(f"{params['src']} cannot be read: {error}") from error
+        raise Refused([Refusal("file_unreadable", "src", {"got": params["src"], "why": str(error)})]) from error
     except UnreadableTopology as error:
-        raise UnreadableTopology(f"{params['src']}, {error.message}") from error
+        raise Refused([Refusal("topology_unreadable", params["src"], {"why": error.message})]) from error
     options = Options(params["name"], params["flavor"], params["flavors"], params["internet"], params["kinds"])
     made = topology(graph, options)
     lines = [

@@ -11,7 +11,7 @@ version_added: 1.0.0
 description:
   - Returns the address and the password of the VNC display of each VM of the selected slices, for an admin or the
     slice's owner. Use C(no_log), because the result contains passwords.
-  - Ids that no slice has any more, because another run has deleted it, are left out.
+  - Ids of slices that another run has deleted are left out.
   - Passwords are derived from a key that the first M(cloudrepo.slices.slice_plan) stores in the database.
 author:
   - the cloudrepo.slices authors (@cloudrepo)

@@ -193,16 +193,17 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NUMBER
 
 SPEC: dict[str, dict[str, Any]] = {
     "ip": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent", "lost"], "default": "present"},
     "cores": {"type": "int"},
-    "ram_gb": {"type": "float"},
-    "disk_gb": {"type": "float"},
+    "ram_gb": {"type": NUMBER},
+    "disk_gb": {"type": NUMBER},
     "max_vms": {"type": "int"},
-    "cpu_overcommit": {"type": "float"},
-    "ram_overcommit": {"type": "float"},
+    "cpu_overcommit": {"type": NUMBER},
+    "ram_overcommit": {"type": NUMBER},
     "schedulable": {"type": "bool"},
     "trunk_mtu": {"type": "int"},
     "netem": {"type": "bool"},

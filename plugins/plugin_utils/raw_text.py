@@ -5,16 +5,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
+
+from ansible_collections.cloudrepo.slices.plugins.module_utils.duplicate_keys import duplicate_keys
 
 MOST_VALUES = 1_000_000
 """The limit of values, because a few lines with nested aliases can stand for more values than fit into memory."""
 MOST_LEVELS = 50
 _TOO_MUCH = f"more than {MOST_VALUES:,} values or {MOST_LEVELS} levels"
-_MERGE = "tag:yaml.org,2002:merge"
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -29,8 +30,8 @@ def load(text: str) -> Any:
     try:
         _refuse_deep(text)
         root = loader.get_single_node()
-        for key, line, other in _repeated(root, set()):
-            raise ValueError(f"line {other}: {key} is already set in line {line}")
+        for duplicate in duplicate_keys(root, with_types=True):
+            raise ValueError(str(duplicate))
         if _count(root, {}) > MOST_VALUES:
             raise ValueError(_TOO_MUCH)
         return None if root is None else plain(loader.construct_document(root))
@@ -46,8 +47,8 @@ def repeated_key(text: str) -> str | None:
     """Return a message for a duplicate key in a YAML text that Ansible has parsed, C(None) if there is none."""
     loader = _LOADER(text)
     try:
-        for key, line, other in _repeated(loader.get_single_node(), set()):
-            return f"line {other}: {key} is already set in line {line}"
+        for duplicate in duplicate_keys(loader.get_single_node(), with_types=True):
+            return str(duplicate)
     except yaml.YAMLError:
         pass  # such as an encrypted file
     finally:
@@ -121,23 +122,3 @@ def _count(node: Any, counts: dict[int, float]) -> float:
         parts = entries if isinstance(node, yaml.SequenceNode) else [each for entry in entries for each in entry]
         counts[id(node)] = 1 + sum(_count(each, counts) for each in parts)
     return counts[id(node)]
-
-
-def _repeated(node: Any, seen: set[int]) -> Iterator[tuple[str, int, int]]:
-    """Yield each duplicate key in a mapping, with both lines."""
-    if id(node) in seen:
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
-        for each in node.value:
-            yield from _repeated(each, seen)
-    if isinstance(node, yaml.MappingNode):
-        lines: dict[tuple[str, str], int] = {}
-        for key, value in node.value:
-            # A mapping may have several merge keys.
-            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
-                line = key.start_mark.line + 1
-                if (key.tag, key.value) in lines:
-                    yield key.value, lines[key.tag, key.value], line
-                lines[key.tag, key.value] = line
-            yield from _repeated(value, seen)

@@ -11,6 +11,14 @@ PLUGINS = UNIT.parents[1] / "plugins"
 MIRRORED = ("connection", "filter", "inventory", "module_utils", "plugin_utils")
 """Modules and action plugins are arguments and one call: what is behind them is tested by its own name, and they are
 called in C(tests/unit/plugins/modules)."""
+ACROSS = {
+    "filter/test_documentation.py",
+    "module_utils/_host/qemu/test_plan_conflicts.py",
+    "module_utils/_host/test_damaged_files.py",
+    "module_utils/_state/test_crashes.py",
+    "module_utils/_state/test_many_writers.py",
+}
+"""Tests of what several files do together, which are called by what they try."""
 
 
 def test_every_utility_has_a_test_file_of_the_same_name() -> None:
@@ -19,6 +27,22 @@ def test_every_utility_has_a_test_file_of_the_same_name() -> None:
     missing = [str(path) for path in tested if not (UNIT / "plugins" / path.parent / f"test_{path.name}").is_file()]
     assert len(tested) > 50
     assert missing == []
+
+
+def test_every_test_file_has_a_file_of_the_same_name() -> None:
+    tests = [
+        path.relative_to(UNIT / "plugins")
+        for folder in MIRRORED
+        for path in (UNIT / "plugins" / folder).rglob("test_*.py")
+    ]
+    tested = {str(path): path.parent / path.name.removeprefix("test_") for path in tests}
+    # Helpers of tests have tests as well.
+    stray = {
+        test
+        for test, path in tested.items()
+        if not any((root / path).is_file() for root in (PLUGINS, UNIT / "plugins"))
+    }
+    assert stray == ACROSS
 
 
 def test_every_script_of_a_scenario_has_a_test_file_of_the_same_name() -> None:

@@ -73,23 +73,20 @@ class AddressPlan:
     def _with_subnets(self, kind: str, matches: Sequence[tuple[Segment, Any]]) -> list[Segment]:
         wants = [want for want, _old in matches]
         for version, name in CIDRS.items():
-            pool = self.pools.pools.get(kind)
-            if pool is None or pool.subnet(version) is None:
+            pool, whole = self.pools.pools.get(kind), self.pools.subnet(kind, version)
+            if pool is None or whole is None:
                 continue
             stored = [None if old is None else subnet(version, cidr(old, version)) for _want, old in matches]
             given = [subnet(version, getattr(want, name)) or _around(pool, version, want) for want in wants]
-            taken = self._subnets(pool, version, given, stored)
+            taken = self._subnets(pool, whole, given, stored)
             changes: list[dict[str, Any]] = [{} if found is None else {name: str(found)} for found in taken]
             wants = [replace(want, **change) for want, change in zip(wants, changes)]
         return wants
 
     def _subnets(
-        self, pool: Pool, version: int, given: Sequence[Subnet | None], stored: Sequence[Subnet | None]
+        self, pool: Pool, whole: Subnet, given: Sequence[Subnet | None], stored: Sequence[Subnet | None]
     ) -> list[Subnet | None]:
-        whole, length = pool.subnet(version), pool.lengths[version]
-        if whole is None or length < whole.prefixlen:
-            return list(given)
-        found = list(given)
+        found, length = list(given), pool.lengths[whole.version]
         used = _Ranges(_range(each) for each in given if each is not None)
         for number, old in enumerate(stored):
             fits = old is not None and old.prefixlen == length and _is_within(old, whole)
@@ -100,10 +97,10 @@ class AddressPlan:
         for number, one in enumerate(found):
             first = next(free, None) if one is None else None
             if first is not None:
-                found[number] = _subnet(version, first, length)
+                found[number] = _subnet(whole.version, first, length)
         if None in found:
             room = 1 << (length - whole.prefixlen)
-            self._refuse_exhausted(f"{pool.kind}.{FAMILIES[version]}", whole, length, room, len(found))
+            self._refuse_exhausted(f"{pool.kind}.{FAMILIES[whole.version]}", whole, length, room, len(found))
         return found
 
     def ends(
@@ -167,7 +164,7 @@ class AddressPlan:
     def loopbacks(self, wants: Sequence[WantedVM], stored: Mapping[str, Addresses]) -> dict[str, Addresses]:
         """Return the loopback addresses of VMs by name; C(stored) are the stored ones."""
         made: dict[str, dict[str, str]] = {want.name: {} for want in wants}
-        given = {want.name: want.loopback for want in wants if want.loopback is not None}
+        given = {want.name: want.loopback for want in wants}
         for version, name in FAMILIES.items():
             pool = self.pools.subnet(LOOPBACKS, version)
             claims = [
@@ -273,7 +270,7 @@ def _around(pool: Pool, version: int, want: WantedLink | WantedNetwork) -> Subne
     return _subnet(version, int(one) // size * size, length)
 
 
-def _of(known: Mapping[str, Addresses], name: str, version: int) -> str | None:
+def _of(known: Mapping[str, Addresses | None], name: str, version: int) -> str | None:
     found = known.get(name)
     return None if found is None else found.of(version)
 

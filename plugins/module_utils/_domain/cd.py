@@ -30,7 +30,7 @@ def problems(where: str, cdrom: str | None, boot: Sequence[str]) -> Iterator[Ref
         yield Refusal("boot_without_cd", where, {"got": list(boot)})
 
 
-def settle(vm: VM, want: WantedVM, flavors: Mapping[str, Mapping[str, Any]], where: str) -> list[Refusal]:
+def assign(vm: VM, want: WantedVM, flavors: Mapping[str, Mapping[str, Any]], where: str) -> list[Refusal]:
     """Give a VM the drive and the boot order that it wants, and return refusals."""
     set_extra(vm.extra, BOOT, list(want.boot) or None)
     name, stored = want.cdrom, vm.extra.get(FIELD)

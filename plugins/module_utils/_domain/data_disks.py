@@ -70,7 +70,7 @@ def total_gb(wanted: Iterable[WantedDisk] | None) -> float:
     return sum(each.size_gb for each in wanted or ())
 
 
-def settle(slice_: Slice, vm: VM, wanted: Iterable[WantedDisk] | None, where: str) -> list[Refusal]:
+def assign(slice_: Slice, vm: VM, wanted: Iterable[WantedDisk] | None, where: str) -> list[Refusal]:
     """Give a VM of a slice the data disks that it wants, and return refusals. C(None) leaves them unchanged."""
     if wanted is None:
         return []

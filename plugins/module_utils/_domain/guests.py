@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..cluster import slice_label
+from ..errors import Refusal
 from ..models import VM, Network, Slice
 from . import addressing, kinds
 
@@ -130,8 +131,10 @@ def connection_of(guest: Mapping[str, Any], preference: Sequence[str], *, has_ju
     return next((connection for connection in preference if possible[connection]), None)
 
 
-def unique_names(wanted: Sequence[tuple[int, str]], taken: Collection[str] = ()) -> tuple[dict[int, str], list[str]]:
-    """Return a name for each VM, and a sentence for each name that is not unique.
+def unique_names(
+    wanted: Sequence[tuple[int, str]], taken: Collection[str] = ()
+) -> tuple[dict[int, str], list[Refusal]]:
+    """Return a name for each VM, and a refusal for each name that is not unique.
 
     Args:
         wanted: the id and the wanted name of each VM. A name that several want, or that is taken, gets the VM's id
@@ -149,8 +152,11 @@ def unique_names(wanted: Sequence[tuple[int, str]], taken: Collection[str] = ())
             renamed.setdefault(name, []).append(names[vm_id])
     problems = []
     for name, others in renamed.items():
-        why = f"{counts[name]} VMs have" if counts[name] > 1 else "another host has"
-        problems.append(f"host name {name}: {why} this name; renamed to {', '.join(others)}")
+        figures = {"count": counts[name], "renamed": others}
+        if counts[name] > 1:
+            problems.append(Refusal("host_names_equal", f"host name {name}", figures))
+        else:
+            problems.append(Refusal("host_name_in_use", f"host name {name}", figures))
     return names, problems
 
 
@@ -179,8 +185,8 @@ def groups_of(
 
 def group_names(
     groups: Iterable[tuple[str, str, str]],
-) -> tuple[dict[tuple[str, str], str], list[str]]:
-    """Return a valid group name for each grouping and identity, and a sentence for each name that is not unique."""
+) -> tuple[dict[tuple[str, str], str], list[Refusal]]:
+    """Return a valid group name for each grouping and identity, and a refusal for each name that is not unique."""
     alike: dict[str, dict[tuple[str, str], str]] = {}
     for grouping, identity, label in groups:
         alike.setdefault(safe(f"{grouping}_{label}"), {})[grouping, identity] = label
@@ -193,8 +199,8 @@ def group_names(
             continue
         for grouping, identity in members:
             names[grouping, identity] = _unused(base, _suffix(grouping, identity), used, separator="_")
-        renamed = ", ".join(names[member] for member in members)
-        problems.append(f"group name {base}: {len(members)} groups would have this name; renamed to {renamed}")
+        figures = {"count": len(members), "renamed": [names[member] for member in members]}
+        problems.append(Refusal("group_names_equal", f"group name {base}", figures))
     return names, problems
 
 

@@ -12,7 +12,7 @@ import ipaddress
 from collections import defaultdict
 from collections.abc import Iterator
 
-from ..allocations import ADDRESS, ID, MAC_BLOCKS, VNC_PORT, address_number, leases
+from ..allocations import ADDRESS, ID, MAC_BLOCKS, VNC_PORT, address_number, allocated
 from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import NO_PASSWORD, USED_KEYS, Cluster, Worker, slice_label
 from ..lifecycle import ERROR, VM_STATES, Observed
@@ -50,7 +50,9 @@ class _Repair:
         return list(self.cluster.slices.values())
 
     def _counter(self) -> Iterator[str]:
-        highest = max((lease.number for slice_ in self._slices() for lease in leases(slice_, ID)), default=0)
+        highest = max(
+            (allocation.number for slice_ in self._slices() for allocation in allocated(slice_, ID)), default=0
+        )
         if self.cluster.next_vm_id <= highest:
             yield f"next_vm_id {self.cluster.next_vm_id} → {highest + 1}"
             self.cluster.next_vm_id = highest + 1

@@ -20,7 +20,7 @@ from ..allocations import (
     MAC_BLOCKS,
     VLAN_POOL,
     address_number,
-    leases,
+    allocated,
     mac_number,
     show,
     vm_addresses,
@@ -66,13 +66,13 @@ def _given_twice(cluster: Cluster) -> Iterator[str]:
     for slice_ in cluster.slices.values():
         names = {vm.vm_id: vm for vm in slice_.vms}
         seen: Counter[int] = Counter()
-        for lease in leases(slice_):
-            vm = None if lease.vm_id is None else names[lease.vm_id]
-            if lease.kind == ID and lease.vm_id is not None:
-                # If several VMs have the same id, their leases are in the same order.
-                vm = [each for each in slice_.vms if each.vm_id == lease.vm_id][seen[lease.vm_id]]
-                seen[lease.vm_id] += 1
-            holders[lease.kind, lease.number].append(call(slice_, vm))
+        for allocation in allocated(slice_):
+            vm = None if allocation.vm_id is None else names[allocation.vm_id]
+            if allocation.kind == ID and allocation.vm_id is not None:
+                # If several VMs have the same id, their allocations are in the same order.
+                vm = [each for each in slice_.vms if each.vm_id == allocation.vm_id][seen[allocation.vm_id]]
+                seen[allocation.vm_id] += 1
+            holders[allocation.kind, allocation.number].append(call(slice_, vm))
     for kind in KINDS:
         for (of_kind, number), held_by in holders.items():
             if of_kind != kind or len(held_by) == 1:
@@ -108,7 +108,9 @@ def _uuids(cluster: Cluster) -> Iterator[str]:
 
 
 def _counter(cluster: Cluster) -> Iterator[str]:
-    highest = max((lease.number for slice_ in cluster.slices.values() for lease in leases(slice_, ID)), default=None)
+    highest = max(
+        (allocation.number for slice_ in cluster.slices.values() for allocation in allocated(slice_, ID)), default=None
+    )
     if highest is not None and cluster.next_vm_id <= highest:
         yield f"next_vm_id is {cluster.next_vm_id}, but id {highest} is in use"
 

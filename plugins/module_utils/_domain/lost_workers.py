@@ -58,7 +58,7 @@ def _machine_ids(cluster: Cluster) -> Sequence[str]:
 
 
 def machines(cluster: Cluster) -> tuple[LostMachine, ...]:
-    """Return the machines that must not start VMs, as hosts are told of them."""
+    """Return the machines that must not start VMs, in the form that hosts get."""
     if cluster.cloud is None:
         return ()
     return tuple(LostMachine(machine_mark(cluster.cloud.uuid, each)) for each in _machine_ids(cluster))

@@ -42,7 +42,7 @@ class Renumbering:
 
 
 def mark(cluster: Cluster, worker: Worker) -> str | None:
-    """Return what stands for a worker's machine in public, C(None) if its machine-id is not known yet."""
+    """Return the public mark of a worker's machine, C(None) if its machine-id is not known yet."""
     if cluster.cloud is None or worker.machine_id is None:
         return None
     return machine_mark(cluster.cloud.uuid, worker.machine_id)

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..errors import Refusal
 from ..models import VM, Link, Network, Slice
+from . import addressing
 from .host_requirements import segment_fields
 from .topology_spec import (
     Endpoint,
@@ -25,6 +26,9 @@ from .topology_spec import (
 )
 
 T = TypeVar("T")
+_SET, _ADDRESSED, _ANY = frozenset({"settings"}), frozenset({"addresses"}), frozenset[str]()
+_LIKE = _SET | _ADDRESSED
+"""What a stored link may have of a wanted one."""
 
 
 @dataclass
@@ -151,13 +155,13 @@ class _Matcher:
             if first is not None and second is not None:
                 between.setdefault(frozenset((first.vm, second.vm)), []).append(link_id)
         # Of links between the same VMs, equal ones belong together, in whatever order they are listed.
-        for alike in (True, False):
+        for likeness in (_LIKE, _ADDRESSED, _SET, _ANY):
             for number, link in enumerate(self.want.links):
                 if number in found or link.link_id is not None:
                     continue
                 candidates = between.get(frozenset(end.vm for end in link.endpoints), [])
                 fitting = (link_id for link_id in candidates if self._fits(link, *unused[link_id]))
-                match = next((each for each in fitting if not alike or _is_alike(link, unused[each][0])), None)
+                match = next((each for each in fitting if likeness <= _likeness(link, *unused[each])), None)
                 if match is not None:
                     candidates.remove(match)
                     found[number] = unused.pop(match)
@@ -217,10 +221,27 @@ class _Matcher:
         return next(end for number in numbers if (end := Endpoint(vm, f"eth{number}")) not in self.taken)
 
 
-def _is_alike(link: WantedLink, stored: Link) -> bool:
-    """Return whether a stored link has the settings and the title of the wanted link."""
+def _likeness(link: WantedLink, stored: Link, *stored_ends: Endpoint | None) -> frozenset[str]:
+    """Return what a stored link has of the wanted link: its settings and title, and the addresses that it gives."""
     wanted = segment_fields(link.mtu, qinq=link.qinq, forward_bpdu=link.forward_bpdu)
-    return all(stored.extra.get(key) == value for key, value in {**wanted, "title": link.title}.items())
+    is_set = all(stored.extra.get(key) == value for key, value in {**wanted, "title": link.title}.items())
+    return (_SET if is_set else _ANY) | (_ADDRESSED if _is_addressed(link, stored, stored_ends) else _ANY)
+
+
+def _is_addressed(link: WantedLink, stored: Link, stored_ends: Iterable[Endpoint | None]) -> bool:
+    """Return whether a link gives subnets or addresses, and the stored link has all of them."""
+    said = {end.vm: each for end, (*_at, each) in zip(stored_ends, addressing.ends(stored)) if end is not None}
+    pairs = [
+        (addressing.subnet(version, text), addressing.subnet(version, addressing.cidr(stored, version)))
+        for version, name in addressing.CIDRS.items()
+        if (text := getattr(link, name)) is not None
+    ] + [
+        (addressing.address(version, text), addressing.address(version, said.get(each.vm, {}).get(name)))
+        for each in link.addresses
+        for version, name in addressing.FAMILIES.items()
+        if (text := each.of(version)) is not None
+    ]
+    return bool(pairs) and all(wanted == have for wanted, have in pairs)
 
 
 def in_stored_order(things: Iterable[T], stored: Iterable[T], key: Callable[[T], Hashable]) -> list[T]:

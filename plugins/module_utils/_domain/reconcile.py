@@ -60,7 +60,7 @@ class Settings:
     yaml_fault: user_data.YamlFault = lambda _text: None
 
 
-def settle(
+def reconcile_slice(
     cluster: Cluster,
     want: WantedSlice,
     settings: Settings,
@@ -77,7 +77,7 @@ def settle(
     """
     before = stored_slice(cluster, want, acting_user)
     try:
-        return _settle(cluster, want, settings, before, refuse)
+        return _reconcile(cluster, want, settings, before, refuse)
     except Refused:
         raise
     except Exception as error:
@@ -99,7 +99,7 @@ def _misnamed(slice_: Slice) -> Iterator[str]:
             yield f"{invariants.call(slice_, vm)} has the interfaces {', '.join(names)}"
 
 
-def _settle(
+def _reconcile(
     cluster: Cluster,
     want: WantedSlice,
     settings: Settings,

@@ -3,7 +3,7 @@
 """What work orders contain of the database, so that a lost one can be rebuilt (docs/decisions/0023).
 
 A record is a slice as it is stored, without what hosts observe and without what is being deleted or released: once a
-host has applied the order that contains the record, it has nothing of that any more.
+host has applied the order that contains the record, it no longer has any of that.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def merge(found: Sequence[Entry], *, now: str) -> Merged:
         by_slice.setdefault(entry.slice.slice_id, []).append(entry)
     drafts = [_Draft(sorted(group, key=_newest_first)) for _slice_id, group in sorted(by_slice.items())]
     for draft in drafts:
-        draft.settle(moves, now)
+        draft.complete(moves, now)
     return Merged(
         slices=tuple(draft.slice for draft in drafts),
         next_vm_ids=tuple(entry.next_vm_id for entry in found),
@@ -148,7 +148,7 @@ class _Draft:
         self.slice = self.newest.slice
         self.shares = [entry for entry in self.entries if not entry.is_complete]
 
-    def settle(self, moves: Mapping[str, str], now: str) -> None:
+    def complete(self, moves: Mapping[str, str], now: str) -> None:
         """Make the slice complete, as far as its records are."""
         complete = self.newest.is_complete
         links = self.slice.links if complete else _by_id(entry.slice.links for entry in self.entries)

@@ -43,7 +43,7 @@ def releasing(slice_: Slice, what: str) -> list[Any]:
 
 
 def drop_released(slice_: Slice) -> None:
-    """Drop VMs that are being deleted and VLANs that are being released, which no host uses any more."""
+    """Drop VMs that are being deleted and VLANs that are being released, which no host uses now."""
     slice_.vms = slice_.live_vms
     released = slice_.extra.pop("releasing", {}).get("vlan_ids", [])
     if not receipts.gives_up(slice_):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ..allocations import ADDRESS, ID, MAC_BLOCK, VLAN_POOL, VNC_PORT, address_number, leases, show
+from ..allocations import ADDRESS, ID, MAC_BLOCK, VLAN_POOL, VNC_PORT, address_number, allocated, show
 from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import ADMIN, DELETED_SLICES, Cluster, slice_label
 from ..errors import Refusal, Refused
@@ -172,9 +172,9 @@ def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
         Refusal("vlans_of_another_setting", where, {"breach": breach})
         for breach in cloud_vlans.stranded(slice_, cluster.vlans)
     )
-    for lease in leases(slice_):
-        if lease.kind in (ID, MAC_BLOCK, VLAN_POOL) and _is_taken(cluster, lease.kind, lease.number):
-            yield Refusal("allocated_meanwhile", where, {"what": show(lease.kind, lease.number)})
+    for allocation in allocated(slice_):
+        if allocation.kind in (ID, MAC_BLOCK, VLAN_POOL) and _is_taken(cluster, allocation.kind, allocation.number):
+            yield Refusal("allocated_meanwhile", where, {"what": show(allocation.kind, allocation.number)})
 
 
 def _shortages(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
@@ -190,7 +190,7 @@ def _shortages(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
 def _renew(cluster: Cluster, slice_: Slice, network: ManagementNetwork) -> Iterator[Refusal]:
     """Replace VNC ports and addresses that are in use, and yield a refusal for each without a free replacement."""
     allocator = Allocator(cluster, network)
-    mine = {(lease.kind, lease.number) for lease in leases(slice_)}
+    mine = {(allocation.kind, allocation.number) for allocation in allocated(slice_)}
     ports = (port for port in iter(allocator.vnc_port, None) if (VNC_PORT, port) not in mine)
     addresses = (text for text in iter(allocator.address, None) if (ADDRESS, address_number(text)) not in mine)
     for vm in slice_.vms:

@@ -88,7 +88,7 @@ class Vault:
         return made
 
     def store(self, slice_: Slice) -> None:
-        """Store the texts that the slice refers to, and drop those that nothing refers to any more."""
+        """Store the texts that the slice refers to, and drop those that nothing refers to."""
         if not (self._have or self._new):
             return
         known = {**self._have.get("texts", {}), **self._new}

@@ -7,6 +7,7 @@ A VM that stays keeps its allocations. A VM that is removed becomes C(deleting) 
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -56,13 +57,13 @@ class VmBuilder:
             if vm is not None:
                 vm.name = want.name
                 self._set_size(vm, want)
-                self.refusals += data_disks.settle(self.slice, vm, want.data_disks, f"VM {self.want.name}/{vm.name}")
+                self.refusals += data_disks.assign(self.slice, vm, want.data_disks, f"VM {self.want.name}/{vm.name}")
                 self._check_growth(vm, before)
                 self._set_placement(vm, want)
                 vm.power = want.power or vm.power
                 set_extra(vm.extra, "title", want.title)
                 self._set_guest(vm, want)
-                self.refusals += cd.settle(vm, want, self.cluster.flavors, f"VM {self.want.name}/{vm.name}")
+                self.refusals += cd.assign(vm, want, self.cluster.flavors, f"VM {self.want.name}/{vm.name}")
                 set_extra(vm.extra, "data_interfaces", want.data_interfaces)
                 self._set_password(vm, want)
                 count = needed.get(want.name, 0) if want.data_interfaces is None else want.data_interfaces
@@ -190,9 +191,10 @@ class VmBuilder:
         set_extra(vm.extra, displays.VERSION, wanted if wanted > 1 else None)
 
     def _set_interfaces(self, vm: VM, data_interfaces: int, *, internet: bool) -> None:
-        for index in range(len(vm.interfaces), data_interfaces + 1):
+        count = data_interfaces + 1
+        for index in range(len(vm.interfaces), count):
             vm.interfaces.append(Interface(f"eth{index}", mac=mac_address(vm.vm_id, index)))
-        del vm.interfaces[data_interfaces + 1 :]
+        del vm.interfaces[count:]
         management, network, vlan = vm.interfaces[0], self.allocator.network, self.allocator.vlans.management
         if internet and management.ip_config is None:
             address = self.allocator.address()
@@ -223,12 +225,29 @@ class VmBuilder:
 
 
 def _set_up(want: cloud_init.CloudInit | None, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return the set-up of a guest to store, whose keys and interfaces stay in their order: that is no other set-up."""
+    """Return the set-up of a guest to store, whose keys and interfaces stay in their order: that is no other set-up.
+
+    Neither is another spelling of addresses.
+    """
     if want is None:
         return None
     have = cloud_init.CloudInit.read(stored or {}) or want
+    held = {interface.name: interface for interface in have.interfaces}
+    interfaces = [_as_stored(each, held.get(each.name)) for each in want.interfaces]
     return replace(
         want,
         ssh_keys=tuple(in_stored_order(want.ssh_keys, have.ssh_keys, str)),
-        interfaces=tuple(in_stored_order(want.interfaces, have.interfaces, lambda interface: interface.name)),
+        interfaces=tuple(in_stored_order(interfaces, have.interfaces, lambda interface: interface.name)),
     ).to_dict()
+
+
+def _as_stored(want: cloud_init.GuestInterface, stored: cloud_init.GuestInterface | None) -> cloud_init.GuestInterface:
+    """Return the stored interface if it has the same addresses. Their order matters only within an IP version."""
+    if stored is None or any(_of_version(version, want) != _of_version(version, stored) for version in (4, 6)):
+        return want
+    return stored
+
+
+def _of_version(version: int, interface: cloud_init.GuestInterface) -> list[Any]:
+    found = [ipaddress.ip_interface(address) for address in interface.addresses]
+    return [each for each in found if each.version == version]

@@ -61,7 +61,7 @@ def of_root(held: Access, kind: str, mode: int) -> Access:
 
 
 def astray(wanted: Iterable[tuple[str, str, int]]) -> Given:
-    """Return the existing paths that others may use otherwise than C(of_root) tells; each with its kind and mode."""
+    """Return the existing paths with other access than C(of_root) allows; each with its kind and mode."""
     found = ((path, observe(path), kind, mode) for path, kind, mode in wanted)
     pairs = {path: (held, of_root(held, kind, mode)) for path, held, kind, mode in found if held is not None}
     return {path: (held, will) for path, (held, will) in pairs.items() if held != will}

@@ -3,7 +3,7 @@
 """The last work order that a host has applied for each slice, from which a lost database is rebuilt.
 
 C(STATE_DIR/applied) has a folder for each kind of order, with a file for each slice. The file is removed when the host
-has nothing of the slice any more.
+no longer has any object of the slice.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Recorded(Protocol):
 
     @property
     def record(self) -> str | None:
-        """What is stored, C(None) if the host has nothing of the slice."""
+        """What is stored, C(None) if the host has no object of the slice."""
 
 
 def note(orders: Iterable[Recorded], vms: Iterable[Mapping[str, Any]] = (), *, state_dir: str, kind: str) -> None:

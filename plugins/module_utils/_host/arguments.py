@@ -113,7 +113,7 @@ CALLS: dict[str, dict[str, Any]] = {
     },
     "network_services": {"argument_spec": SERVICES_ARGUMENTS},
 }
-"""What AnsibleModule is told about the arguments of modules that the program on a host can also run."""
+"""What AnsibleModule gets on the arguments of modules that the program on a host can also run."""
 
 GRAMMARS: Grammars = {
     "state_dir": PATH,

@@ -3,7 +3,7 @@
 """The list of lost machines on the network node, which workers ask for before they start VMs (docs/decisions/0021).
 
 C(STATE_DIR/lost-machines) has the mark of each machine. C(slices-lost.socket) sends it to whoever connects, followed by
-a line that tells a whole list from one that was cut off.
+a line that distinguishes a complete list from a truncated one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class FencePlan:
 
 
 def plan(params: Mapping[str, Any]) -> FencePlan:
-    """Compare the list with that of an order. A call without a cloud says nothing of lost machines.
+    """Compare the list with that of an order. A call without a cloud has no information on lost machines.
 
     Args:
         params: C(cloud_uuid), C(lost_machines) and C(state_dir) of a module.

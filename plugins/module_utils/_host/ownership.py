@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Slices of a work order that a host refuses, each on its own, while it applies the others.
 
-A slice is refused as a whole: nothing of it is adopted, started or removed. The reason is an invalid order or an object
-on the host: ids are only handles, and the object with an id is not necessarily the one that an order means.
+A slice is refused as a whole: none of its objects is adopted, started or removed. The reason is an invalid order or an
+object on the host: ids are only handles, and the object with an id is not necessarily the one that an order means.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..errors import Refusal, Refused, SlicesError
 from ..report import SliceRefusal
 
 ANOTHER_SLICE = "another_slice"
-"""The code of the refusal if the host has a slice with the same id and another UUID, and nothing of this one."""
+"""The code of the refusal if the host has a slice with the same id and another UUID, and no object of this one."""
 
 Conflict = tuple[int, Refusal]
 """A slice of an order, and why this host refuses it."""

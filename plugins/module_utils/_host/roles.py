@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The roles for which this host was prepared, in C(STATE_DIR/roles.json). A host may have both.
 
-A host that leaves a group of the inventory keeps what its role has installed; the mark tells that to C(site).
+A host that leaves a group of the inventory keeps what its role has installed; the mark shows that to C(site).
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def open_shell(argv: Sequence[str], deadline: float) -> Iterator[Console]:
             if why is None:
                 yield console
                 return
-        # An attempt that the deadline cuts off tells nothing, and the one before may have.
+        # An attempt that the deadline cuts off has no reason, but the one before may have one.
         reason = why or reason
         if time.monotonic() + PAUSE_S >= deadline:
             raise SlicesError(reason or "no shell responded")
@@ -77,16 +77,15 @@ def _running(argv: Sequence[str], said: IO[bytes]) -> Iterator[Console]:
     with ours:
         with theirs:
             process = subprocess.Popen(argv, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=said)
-        try:
-            yield SocketConsole(ours, name="the connection", peer="ssh")
-        finally:
-            ours.close()
-            process.terminate()
+        with process:
             try:
-                process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                yield SocketConsole(ours, name="the connection", peer="ssh")
+            finally:
+                process.terminate()
+                try:
+                    process.wait(_END_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
 
 def _why_silent(console: Console, said: IO[bytes], deadline: float) -> str | None:

@@ -376,7 +376,7 @@ def _steps(startup: Startup) -> Iterator[Step]:
 
 
 def _file_steps(file: File) -> Iterator[Step]:
-    """Yield the commands that write a file: beside it in pieces, which replace it when they are complete."""
+    """Yield the commands that write a file: in pieces next to it, which replace it when they are complete."""
     path, draft = shlex.quote(file.path), shlex.quote(f"{file.path}.part")
     folder = shlex.quote(os.path.dirname(file.path))
 

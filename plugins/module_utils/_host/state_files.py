@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Who may use what a host remembers in its state folder: only root, because it contains data of all tenants.
 
-Anybody may read the list of lost machines, which the network node tells to whoever asks.
+Anybody may read the list of lost machines, which the network node sends to every client.
 
 These files and folders are created when they are needed, so they are not among those that a role installs.
 """

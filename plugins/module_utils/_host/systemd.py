@@ -12,11 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import Refusal, Refused
 from . import access, files
 from .access import FILE
 from .runner import Runner
 
 UNIT_DIR = "/etc/systemd/system"
+BOOTED = "/run/systemd/system"
+"""The folder that systemd creates when it is the init of the host, as C(sd_booted) has it."""
 VM_WANTS = "multi-user.target.wants"
 """The folder in C(UNIT_DIR) with the links of enabled units."""
 _UNIT = re.compile(r"cloudrepo-([0-9]+)@([0-9]+)\.service")
@@ -83,6 +86,16 @@ class Units:
     templates: Mapping[int, str] = field(default_factory=dict)
     slices: frozenset[int] = frozenset()
     exposed: frozenset[int] = frozenset()
+
+
+def refuse_other_init() -> None:
+    """Refuse a host that does not run systemd as its init.
+
+    Raises:
+        Refused: it does not.
+    """
+    if not os.path.isdir(BOOTED):
+        raise Refused([Refusal("systemd_missing", f"host {os.uname().nodename}")])
 
 
 def unit_name(slice_id: int, vm_id: int) -> str:

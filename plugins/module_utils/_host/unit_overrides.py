@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files that change the units of this collection, although nothing of it wrote them: masks, drop-ins, units of the same
+"""Files that change the units of this collection, although it has not written them: masks, drop-ins, units of the same
 name in another folder, and links that start VMs.
 
 Each unit has one file in C(/etc/systemd/system), and the units of VMs share one drop-in. So any other file of systemd's

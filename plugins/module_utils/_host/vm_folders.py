@@ -86,7 +86,7 @@ def has_deeper(folder: str) -> bool:
 def strays(state_dir: str) -> dict[str, Folder | None]:
     """Return the overlays that somebody has moved or copied to another place in the state folder, by path.
 
-    Each has what the file beside it says of its owner. A VM's folder may have been renamed, or moved a level deeper.
+    Each has the owner from the file next to it. A VM's folder may have been renamed, or moved a level deeper.
     """
     root, found = f"{state_dir}/vms", dict[str, "Folder | None"]()
     ours = {f"{root}/{name}" for name in (os.listdir(root) if os.path.isdir(root) else ()) if name.isdecimal()}

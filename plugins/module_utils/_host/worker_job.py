@@ -155,7 +155,7 @@ class Job:
             if not self._may_ask():
                 return
             with self.watch.stage("observe"), self.lock():
-                todo = self._settle().plan.vms
+                todo = self._plan_complete().plan.vms
         except one_by_one.FAILURES:
             return
         if not todo.asked:
@@ -177,7 +177,7 @@ class Job:
         """
         with self.watch.stage("observe"):
             if not self.missing_ok:
-                return self._settle()
+                return self._plan_complete()
             todo = self._plan_apart(self.refused)
             return Todo(todo.seen, todo.plan, worker.lacking(todo.seen, todo.plan, {}, {}))
 
@@ -247,7 +247,7 @@ class Job:
             return False
         return True
 
-    def _settle(self) -> Todo:
+    def _plan_complete(self) -> Todo:
         """Refuse slices until none of the others lacks anything."""
         lacked, refused = Lacking(), self.refused
         while True:

@@ -152,7 +152,7 @@ def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tool
 
 
 def _forget(slice_ids: Iterable[int], settings: Settings) -> None:
-    """Remove the records of slices of which the worker has nothing any more, for it has no VM of theirs."""
+    """Remove the records of slices without any object on the worker, which has no VM of theirs."""
     state_dir = settings.vms.state_dir
     held = {folder.slice_id for folder in vm_folders.read(f"{state_dir}/vms").values()}
     going = [SliceOrder(slice_id, ()) for slice_id in slice_ids if slice_id not in held]

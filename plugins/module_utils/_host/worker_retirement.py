@@ -123,7 +123,7 @@ def apply(todo: WorkerRetirementPlan, runner: Runner, *, state_dir: str, places:
     """Apply a plan.
 
     Raises:
-        CommandFailed: a command failed. The next call goes on.
+        CommandFailed: a command failed. The next call continues.
     """
     if not todo.changes:
         return

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..duplicate_keys import duplicate_keys
 from .graph import UnreadableTopology
 
 try:
@@ -114,28 +115,22 @@ def load_topology(text: str) -> Value:
         UnreadableTopology: it has one, or see C(load).
     """
     document = load(text)
-    for key, line, first in _repeated(document._node):
-        raise UnreadableTopology(f"line {line}: {key} is already set in line {first}")
+    for duplicate in duplicate_keys(document._node, with_types=False):
+        raise UnreadableTopology(str(duplicate))
     return document
 
 
-def _repeated(root: Any) -> Iterator[tuple[str, int, int]]:
-    """Yield each duplicate key in the mappings of a document, its line and the first line with it."""
-    seen, left = {id(root)}, [root]
-    while left:
-        node = left.pop(0)
-        lines: dict[str, int] = {}
-        for key in (key for key, _value in node.value) if isinstance(node, yaml.MappingNode) else ():
-            # A mapping may have several merge keys.
-            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
-                line = int(key.start_mark.line) + 1
-                if key.value in lines:
-                    yield key.value, line, lines[key.value]
-                lines[key.value] = line
-        inner = node.value if isinstance(node, yaml.SequenceNode) else [value for _key, value in node.value]
-        new = [each for each in inner if isinstance(each, yaml.CollectionNode) and id(each) not in seen]
-        seen.update(map(id, new))
-        left += new
+def load_data(text: str) -> Any:
+    """Return the content of a text as data, in which no mapping has a duplicate key.
+
+    Raises:
+        UnreadableTopology: see C(load_topology); or a value has an unknown tag.
+    """
+    document = load_topology(text)
+    try:
+        return yaml.constructor.SafeConstructor().construct_document(document._node)
+    except yaml.YAMLError as error:
+        raise _not_yaml(error) from error
 
 
 def load(text: str) -> Value:
@@ -149,9 +144,13 @@ def load(text: str) -> Value:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        why = str(getattr(error, "problem", None) or error)
-        raise _NoMapping(int(mark.line) + 1 if mark else None, why) from error
+        raise _not_yaml(error) from error
     if not isinstance(node, yaml.MappingNode):
         raise _NoMapping(1, "the document must be a mapping")
     return Value(node)
+
+
+def _not_yaml(error: Exception) -> _NoMapping:
+    mark = getattr(error, "problem_mark", None)
+    why = str(getattr(error, "problem", None) or error)
+    return _NoMapping(int(mark.line) + 1 if mark else None, why)

@@ -83,7 +83,7 @@ def _kept(cluster: Cluster, params: Mapping[str, Any]) -> Kept:
 
 
 def _attributes(cluster: Cluster) -> dict[str, Any] | None:
-    """What a change tells of the cloud; nothing before there is one."""
+    """The cloud in a change; empty before there is one."""
     if cluster.cloud is None:
         return None
     left: Mapping[str, list[int]] = cluster.extra.get(LEFT_BEHIND, {})

@@ -101,12 +101,8 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
     repairs = repair(wanted)
     if repairs and not params["repair"]:
         found = breaches(source)
-        raise DatabaseError(
-            f"{store.name} violates {len(found)} rules; use repair: true to repair them in the migration: "
-            f"{'; '.join(found)}",
-            breaches=found,
-            repairs=repairs,
-        )
+        figures = {"count": len(found), "breaches": "; ".join(found)}
+        raise Refused([Refusal("repair_not_allowed", store.name, figures)], breaches=found, repairs=repairs)
     target = store if params["destination"] is None else store_of(module, params["destination"])
     # A copy, because "wanted" becomes part of the destination's cluster.
     meant, changes = Cluster.from_dict(wanted.to_dict()).content(), list[Change]()

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Protocol
 from ..changes import Change, diff, is_changed
 from ..errors import DatabaseError, Refusal, Refused, SlicesError
 from ..grammar import Grammars, malformed
-from ..nulls import nulls
+from ..misfits import misfits
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None
         always: return values, whether it fails or not.
     """
     try:
-        refuse_nulls(module)
+        refuse_misfits(module)
         refuse_malformed(module.params, grammars or {})
         outcome = action()
     except SlicesError as error:
@@ -96,13 +96,13 @@ def _advice(error: BaseException | None) -> str:
     return f"; the task runs as uid {os.geteuid()}, and modules for hosts need root: set become to true"
 
 
-def refuse_nulls(module: Module) -> None:
-    """Refuse null for required options, which Ansible accepts as a value.
+def refuse_misfits(module: Module) -> None:
+    """Refuse null for required options, and booleans for integers, which Ansible accepts.
 
     Raises:
-        Refused: for every such option, and every list that contains null.
+        Refused: for every such value, and every list that contains null.
     """
-    refusals = list(nulls(module.params, module.argument_spec))
+    refusals = list(misfits(module.params, module.argument_spec))
     for group in module.required_one_of or ():
         if all(module.params.get(name) is None for name in group):
             refusals.append(Refusal("all_options_are_null", ", ".join(group)))

@@ -66,7 +66,8 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         return _delete(cluster, params)
     chosen, refused = choose_each(cluster, params)
     # Without a slice, the reason is why there is none.
-    recreate = work_orders.find_vms(chosen, params["recreate_disks"] if chosen else [])
+    require_some(refused, chosen)
+    recreate = work_orders.find_vms(chosen, params["recreate_disks"])
     faults = {slice_.slice_id: list(_faults(slice_, cluster)) for slice_ in chosen}
     sound = [slice_ for slice_ in chosen if not faults[slice_.slice_id]]
     faults.update(lost_workers.unplaced(cluster, sound, recreate))
@@ -89,13 +90,13 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
             for slice_ in ordered
             for now in [slice_changes.states([slice_])]
         },
-        refused,
+        recreate,
     )
     return replace(done, result={**done.result, "refused": told(refused)})
 
 
 def _faults(slice_: Slice, cluster: Cluster) -> Iterator[Refusal]:
-    """Yield why a slice cannot be ordered. One that is being deleted needs nothing of its hosts."""
+    """Yield why a slice cannot be ordered. One that is being deleted has no requirements."""
     if not slice_.deleting:
         yield from host_requirements.shortcomings(slice_, cluster)
     yield from work_orders.faults(slice_)
@@ -121,6 +122,7 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         remaining,
         params,
         lambda: {old.slice_id: slice_changes.changes(old, cluster.slices.get(old.slice_id)) for old in before},
+        work_orders.find_vms(remaining, params["recreate_disks"]),
     )
     return replace(done, result={**done.result, "refused": told(refused)})
 
@@ -130,7 +132,7 @@ def dispatch(
     slices: Sequence[Slice],
     params: Mapping[str, Any],
     changes_of: Callable[[], Mapping[int, Sequence[Change]]],
-    refused: Iterable[RefusedSlice] = (),
+    recreate: frozenset[int] = frozenset(),
 ) -> Outcome:
     """Return the work orders of slices.
 
@@ -140,19 +142,15 @@ def dispatch(
     Args:
         cluster: the database.
         slices: the slices for the orders; hosts remove all other objects of these slices.
-        params: C(state_dir), the folder for base images and VM folders on the workers; C(acting_user);
-            C(accept_revision), a revision than which the cluster's must be higher; and C(recreate_disks), the VMs whose
-            disks are created again if they are missing, in the syntax of C(find_vms).
+        params: C(state_dir), the folder for base images and VM folders on the workers; C(acting_user); and
+            C(accept_revision), a revision than which the cluster's must be higher.
         changes_of: returns the changes of each slice by this call, including the marks.
-        refused: slices that are left out, whose VMs may also be named.
+        recreate: the ids of VMs whose disks are created again if they are missing; it may contain VMs of other slices.
 
     Raises:
-        Refused: one of these VMs does not belong to any of the slices, has no room on another worker, or the acting
-            user may not set C(accept_revision).
+        Refused: one of these VMs has no room on another worker, or the acting user may not set C(accept_revision).
     """
     accepted = _accept(cluster, params)
-    left_out = [each.stored for each in refused if each.stored is not None]
-    recreate = work_orders.find_vms([*slices, *left_out], params["recreate_disks"])
     replaced = lost_workers.replace(cluster, slices, recreate)
     missing = Missing.of(cluster, slices)
     noted = _hand_out(cluster, slices)
@@ -201,7 +199,7 @@ def _make_orders(
     Returns:
         C({work_orders, startups, recorded, lost_workers, slice_ids, slice_names, deleting, tables}).
     """
-    # What hosts have of deleted slices is no business of tenants.
+    # Tenants must not see what hosts have of deleted slices.
     complete = len(slices) == len(cluster.slices) and access.acts_for(cluster, params["acting_user"], ADMIN)
     return {
         "work_orders": work_orders.work_orders(cluster, slices, params["state_dir"], recreate, complete=complete),

@@ -88,7 +88,7 @@ def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
         want, place = part.put(want, kinds.with_standard_names(slice_, params))
     else:
         want = part.take(want, kinds.with_standard_names(slice_, params))
-    after = reconcile.settle(cluster, want, topology.settings(params), acting_user=acting_user)
+    after = reconcile.reconcile_slice(cluster, want, topology.settings(params), acting_user=acting_user)
     changes = topology.changes_of([(slice_, after)])
     slice_changes.revise(cluster, changes)
     return Outcome(

@@ -23,6 +23,7 @@ from .._domain.registering import (
 )
 from ..changes import Change, between
 from ..cluster import NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster
+from ..contract import repeated
 from ..errors import Refusal, Refused, for_all
 from ..names import NAME
 from .edge import Outcome
@@ -58,6 +59,9 @@ def register(cluster: Cluster, registry: Registry, wants: Sequence[Mapping[str, 
     """Add, change or remove objects according to their C(state); all are refused if one is."""
     require_admin(cluster, acting_user, registry.kind)
     names = [want[registry.key] for want in wants]
+    twice = repeated(registry.plural, registry.kind, names)
+    if twice:
+        raise Refused(twice)
     before = {name: _stored(cluster, registry, name) for name in names}
     for_all(wants, lambda want: _put_or_remove(cluster, registry, want))
     after = {name: _stored(cluster, registry, name) for name in names}

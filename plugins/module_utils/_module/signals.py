@@ -16,7 +16,7 @@ SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 class Ended(BaseException):
-    """A signal ends the module. No code that handles the error of one slice, and goes on with the next, catches it."""
+    """A signal ends the module. Code that handles the error of one slice and then the next does not catch it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

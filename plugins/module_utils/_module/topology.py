@@ -30,7 +30,7 @@ from ..changes import Change
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice
-from ..names import NAME
+from ..names import NAME, NUMBER
 from ..vm_order import Interface
 from . import orders
 from .edge import Outcome, listed
@@ -52,7 +52,11 @@ SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 LIMITS_ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": NAME, "required": True},
-    **{name: spec for name, spec in Interface.arguments().items() if name in Interface.LIMITS},
+    **{
+        name: {**spec, "type": NUMBER} if spec["type"] == "float" else spec
+        for name, spec in Interface.arguments().items()
+        if name in Interface.LIMITS
+    },
 }
 
 
@@ -95,7 +99,7 @@ DATA_DISKS_ARGUMENT: dict[str, Any] = {
     "elements": "dict",
     "options": {
         "name": {"type": NAME, "required": True},
-        "size_gb": {"type": "float", "required": True},
+        "size_gb": {"type": NUMBER, "required": True},
         "restore": {"type": "str"},
     },
 }
@@ -140,7 +144,10 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
     pairs, refused = _put_each(cluster, [_called(want) for want in wants], params)
     stored = [new for _old, new in pairs if new]
     if params["work_orders"]:
-        done = dispatch(cluster, stored, params, lambda: changes_by_slice(pairs), refused)
+        # VMs of slices that are left unchanged may be named with those of the others.
+        left_out = [each.stored for each in refused if each.stored is not None]
+        recreate = work_orders.find_vms([*stored, *left_out], params["recreate_disks"])
+        done = dispatch(cluster, stored, params, lambda: changes_by_slice(pairs), recreate)
         return replace(done, result={**described(stored), **done.result, "refused": told(refused)})
     given = [option for option in ("recreate_disks", "accept_revision") if params[option]]
     if given:
@@ -213,7 +220,7 @@ def _put_one(
             if is_ordered:
                 yield from work_orders.faults(new)
 
-        return before, reconcile.settle(cluster, wanted, settings, acting_user=acting_user, refuse=refuse)
+        return before, reconcile.reconcile_slice(cluster, wanted, settings, acting_user=acting_user, refuse=refuse)
     if not access.called(cluster, want["name"], want["owner"], acting_user):
         return None
     slice_ = access.find(cluster, want["name"], want["owner"], acting_user=acting_user)

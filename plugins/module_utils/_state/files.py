@@ -12,7 +12,7 @@ import re
 import stat
 import time
 
-from ..errors import DatabaseError, named
+from ..errors import DatabaseError, Refusal, Refused, named
 from . import lock
 
 # Without a reader, a FIFO in place of the file is an error and not waited for.
@@ -124,11 +124,12 @@ class Backups:
         """Return the content of a backup.
 
         Raises:
-            DatabaseError: the backup does not exist, cannot be read or is damaged.
+            Refused: the backup does not exist.
+            DatabaseError: it cannot be read or is damaged.
         """
         if name not in self.names():
-            known = ", ".join(self.names()) or "none"
-            raise DatabaseError(f"backup {name} does not exist in {self.folder}; existing backups: {known}")
+            # The newest first, because a long list is shortened.
+            raise Refused([Refusal("not_found", f"backup {self.path(name)}", {"known": self.names()[::-1]})])
         try:
             data = self._read(name)
             digest = _digest(data)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The history of a database that is a file: an append-only file beside it (docs/decisions/0022).
+"""The history of a database that is a file: an append-only file next to it (docs/decisions/0022).
 
 A line is a JSON object with the entries of one change. It is written before the database, without its line break, and
 the database contains the number of its last entry. The line break is added when the database has been replaced.
@@ -69,7 +69,7 @@ class HistoryFile:
             OSError: the file cannot be written.
         """
         if entries:
-            self._settle()
+            self._recover()
             self._append(_line(entries), sync=True)
 
     def confirm(self) -> None:
@@ -98,7 +98,7 @@ class HistoryFile:
                 lines = [_line([entry]) + b"\n" for entry in self.newest_first()]
                 write_whole(self.path, b"".join(reversed(lines)))
 
-    def _settle(self) -> None:
+    def _recover(self) -> None:
         """Confirm or remove entries that a writer left when it was killed."""
         try:
             with open(self.path, "rb", opener=regular) as file:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import DatabaseError
+from ..errors import Refusal, Refused
 from .masking import is_url
 from .store import Store
 from .yaml_file import YamlFile
@@ -22,7 +22,8 @@ def open_store(database: str, *, lock_timeout_s: float, backups: int, backup_dir
         backup_dir: the folder of backups; C(None) for the folder next to the database's file.
 
     Raises:
-        DatabaseError: a path is relative, the URL is not supported, or a required library is missing.
+        Refused: a path is relative, or the URL is not supported.
+        DatabaseError: a required library is missing.
     """
     if backup_dir is not None:
         backup_dir = absolute(backup_dir, "backup_dir")
@@ -38,12 +39,11 @@ def absolute(path: str, option: str) -> str:
     """Return the path with C(~) and variables expanded.
 
     Raises:
-        DatabaseError: the path is relative. Then a run from another folder would use another database, possibly a new
+        Refused: the path is relative. Then a run from another folder would use another database, possibly a new
             one without any of the objects on the hosts.
     """
     expanded = os.path.expanduser(os.path.expandvars(path))
     if not os.path.isabs(expanded):
-        raise DatabaseError(
-            f"{option} must be an absolute path, got {path!r}; in this folder that would be {os.path.abspath(expanded)}"
-        )
+        figures = {"got": path, "absolute": os.path.abspath(expanded)}
+        raise Refused([Refusal("relative_path", option, figures)])
     return expanded

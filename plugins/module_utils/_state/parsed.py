@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The content of a YAML file as JSON, in a file beside it, because YAML takes about a hundred times as long to parse.
+"""The content of a YAML file as JSON, in a file next to it, because YAML takes about a hundred times as long to parse.
 
 The file is only used while its digest is that of the YAML text and of its own content. Whoever edits, replaces or
 restores the YAML file does not have to know about it: the YAML is parsed until the next change writes both.
@@ -27,7 +27,7 @@ class Parsed:
         self.path = f"{path}.parsed"
 
     def read(self, text: bytes) -> Any:
-        """Return what the YAML text C(text) contains, or C(None) if only the text itself tells that."""
+        """Return what the YAML text C(text) contains, or C(None) if the text has to be parsed."""
         with suppress(OSError, ValueError):
             digest, content = read_whole(self.path).split(b"\n", 1)
             if digest == _digest(text, content):

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..allocations import leases
+from ..allocations import allocated
 from ..cluster import slice_label
 from ..errors import DatabaseError
 from ..models import VM, Slice, User
@@ -146,8 +146,8 @@ if HAS_SQLALCHEMY:
             Column("document", JSON, nullable=False),
             UniqueConstraint("slice_id", "vlan_id"),
         ),
-        "leases": Table(
-            f"{PREFIX}leases",
+        "allocations": Table(
+            f"{PREFIX}allocations",
             METADATA,
             Column("kind", String, primary_key=True),
             Column("number", BigInteger, primary_key=True, autoincrement=False),
@@ -174,7 +174,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "vms": ("vm_id",),
     "links": ("slice_id", "link_id"),
     "networks": ("slice_id", "vlan_id"),
-    "leases": ("kind", "number"),
+    "allocations": ("kind", "number"),
 }
 """The key columns of each table."""
 
@@ -226,8 +226,14 @@ def slice_rows(slice_: Slice) -> Iterator[tuple[Key, Row]]:
             position=position,
             document=text_of(network.to_dict()),
         )
-    for lease in leases(slice_):
-        yield _row("leases", kind=lease.kind, number=lease.number, slice_id=slice_.slice_id, vm_id=lease.vm_id)
+    for allocation in allocated(slice_):
+        yield _row(
+            "allocations",
+            kind=allocation.kind,
+            number=allocation.number,
+            slice_id=slice_.slice_id,
+            vm_id=allocation.vm_id,
+        )
 
 
 def _vm_row(slice_: Slice, position: int, vm: VM) -> tuple[Key, Row]:

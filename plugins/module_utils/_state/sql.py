@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..cluster import Cluster
-from ..errors import DatabaseError
+from ..errors import DatabaseError, Refusal, Refused
 from ..history import Entry
 from ..stored_fields import FieldError
 from . import lock, masking, schema, yaml_text
@@ -58,6 +58,10 @@ class SqlDatabase:
         lock_timeout_s: how long to wait for another writer, in seconds.
         backups: the number of backups to keep; they are made only on request.
         backup_dir: the folder of backups; by default C(PATH.backups) for SQLite, and none for a server.
+
+    Raises:
+        Refused: the URL is not supported.
+        DatabaseError: SQLAlchemy is missing.
     """
 
     def __init__(self, url: str, *, lock_timeout_s: float, backups: int = 10, backup_dir: str | None = None) -> None:
@@ -72,26 +76,22 @@ class SqlDatabase:
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError):  # ValueError for a port that is not a number
-            raise DatabaseError(f"{self.name}: not a valid database URL") from None
+            raise Refused([Refusal("invalid_database_url", self.name)]) from None
         if masking.PARAMETER.search(url):
-            raise DatabaseError(
-                f"{self.name}: a password in the query string is not supported, because it would be logged; put it "
-                "before the @, or better in ~/.pgpass"
-            )
+            raise Refused([Refusal("password_in_query", self.name)])
         backend = parsed.get_backend_name()
         if backend not in DRIVERS or parsed.drivername not in (backend, DRIVERS[backend]):
-            known = ", ".join(sorted(DRIVERS.values()))
-            raise DatabaseError(f"{self.name}: driver must be one of {known}, got {parsed.drivername}")
+            figures = {"drivers": sorted(DRIVERS.values()), "got": parsed.drivername}
+            raise Refused([Refusal("unsupported_driver", self.name, figures)])
         self.path: str | None = None
         self._high_water: HighWater | None = None
         if backend == "sqlite":
             if parsed.database in (None, "", ":memory:"):
-                raise DatabaseError(f"{self.name} has no path; use sqlite:////absolute/path")
+                raise Refused([Refusal("database_without_path", self.name, {"form": "sqlite:////absolute/path"})])
             file = os.path.expanduser(str(parsed.database))
             if not os.path.isabs(file):
-                raise DatabaseError(
-                    f"{self.name} must name an absolute path, got {file!r}; write sqlite:///{os.path.abspath(file)}"
-                )
+                figures = {"got": file, "absolute": f"sqlite:///{os.path.abspath(file)}"}
+                raise Refused([Refusal("relative_path", self.name, figures)])
             self.path = os.path.realpath(file)
             self._high_water = HighWater(self.path, name=self.name)
             parsed = parsed.set(database=self.path)
@@ -162,7 +162,8 @@ class SqlDatabase:
 
     def _backups(self) -> Backups:
         if self.backups is None:
-            raise DatabaseError(f"{self.name}: backup_dir is required")
+            figures = {"kind": "backup of a database server", "option": "backup_dir"}
+            raise Refused([Refusal("option_missing", self.name, figures)])
         yaml_text.need_yaml()
         return self.backups
 

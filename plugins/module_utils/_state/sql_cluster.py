@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from ..allocations import MAC_BLOCK, show
@@ -101,7 +102,7 @@ class SqlCluster(Cluster):
         return [self.slices[slice_id] for slice_id in sorted(ids)]
 
     def held(self, kind: str, first: int, last: int) -> set[int]:
-        table = schema.TABLES["leases"]
+        table = schema.TABLES["allocations"]
         found = select(table.c.number).where(
             table.c.kind == kind, table.c.number.between(first, last), self._untouched(table)
         )
@@ -131,17 +132,17 @@ class SqlCluster(Cluster):
     def _read_leases(self, kind: str) -> set[int]:
         """Return the numbers of a kind that were allocated to touched slices when these were read."""
         keys = (key for rows in self._slices.before.values() for key in rows)
-        return {values[1] for table, values in keys if table == "leases" and values[0] == kind}
+        return {values[1] for table, values in keys if table == "allocations" and values[0] == kind}
 
     def _take_notes_back(self, before: Rows, after: Rows) -> None:
         for table, values in before:
-            if table == "leases" and values[0] in self._full and (table, values) not in after:
+            if table == "allocations" and values[0] in self._full and (table, values) not in after:
                 begin, end = self._full[values[0]]
                 if begin <= values[1] < end:
                     self._full[values[0]] = (begin, values[1])
 
     def _scan(self, kind: str, first: int) -> int:
-        table = schema.TABLES["leases"]
+        table = schema.TABLES["allocations"]
         here, after = table.alias("here"), table.alias("after")
         taken = select(here.c.number).where(here.c.kind == kind, here.c.number == first, self._untouched(here))
         if self._ask(taken).first() is None:
@@ -271,6 +272,7 @@ class SqlCluster(Cluster):
                 new[table].append(row)
             elif old != row:
                 changed[table].append(row)
+        self._need_readable([*chain(*changed.values(), *new.values())])
         for name, keys in gone.items():
             what = schema.TABLES[name]
             self._connection.execute(
@@ -293,6 +295,18 @@ class SqlCluster(Cluster):
         for name in schema.TABLES:
             if new[name]:
                 self._connection.execute(insert(schema.TABLES[name]), new[name])
+
+    def _need_readable(self, rows: Iterable[Row]) -> None:
+        """Refuse rows that the next run could not read.
+
+        Raises:
+            FieldError: a changed user, slice or part of a slice does not fit the model.
+        """
+        ids = {row["slice_id"] for row in rows if row.get("slice_id") is not None}
+        mine = {slice_id: slice_ for slice_id, slice_ in self._slices.known.items() if slice_id in ids}
+        extra, workers, flavors = self.stored_extra(), dict(self.workers), dict(self.flavors)
+        held = Cluster(users=self._users.known, workers=workers, flavors=flavors, slices=mine, extra=extra)
+        Cluster.from_dict(held.to_dict())
 
 
 def _by_key(name: str) -> list[ColumnElement[bool]]:
@@ -383,6 +397,6 @@ def _rows_of_slice(slice_: Slice) -> Rows:
 
 def _call(key: Key) -> str:
     table, values = key
-    if table == "leases":
+    if table == "allocations":
         return show(*values)
     return f"{table.rstrip('s')} {' '.join(str(value) for value in values)}"

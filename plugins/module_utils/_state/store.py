@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ..cluster import Cluster
-from ..errors import DatabaseError
+from ..errors import Refusal, Refused
 from ..history import Entry
 from .files import Backups
 
@@ -41,8 +41,8 @@ class Store(Protocol):
         If C(write) is false, nothing is locked or stored, and the block works on its own copy.
 
         Raises:
-            DatabaseError: the database cannot be read, parsed, locked or written, or it does not exist and C(create)
-                is false. It is unchanged in these cases.
+            Refused: the database does not exist, and C(create) is false.
+            DatabaseError: it cannot be read, parsed, locked or written. It is unchanged in these cases.
         """
 
     def backup(self) -> str | None:
@@ -52,7 +52,7 @@ class Store(Protocol):
         """
 
     def read_backup(self, name: str) -> Cluster:
-        """Return the cluster of a backup; raises C(DatabaseError) like C(restore)."""
+        """Return the cluster of a backup; raises like C(restore)."""
 
     def note(self, entry: Entry) -> None:
         """Store an entry of the history for something that does not change the database.
@@ -69,13 +69,11 @@ class Store(Protocol):
         The restored version has a new revision, because hosts have seen orders of the replaced one.
 
         Raises:
-            DatabaseError: the backup does not exist or is invalid.
+            Refused: the backup does not exist, or there is no folder of backups.
+            DatabaseError: it is invalid.
         """
 
 
-def does_not_exist(name: str) -> DatabaseError:
+def does_not_exist(name: str) -> Refused:
     """Return the error of a missing database, for a transaction that must not create it."""
-    return DatabaseError(
-        f"{name} does not exist; set the option database (in playbooks cloudrepo_database) to that of the cluster, or "
-        "run cloudrepo.slices.site, which creates it"
-    )
+    return Refused([Refusal("database_missing", name)])

@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
+from typing import Any
 
 from ..cluster import NOTED, Cluster, WorkerFigures
 from ..errors import DatabaseError
 from ..history import Entry
+from ..stored_fields import FieldError
 from . import lock, yaml_text
 from .files import Backups, read_whole, write_whole
 from .high_water import HighWater
@@ -145,6 +147,7 @@ class YamlFile:
             if noted:
                 cluster.extra = {**cluster.extra, NOTED: noted[-1].number}
             content = cluster.to_dict()
+            self._need_readable(content)
             data = yaml_text.write(content)
             # The backup comes first, so that the previous version exists at any time.
             if self.backups.keep:
@@ -162,3 +165,12 @@ class YamlFile:
                 history.prune(cluster.kept)
             self.backups.prune()
             self._parsed.write(data, content)
+
+    def _need_readable(self, content: dict[str, Any]) -> None:
+        """Refuse content that the next run could not read, because it would stop all slices."""
+        try:
+            Cluster.from_dict(content)
+        except FieldError as error:
+            raise DatabaseError(
+                f"{self.name} could not be read with this change: {error}; it was not changed"
+            ) from error

@@ -10,11 +10,21 @@ ARGUMENTS = {
     "required_option_is_null": Rule("a required option must not be null", "{object} is required, got null"),
     "all_options_are_null": Rule("one of these options is required", "{rule}, all are null"),
     "null_in_list": Rule("lists must not contain null", "{object} contains null"),
+    "boolean_for_integer": Rule(
+        "an integer must not be a boolean",
+        "{object} must be an integer, got {got}",
+        "set it to a number (YAML reads yes, no, on and off as booleans)",
+    ),
     "slice_listed_twice": Rule("a slice must be listed only once", "{object} is listed {count} times"),
     "destination_not_empty": Rule(
         "the destination of a migration must be empty",
         "{object} is not empty",
         "set replace to true to replace its content",
+    ),
+    "console_runs_commands": Rule(
+        "a serial console can only run commands",
+        "{what} is not supported; {rule}",
+        "use ansible.builtin.raw, and gather_facts: false",
     ),
 }
 
@@ -54,6 +64,11 @@ SELECTION = {
         "a playbook must run from its start, where it checks the call",
         "{object} {got!r} skips the check of the call",
         "run the playbook from its start",
+    ),
+    "result_missing": Rule(
+        "a playbook must run from its start",
+        "the task that registers it did not run",
+        "run the playbook from its start, without --start-at-task",
     ),
     "orchestrator_left_out": Rule(
         "the orchestrator takes part in every run", "{object} excludes the orchestrator", "add {host} to it"

@@ -47,7 +47,7 @@ CAPACITY = {
         "delete these slices first, or keep the setting",
     ),
     "vlans_of_another_setting": Rule(
-        "a slice has VLANs of the cloud", "{breach}; {rule}", "deploy the topology as a new slice"
+        "a slice only has VLANs of its cloud", "{breach}; {rule}", "deploy the topology as a new slice"
     ),
     "too_few_vlans": Rule(
         "each link, network and reservation takes one VLAN of the slice's pools",

@@ -107,7 +107,7 @@ EDITS = {
     "disk_cannot_shrink": Rule("a disk never shrinks", "{disk} would have {got} GiB after {size}; {rule}"),
     "disk_not_in_trash": Rule(
         "restore must be the UUID of a data disk of the slice in the trash",
-        "no data disk {got} is in the trash; there: {known}",
+        "data disk {got} is not in the trash, which contains: {known}",
     ),
     "disk_not_in_trash_yet": Rule(
         "a data disk is restored from the trash",
@@ -115,11 +115,11 @@ EDITS = {
         "deploy the slice without {disk} in the data_disks of VM {vm}, and restore it then",
     ),
     "image_is_no_cd": Rule(
-        "cdrom needs the image of a CD (ISO 9660)", "{image} of flavor {flavor} has no such file system; {rule}"
+        "cdrom needs the image of a CD (ISO 9660)", "{image} of flavor {flavor} is not ISO 9660; {rule}"
     ),
     "cd_is_no_disk": Rule(
         "a disk needs an image with a boot sector",
-        "{image} of flavor {flavor} is the image of a CD without one; {rule}",
+        "{image} of flavor {flavor} is the image of a CD without a boot sector; {rule}",
         "give the VM another flavor, and this one as its cdrom",
     ),
     "boot_without_cd": Rule("a VM boots from a CD if it has one", "{rule}, got boot {got} without cdrom"),

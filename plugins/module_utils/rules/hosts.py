@@ -17,6 +17,11 @@ HOST = {
         "it belongs to {other}, not to {bridge}; {rule}",
         "set cloudrepo_uplink to another interface, or remove this one from {other}",
     ),
+    "systemd_missing": Rule(
+        "VMs and their networks are units of systemd",
+        "it runs without systemd, but {rule}",
+        "boot the host with systemd; in a container, it must be the first process",
+    ),
     "sudo_missing": Rule(
         "Ansible becomes root with sudo",
         "{rule}, which this host does not have",
@@ -40,7 +45,7 @@ HOST = {
     ),
     "python_too_old": Rule(
         "modules for hosts need Python 3.9 or newer",
-        "{rule}, which its interpreter is not",
+        "{rule}, but its interpreter is older",
         "set ansible_python_interpreter to /usr/bin/python3 of Debian 12",
     ),
     "package_lists_not_fetched": Rule(
@@ -61,7 +66,7 @@ HOST = {
     "image_is_another": Rule(
         "an image is used as what it was verified as", "{path} is used as {wanted}, but was verified as {content}"
     ),
-    "cd_without_file_system": Rule("the image in a CD drive must be ISO 9660", "{path} is not; {rule}"),
+    "cd_without_file_system": Rule("the image in a CD drive must be ISO 9660", "{path} is not ISO 9660; {rule}"),
     "base_image_missing": Rule(
         "base images must be on the host and verified",
         "{object} is not on this host, or has not been verified since it changed",

@@ -7,6 +7,8 @@ from __future__ import annotations
 from .rule import Rule
 
 TOPOLOGY = {
+    "topology_unreadable": Rule("a file with a topology must be in its format", "{why}"),
+    "slices_of_scenario": Rule("a scenario has one slice, in the list slices of its topology", "{rule}, got {got}"),
     "duplicate_name": Rule("names are unique within a slice", "{count} {kind}s are named {name}; {rule}"),
     "ambiguous_title": Rule(
         "endpoints refer to one VM", "several VMs have the title {title!r}; {rule}", "give the names of the VMs instead"
@@ -23,7 +25,7 @@ TOPOLOGY = {
     "endpoint_count": Rule("a link has 2 endpoints"),
     "link_to_itself": Rule("a link must connect two different VMs", "{rule}, got VM {vm} twice"),
     "member_twice": Rule("a VM joins a network with one interface", "VM {vm} is a member {count} times; {rule}"),
-    "management_interface": Rule("links and networks take eth1 and up, because eth0 is the management interface"),
+    "management_interface": Rule("links and networks use eth1 and up, because eth0 is the management interface"),
     "interface_in_use": Rule("an interface is on one link or network at most", "{endpoint} is already in use; {rule}"),
     "too_few_interfaces": Rule(
         "each link or network of a VM takes one data interface",

@@ -17,7 +17,7 @@ from .module_utils._host.fakes import FakeRunner
 def every_answer_is_used() -> Iterator[None]:
     """Fail tests that prepare an answer to a command which is not run."""
     yield
-    FakeRunner.settle()
+    FakeRunner.check_answers()
 
 
 @pytest.fixture

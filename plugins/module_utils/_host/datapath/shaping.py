@@ -357,7 +357,7 @@ def prepare(todo: LimitPlan, runner: Runner, *, bridge: str, folder: str) -> Non
 
 
 def finish(todo: LimitPlan, runner: Runner, *, bridge: str) -> None:
-    """Apply what follows flows and ports: add the new qdiscs, and delete the meters that no flow uses any more."""
+    """Apply what follows flows and ports: add the new qdiscs, and delete the meters that no flow uses."""
     _batch((line for tap, (_old, new, mtu) in todo.qdiscs.items() for line in new.add(tap, mtu)), runner)
     for number, (_old, new) in todo.meters.items():
         if new is None:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Enlarges disks: those that QEMU has open through its monitor, which tells the guest, and others with qemu-img.
+"""Enlarges disks: those that QEMU has open through its monitor, which notifies the guest, and others with qemu-img.
 
 A disk that is larger than in the work order stays as it is, because a smaller one would lose data.
 """

@@ -40,7 +40,7 @@ def find(
     known: Mapping[str, Known],
     pids: Mapping[int, int | None],
 ) -> Lost:
-    """Return the lost disks, except those that may be created again, and those that are no qcow2 images any more.
+    """Return the lost disks, except those that may be created again, and those that are no longer qcow2 images.
 
     Args:
         orders: the slices.

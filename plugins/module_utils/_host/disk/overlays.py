@@ -394,7 +394,7 @@ def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> list[str]:
 
 
 def _restore(disk: Disk, path: str, account: Account) -> None:
-    """Move a disk from the trash, with the files beside it that belong to it."""
+    """Move a disk from the trash, with the files next to it that belong to it."""
     companions = _COMPANIONS if disk.name is None else ()
     besides = (f"{os.path.dirname(path)}/{name}" for name in companions)
     for each in (path, *filter(os.path.lexists, besides)):

@@ -23,7 +23,7 @@ _MOST_L1_BYTES = 32 << 20
 _OFFSET = 0x00FF_FFFF_FFFF_FE00
 _IS_COMPRESSED = 1 << 62
 _IS_ZERO = 1
-# An extended entry has a second word, whose lower half tells which subclusters have data.
+# An extended entry has a second word, whose lower half shows which subclusters have data.
 _SUBCLUSTERS, _ALLOCATED = 32, (1 << 32) - 1
 
 

@@ -98,7 +98,7 @@ def apply(todo: RetirementPlan, folders: Folders, runner: Runner, *, bridge: str
     """Apply a plan.
 
     Raises:
-        SlicesError: objects with the same slice id have different UUIDs, or a command failed. The next call goes on.
+        SlicesError: objects with the same slice id have different UUIDs, or a command failed. The next call continues.
     """
     if not todo.changes:
         return

@@ -64,7 +64,7 @@ def prune(todo: Prune, tools: Tools) -> None:
     systemd.disable(todo.disable, unit_dir=tools.unit_dir)
     failed = [unit.name for unit in todo.stop if unit.active == "failed"]
     if failed:
-        # This fails for a unit that is not failed any more, which is harmless.
+        # This fails for a unit that has not failed, which is harmless.
         runner.run(["systemctl", "reset-failed", "--", *failed], check=False)
     for slice_id in todo.templates:
         systemd.remove_template(slice_id, unit_dir=tools.unit_dir)
@@ -276,8 +276,8 @@ def _plug(vms: Iterable[VM], links: Mapping[VM, Mapping[str, bool]], tools: Tool
 
 def _note_links(todo: VmPlan, vms: Iterable[VM], settings: Settings) -> None:
     """Write the carriers to the VM folders after the change, so that a failed change is repeated."""
-    notes = {write.vm: write for write in todo.writes if write.name == LINKS_DOWN}
-    files.write_all([_file(notes[vm], settings) for vm in vms if vm in notes])
+    noted = set(vms)
+    files.write_all([_file(write, settings) for write in todo.writes if write.name == LINKS_DOWN and write.vm in noted])
 
 
 def _tell_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> dict[int, str]:

@@ -96,7 +96,7 @@ def _ask(paths: list[str], deadline: float, now: Callable[[], float]) -> dict[st
     late = dict.fromkeys(paths, Answer(why="nobody listens"))
     with selectors.DefaultSelector() as selector:
         try:
-            while len(found) < len(paths):
+            while True:
                 left_s = deadline - now()
                 talking = {key.data.path for key in selector.get_map().values()}
                 for path in (path for path in paths if path not in found and path not in talking):

@@ -80,14 +80,14 @@ def ask(guests: Iterable[Guest], monitor: Monitor) -> list[str]:
 
 
 def _press(one: Guest, monitor: Monitor, waiting: selectors.BaseSelector) -> None:
-    """Press the power button. QEMU that has exited, or does not answer any more, is not waited for."""
+    """Press the power button. QEMU that has exited, or no longer answers, is not waited for."""
     try:
         with monitor.connect(one.path) as session:
             # While it answers, no other process has its pid. Then its monitor, which has one client, is left to others.
             handle = os.pidfd_open(session.pid)
             try:
                 session.execute("system_powerdown")
-            except SlicesError:
+            except BaseException:
                 os.close(handle)
                 raise
     except (OSError, SlicesError):
@@ -100,7 +100,7 @@ def _wait(waiting: selectors.BaseSelector) -> list[Guest]:
     late = []
     while keys := list(waiting.get_map().values()):
         left_s = min(key.data.deadline for key in keys) - time.monotonic()
-        exited = [key for key, _events in waiting.select(max(left_s, 0))]
+        exited = [key for key, _events in waiting.select(left_s)]
         for key in exited:
             _forget(key, waiting)
         for key in keys:

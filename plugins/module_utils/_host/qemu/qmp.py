@@ -40,7 +40,7 @@ class Event:
 
 
 class Session(Protocol):
-    """A connection to the monitor of one VM. It cannot be used any more after C(MonitorUnavailable)."""
+    """A connection to the monitor of one VM. It cannot be used after C(MonitorUnavailable)."""
 
     @property
     def pid(self) -> int:

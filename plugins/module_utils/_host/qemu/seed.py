@@ -36,7 +36,7 @@ def observe(vms: Iterable[VM], settings: Settings) -> dict[int, str]:
 
 
 def _noted(vm: VM, checksum: str, settings: Settings) -> str:
-    """Return the version of the disk in the note beside it, empty if that is another disk's."""
+    """Return the version of the disk in the note next to it, empty if that is another disk's."""
     version, _space, noted = (files.read_text(f"{settings.folder(vm.vm_id)}/{SEED_NOTE}") or "").strip().partition(" ")
     return version if noted == checksum else ""
 

@@ -59,13 +59,13 @@ def test_a_console_that_does_not_answer_is_unreachable():
 def test_files_and_modules_are_refused():
     one = connection(Worker(0, b""))
 
-    with pytest.raises(AnsibleError, match=r"cannot copy /tmp/x to a guest: .* Use ansible.builtin.raw"):
+    with pytest.raises(AnsibleError, match=r"copying /tmp/x to a guest is not supported; .*; use ansible.builtin.raw"):
         one.put_file("x", "/tmp/x")
-    with pytest.raises(AnsibleError, match="cannot fetch /tmp/x from a guest"):
+    with pytest.raises(AnsibleError, match="fetching /tmp/x from a guest is not supported"):
         one.fetch_file("/tmp/x", "x")
-    with pytest.raises(AnsibleError, match="does not support modules"):
+    with pytest.raises(AnsibleError, match="running modules is not supported"):
         one.exec_command("mkdir ~/.ansible/tmp/ansible-tmp-1")
-    with pytest.raises(AnsibleError, match="does not support input"):
+    with pytest.raises(AnsibleError, match="input for commands is not supported"):
         one.exec_command("cat", in_data=b"text")
 
 

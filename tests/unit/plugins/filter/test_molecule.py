@@ -47,12 +47,13 @@ def test_the_topology_has_each_key_once() -> None:
     assert molecule.molecule_topology("slices: [{vms: []}]") == {"slices": [{"vms": []}]}
     with pytest.raises(AnsibleFilterError) as caught:
         molecule.molecule_topology("slices:\n- vms: []\n  vms: []\n")
-    assert str(caught.value) == "the topology of the scenario: line 3: vms is already set in line 2"
+    assert str(caught.value) == "topology of the scenario: line 3: vms is already set in line 2"
 
 
 @pytest.mark.parametrize("topology", [None, [], {}, {"slices": []}, {"slices": [{}, {}]}, {"slices": ["web"]}])
 def test_a_scenario_has_one_slice(topology: Any) -> None:
-    with pytest.raises(AnsibleFilterError, match="must have one slice in the list slices"):
+    told = "topology of the scenario: a scenario has one slice, in the list slices of its topology, got [02]"
+    with pytest.raises(AnsibleFilterError, match=told):
         molecule.molecule_slices(topology, "mol-a-1", "a", hours=2)
 
 

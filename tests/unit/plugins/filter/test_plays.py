@@ -17,5 +17,8 @@ def test_a_result_of_the_orchestrator() -> None:
 
 
 def test_a_missing_result_of_an_earlier_play() -> None:
-    with pytest.raises(AnsibleFilterError, match="registers done did not run; run the playbook from its start"):
+    with pytest.raises(
+        AnsibleFilterError,
+        match=r"^result done: the task that registers it did not run; run the playbook from its start",
+    ):
         earlier_result({"o": {}, "w": {"done": 1}}, GROUPS, "done")

@@ -318,22 +318,22 @@ def test_constructed_features(read: Read) -> None:
         ({"hostname": "vm", "strict": True}, "host name vm: 3 VMs have this name"),
         ({"hostname": "{{ none }}"}, "hostname: VM web/vm1 (1001): a host needs a name, got None"),
         ({"hostname": " "}, "hostname: VM web/vm1 (1001): a host needs a name, got ' '"),
-        ({"parent_group": ""}, "parent_group: it must not be empty; give the group of all VMs another name"),
+        ({"parent_group": ""}, "parent_group: a group of all VMs needs a name"),
         (
             {"parent_group": "slice_web"},
             "parent_group: slice_web is the name of another group of VMs; give the group of all VMs another name",
         ),
-        ({"owners": "alice"}, "unknown options owners; known: acting_user, cache, "),
-        ({"kinds": [{"name": "a", "users": "bob"}]}, "kinds: a: unknown options users; known: connection_preference, "),
+        ({"owners": "alice"}, "inventory source: unknown options owners; known: acting_user, cache, "),
+        ({"kinds": [{"name": "a", "users": "bob"}]}, "kind a: unknown options users; known: connection_preference, "),
         (
             {"database": "{{ cloudrepo_database }}"},
             "database: 'cloudrepo_database' is undefined; a plugin sees no variables of playbooks; set it to a path or "
             "URL, or set CLOUDREPO_DATABASE",
         ),
-        ({"kinds": [{"flavors": ["*"]}]}, "kinds: each kind needs a name"),
+        ({"kinds": [{"flavors": ["*"]}]}, "kinds: a kind needs name"),
         (
             {"kinds": [{"name": "a", "connection_preference": ["telnet"]}]},
-            "kinds: connection_preference must be of direct, jump, console, got telnet",
+            "kind a: connection_preference must be of direct, jump, console, got telnet",
         ),
     ],
 )

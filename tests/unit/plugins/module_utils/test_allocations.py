@@ -8,9 +8,9 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import allocations
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import (
-    Lease,
+    Allocation,
     address_number,
-    leases,
+    allocated,
     mac_number,
     show,
 )
@@ -49,26 +49,26 @@ def a_slice() -> Slice:
     ],
 )
 def test_a_slice_holds_allocations_of_each_kind(kind: str, held: list[tuple[int, int | None]]) -> None:
-    assert list(leases(a_slice(), kind)) == [Lease(kind, number, vm_id) for number, vm_id in held]
+    assert list(allocated(a_slice(), kind)) == [Allocation(kind, number, vm_id) for number, vm_id in held]
 
 
 def test_allocations_are_sorted_by_kind() -> None:
-    found = list(leases(a_slice()))
-    assert found == [lease for kind in allocations.KINDS for lease in leases(a_slice(), kind)]
-    assert len({(lease.kind, lease.number) for lease in found}) == len(found) == 16
+    found = list(allocated(a_slice()))
+    assert found == [allocation for kind in allocations.KINDS for allocation in allocated(a_slice(), kind)]
+    assert len({(allocation.kind, allocation.number) for allocation in found}) == len(found) == 16
 
 
 def test_an_empty_slice_holds_its_id_and_pool() -> None:
-    assert list(leases(Slice(1015, "alice"))) == [Lease("id", 1015, None), Lease("vlan_pool", 15, None)]
+    assert list(allocated(Slice(1015, "alice"))) == [Allocation("id", 1015, None), Allocation("vlan_pool", 15, None)]
 
 
 def test_an_address_is_held_whatever_the_management_vlan_is() -> None:
     slice_ = a_slice()
-    before = list(leases(slice_, allocations.ADDRESS))
+    before = list(allocated(slice_, allocations.ADDRESS))
     slice_.vms[0].interfaces[0].vlan_id = 401
-    assert list(leases(slice_, allocations.ADDRESS)) == before
+    assert list(allocated(slice_, allocations.ADDRESS)) == before
     slice_.vms[0].interfaces[0].ip_config = None
-    assert [lease.vm_id for lease in leases(slice_, allocations.ADDRESS)] == [None]
+    assert [allocation.vm_id for allocation in allocated(slice_, allocations.ADDRESS)] == [None]
 
 
 @pytest.mark.parametrize(

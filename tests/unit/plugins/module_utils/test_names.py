@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every module with names as arguments refuses those that YAML parses as another type."""
+"""Every module refuses names that YAML parses as another type, and booleans for numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.names import ADVICE, NAME, NAME_OR_ID
+from ansible_collections.cloudrepo.slices.plugins.module_utils.names import ADVICE, NAME, NAME_OR_ID, NUMBER
 from tests.unit.plugins.module_utils._domain import builders
 from tests.unit.plugins.modules.front_door import Door, Memory
 
@@ -55,7 +55,20 @@ def test_an_id_can_be_a_number() -> None:
 
 
 def test_sanity_tests_accept_the_types() -> None:
-    assert (NAME, NAME_OR_ID) == ("str", "str")
+    assert (NAME, NAME_OR_ID, NUMBER) == ("str", "str", "float")
+
+
+@pytest.mark.parametrize(("value", "number"), [(1, 1.0), (0.5, 0.5), ("2.5", 2.5)])
+def test_a_number_may_be_a_text(value: Any, number: float) -> None:
+    result = ArgumentSpecValidator({"size_gb": {"type": NUMBER}}).validate({"size_gb": value})
+    assert (result.error_messages, result.validated_parameters) == ([], {"size_gb": number})
+
+
+@pytest.mark.parametrize(("value", "why"), [(True, "got True"), (False, "got False"), ("x", "could not convert")])
+def test_a_boolean_is_no_number(value: Any, why: str) -> None:
+    [message] = errors(NUMBER, value)
+    assert "unable to convert to a number: " in message
+    assert why in message
 
 
 VM = {"name": "a", "flavor": "cirros"}
@@ -103,3 +116,24 @@ def test_slices_can_be_selected_by_number(door: Door) -> None:
     assert [slice_["name"] for slice_ in door("slice_info", names=[1000])["slices"]] == ["web"]
     assert len(door("vm_info", slice=1000, names=[1001])["vms"]) == 1
     assert door("slice", name=1000, state="absent")["changed"]
+
+
+@pytest.mark.parametrize(
+    ("module", "args"),
+    [
+        ("slice", {"name": "lab", "vms": [{**VM, "data_interfaces": True}]}),
+        ("slice", {"name": "lab", "vlan_pools": True}),
+        ("slice", {"name": "lab", "vms": [{**VM, "data_disks": [{"name": "db", "size_gb": True}]}]}),
+        ("slice", {"name": "lab", "vms": [{**VM, "interfaces": [{"name": "eth0", "delay_ms": True}]}]}),
+        ("vm", {"slice": "web", "name": "vm1", "data_interfaces": True}),
+        ("flavor", {"name": "cirros", "cores": True}),
+        ("flavor", {"name": "cirros", "ram_gb": True}),
+        ("worker", {"ip": "10.0.10.1", "cpu_overcommit": True}),
+        ("user", {"name": "alice", "quota_vms": True}),
+    ],
+)
+def test_every_module_refuses_booleans_for_numbers(door: Door, module: str, args: dict[str, Any]) -> None:
+    """A stored boolean would make the whole database unreadable."""
+    before = door.data()
+    assert "got True" in door(module, **args)["msg"]
+    assert door.data() == before

@@ -19,12 +19,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.refusals import R
 from ansible_collections.cloudrepo.slices.plugins.module_utils.rules.rule import Rule
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
-FOLDERS = ("action", "filter", "module_utils", "plugin_utils")
+FOLDERS = ("action", "connection", "filter", "inventory", "module_utils", "modules", "plugin_utils")
 MAKERS = {"Refusal", "_refuse"}
 """What is called with a code, an object and figures; C(_refuse) hands its own on to C(Refusal)."""
 IMPERATIVES = {
-    *("add", "check", "continue", "copy", "correct", "create", "delete", "deploy", "fetch", "give", "install", "list"),
-    *("merge", "move", "omit", "register", "restart", "restore", "run", "set", "stop"),
+    *("add", "boot", "check", "continue", "copy", "correct", "create", "delete", "deploy", "fetch", "give", "install"),
+    *("list", "merge", "move", "omit", "quote", "register", "restart", "restore", "run", "set", "stop", "use"),
 }
 CLUMSY = re.compile(r"\b((are|is) possible|ask(s|ed) for|promised|(is|are) none|(is|are) called|anew|shall)\b")
 

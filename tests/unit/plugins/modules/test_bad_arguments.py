@@ -55,8 +55,8 @@ WORDS = (
     ),
     *("ab" * 32, "AB" * 32, "$scrypt$ln=99,r=8,p=1$AAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAA", "sha256", "running"),
 )
-NUMBERS = (0, -1, 1, 2, 3, 20, 21, 100, 101, 400, 1000, 1001, 1002, 65536, 2**31, 2**63, 10**30, 10**400)
-FLOATS = (0.0, -0.5, 0.5, 1.0, 1e-300, 1e308, float("nan"), float("inf"), float("-inf"))
+NUMBERS = (0, -1, 1, 2, 3, 20, 21, 100, 101, 400, 1000, 1001, 1002, 65536, 2**31, 2**63, 10**30, 10**400, True, False)
+FLOATS = (0.0, -0.5, 0.5, 1.0, 1e-300, 1e308, float("nan"), float("inf"), float("-inf"), True)
 MODULES = {
     **dict.fromkeys(("slice", "vm", "link", "network", "vlan"), 6),
     **dict.fromkeys(("user", "flavor", "worker"), 2),

@@ -106,7 +106,8 @@ def test_an_old_file_is_repaired_during_the_migration(run: Run, old_file: Path, 
     text = old_file.read_text()
     result = run(str(old_file), state="migrate", destination=database)
     assert result["failed"]
-    assert result["msg"].startswith(f"database {old_file} violates 3 rules; use repair: true to repair them")
+    assert result["msg"].startswith(f"database {old_file} violates 3 rules: {BREACHES[0]}; ")
+    assert result["msg"].endswith("; set repair to true to repair them in the migration")
     planned = run(str(old_file), state="migrate", destination=database, repair=True, check=True)
     assert stored(database)["slices"] == {}
     result = run(str(old_file), state="migrate", destination=database, repair=True)
@@ -158,7 +159,8 @@ def test_backups_are_created_and_restored(run: Run, database: str) -> None:
     assert not run(database, state="restore", name=names[0])["changed"]
     assert run(database, state="restore", name=names[1])["changed"]
     assert stored(database) == second
-    assert "backup odd does not exist in " in run(database, state="restore", name="odd")["msg"]
+    (refusal,) = run(database, state="restore", name="odd")["refusals"]
+    assert (refusal["code"], refusal["figures"]) == ("not_found", {"known": run(database)["backups"][::-1]})
 
 
 @pytest.mark.parametrize("state", ["check", "backup", "migrate"])
@@ -189,7 +191,7 @@ def test_only_an_admin_may(run: Run, database: str) -> None:
 def test_postgresql_requires_a_folder_for_backups(run: Run, new_postgresql: Callable[[], str]) -> None:
     url = new_postgresql()
     change(url)
-    assert run(url, state="backup", backup_dir=None)["msg"].endswith("backup_dir is required")
+    assert run(url, state="backup", backup_dir=None)["msg"].endswith(": a backup of a database server needs backup_dir")
 
 
 def test_results_contain_no_password(run: Run, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import systemd
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info import TRY_NETEM
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import duplicates
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner
@@ -30,6 +31,12 @@ CREATE = ("ovs-vsctl", "--timeout=60", "--", MORE)
 IN_GATEWAY = ("nsenter", "--net=/run/netns/slices-dhcp")
 UUID = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
 CLOUD = {"cloud_uuid": UUID, "cloud_title": "lab", "cloud_incarnation": UUID, "controller": "controller1"}
+
+
+@pytest.fixture(autouse=True)
+def booted_with_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine that runs the tests may be a container without it."""
+    monkeypatch.setattr(systemd, "BOOTED", "/")
 
 
 def arguments(folder: Path) -> dict[str, Any]:
@@ -150,6 +157,18 @@ def test_a_host_of_another_cloud_is_refused_before_anything_is_changed(monkeypat
     done = modules.run(monkeypatch, host_setup, a_host(), **other)
     assert done["refusals"][0]["code"] == "another_cloud"
     assert not (tmp_path / "lib").exists()
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_host_without_systemd_is_refused_before_anything_is_changed(check_mode, monkeypatch, tmp_path):
+    monkeypatch.setattr(systemd, "BOOTED", "/nowhere")
+    args = {**arguments(tmp_path), "_ansible_check_mode": check_mode}
+    done = modules.run(monkeypatch, host_setup, FakeRunner(), **args)
+    assert done["msg"] == (
+        f"host {os.uname().nodename}: it runs without systemd, but VMs and their networks are units of systemd; boot "
+        "the host with systemd; in a container, it must be the first process"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("check_mode", [True, False])

@@ -38,12 +38,12 @@ SLICE: dict[str, Any] = {
                 "ssh_keys": ["ssh-rsa AAAA one", "ssh-rsa BBBB two", "ssh-rsa CCCC three"],
                 "interfaces": [
                     {"name": "eth7", "addresses": ["10.77.0.1/24"]},
-                    {"name": "eth8", "addresses": ["10.78.0.1/24"]},
+                    {"name": "eth8", "addresses": ["10.78.0.1/24", "2001:db8:78::1/64"]},
                 ],
             },
         ),
         builders.vm("b", internet=True, loopback={"ipv4": "10.255.0.1"}),
-        builders.vm("c", data_interfaces=9),
+        builders.vm("c", data_interfaces=12),
     ],
     "links": [
         {
@@ -58,6 +58,10 @@ SLICE: dict[str, Any] = {
         {"endpoints": ["a", "c"], "qinq": True},
         {"endpoints": ["a", "c"], "title": "Uplink"},
         {"endpoints": ["a:eth9", "c:eth9"], "forward_bpdu": True},
+        {"endpoints": ["b", "c"], "cidr": "10.7.0.0/30"},
+        {"endpoints": ["b", "c"], "cidr": "10.7.0.4/30", "addresses": [{"vm": "b", "ipv4": "10.7.0.6"}]},
+        {"endpoints": ["b", "c"], "cidr": "10.7.0.8/30", "mtu": 9000},
+        {"endpoints": ["b", "c"]},
     ],
     "networks": [
         {"name": "lan", "members": ["a", "b", "c"], "gateway": True, "dhcp_enabled": True, "nat": True},

@@ -67,14 +67,21 @@ def test_a_second_run_changes_nothing_and_check_mode_writes_nothing(call: Any, t
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [(None, "cannot be read"), (b"\xff\xfe\x00", "cannot be read"), (b"a: [\n", "line 2"), (b"<a>", "line 1")],
+    ("content", "code", "why"),
+    [
+        (None, "file_unreadable", "No such file"),
+        (b"\xff\xfe\x00", "file_unreadable", "can't decode"),
+        (b"a: [\n", "topology_unreadable", "line 2: "),
+        (b"<a>", "topology_unreadable", "line 1: "),
+    ],
 )
-def test_an_unreadable_file_is_reported(call: Any, tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_an_unreadable_file_is_reported(call: Any, tmp_path: Path, content: bytes | None, code: str, why: str) -> None:
     source = tmp_path / "lab.yml"
     if content is not None:
         source.write_bytes(content)
     done = call(src=str(source))
     assert done["failed"]
     assert str(source) in done["msg"]
-    assert message in done["msg"]
+    (refusal,) = done["refusals"]
+    assert refusal["code"] == code
+    assert why in refusal["figures"]["why"]

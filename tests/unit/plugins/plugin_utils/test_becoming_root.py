@@ -29,7 +29,7 @@ FORBIDDEN = (
     "may"
 )
 OLD = (
-    "host worker1: modules for hosts need Python 3.9 or newer, which its interpreter is not; set "
+    "host worker1: modules for hosts need Python 3.9 or newer, but its interpreter is older; set "
     "ansible_python_interpreter to /usr/bin/python3 of Debian 12"
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
@@ -58,7 +58,9 @@ def topology(name: str = "web", **fields: Any) -> dict[str, Any]:
 
 def put(held: Cluster, want: dict[str, Any], *, acting_user: str = "admin", **settings: Any) -> Slice:
     """Store a topology."""
-    return settle(held, read_slice(want, default_owner=acting_user), Settings(**settings), acting_user=acting_user)
+    return reconcile_slice(
+        held, read_slice(want, default_owner=acting_user), Settings(**settings), acting_user=acting_user
+    )
 
 
 def refusals(held: Cluster, want: dict[str, Any], **kwargs: Any) -> list[Refusal]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.edits import put_vm
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import remove_flavor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import wanted_from
@@ -38,7 +38,7 @@ def one(**options: Any) -> dict[str, Any]:
 def edit(held: Cluster, slice_: Slice, **options: Any) -> Slice:
     """Change vm1 as the module C(vm) does."""
     want, _place = put_vm(wanted_from(slice_), {"name": "vm1", **options})
-    return settle(held, want, Settings(), acting_user="admin")
+    return reconcile_slice(held, want, Settings(), acting_user="admin")
 
 
 def ordered(held: Cluster, slice_: Slice) -> tuple[list[str], dict[str, Any]]:

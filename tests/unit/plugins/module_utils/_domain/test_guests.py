@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import guests as rules
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
 from .builders import cluster, put, topology
 
@@ -35,15 +36,19 @@ def test_groups_with_equal_names_are_reported() -> None:
     assert len(set(names.values())) == 4
     # A suffix says nothing of the other groups, so that a name stays when these change.
     assert rules.group_names(groups[:2])[0]["owner", "a.b"] == names["owner", "a.b"]
-    assert [problem.partition(":")[0] for problem in problems] == ["group name owner_a_b", "group name slice_web"]
+    owners, slices = list(names.values())[:2], list(names.values())[2:]
+    assert problems == [
+        Refusal("group_names_equal", "group name owner_a_b", {"count": 2, "renamed": owners}),
+        Refusal("group_names_equal", "group name slice_web", {"count": 2, "renamed": slices}),
+    ]
 
 
 def test_conflicting_names_get_the_id_appended() -> None:
     names, problems = rules.unique_names([(1, "a"), (2, "b"), (3, "a"), (4, "c")], taken=["c"])
     assert names == {1: "a-1", 2: "b", 3: "a-3", 4: "c-4"}
     assert problems == [
-        "host name a: 2 VMs have this name; renamed to a-1, a-3",
-        "host name c: another host has this name; renamed to c-4",
+        Refusal("host_names_equal", "host name a", {"count": 2, "renamed": ["a-1", "a-3"]}),
+        Refusal("host_name_in_use", "host name c", {"count": 1, "renamed": ["c-4"]}),
     ]
 
 

@@ -17,7 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.edits import put_link, put_vm
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.guests import guests
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import put_flavor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import wanted_from
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
@@ -59,7 +59,7 @@ def messages(made: Cluster, want: dict[str, Any]) -> list[str]:
 
 
 def edited(made: Cluster, slice_: Slice, **data: Any) -> Slice:
-    return settle(made, put_vm(wanted_from(slice_), data)[0], Settings(), acting_user="admin")
+    return reconcile_slice(made, put_vm(wanted_from(slice_), data)[0], Settings(), acting_user="admin")
 
 
 def test_a_kind_is_registered_changed_and_removed() -> None:
@@ -352,7 +352,7 @@ def test_the_image_of_a_kind_is_that_of_new_vms_that_name_none() -> None:
         ),
         (
             [("s:mgmt", "h")],
-            "link web/1 (s:eth0=mgmt–h): links and networks take eth1 and up, because eth0 is the management "
+            "link web/1 (s:eth0=mgmt–h): links and networks use eth1 and up, because eth0 is the management "
             "interface, got s:eth0=mgmt",
         ),
         (

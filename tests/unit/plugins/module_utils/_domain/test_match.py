@@ -221,3 +221,34 @@ def test_several_free_interfaces_of_a_vm_are_taken_one_after_another() -> None:
     )
     assert links(made) == [("a:eth1–b:eth1", None), ("a:eth2–c:eth1", None), ("a:eth3–c:eth2", None)]
     assert networks(made) == [("a:eth4", None)]
+
+
+AB, CIDR, OTHER = ["a", "b"], "10.1.0.0/30", "10.1.0.4/30"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ids_"),
+    [
+        # Links between the same VMs are told apart by the subnets and addresses that they give.
+        ([{"cidr": OTHER}, {"cidr": CIDR}], [2, 1]),
+        ([{}, {"cidr": CIDR}], [2, 1]),
+        ([{"cidr": OTHER}, {}], [2, 1]),
+        ([{"cidr": CIDR}, {"cidr": OTHER}], [1, 2]),
+        ([{"addresses": [{"vm": "b", "ipv4": "10.1.0.6"}]}, {}], [2, 1]),
+        ([{}, {"addresses": [{"vm": "a", "ipv4": "10.1.0.1"}]}], [2, 1]),
+        ([{"cidr6": "2001:DB8:0::/64"}, {}], [2, 1]),
+        # An address that neither has says nothing.
+        ([{"addresses": [{"vm": "b", "ipv4": "10.1.0.5"}]}, {}], [1, 2]),
+        # Settings that change as well are changes of these links.
+        ([{"cidr": OTHER, "mtu": 9000}, {"cidr": CIDR}], [2, 1]),
+        ([{"mtu": 9000}, {"cidr": CIDR}], [2, 1]),
+        ([{"cidr": "10.9.0.0/30"}, {"cidr": CIDR}], [2, 1]),
+    ],
+)
+def test_of_links_between_the_same_vms_those_with_the_same_addresses_belong_together(
+    wanted: list[dict[str, Any]], ids_: list[int]
+) -> None:
+    first = {"endpoints": AB, "cidr": CIDR, "addresses": [{"vm": "a", "ipv4": "10.1.0.1"}]}
+    second = {"endpoints": AB, "cidr": OTHER, "addresses": [{"vm": "a", "ipv4": "10.1.0.5"}], "cidr6": "2001:db8::/64"}
+    made = wired(stored(first, second), *({"endpoints": ends, **each} for ends, each in zip((AB, AB[::-1]), wanted)))
+    assert [number for _ends, number in links(made)] == ids_

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import Reservation, read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
@@ -106,7 +106,7 @@ def test_pools_run_out() -> None:
 
 def reserve(held: Cluster, want: dict[str, Any], *reserved: Reservation) -> Slice:
     wanted = replace(read_slice(want, default_owner="admin"), reserved=reserved)
-    return settle(held, wanted, Settings(), acting_user="admin")
+    return reconcile_slice(held, wanted, Settings(), acting_user="admin")
 
 
 def test_reserved_vlans_are_kept_and_released_by_number() -> None:

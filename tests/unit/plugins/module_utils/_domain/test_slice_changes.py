@@ -157,6 +157,9 @@ def test_other_stored_fields_are_changes_as_well() -> None:
     assert changes(before, after) == [
         Change("slice", 1000, "update", {"note": None}, {"note": "new"}, name="web"),
     ]
+    assert changes(after, before) == [
+        Change("slice", 1000, "update", {"note": "new"}, {"note": None}, name="web"),
+    ]
 
 
 def test_changes_by_hosts_are_reported_until_they_have_released_the_slice() -> None:

@@ -85,7 +85,7 @@ def test_a_part_of_a_slice_keeps_and_replaces_a_start_up() -> None:
 
     def edited(**data: Any) -> Slice:
         want, _place = edits.put_vm(wanted_from(held.slices[slice_.slice_id]), {"name": "vm1", **data})
-        return reconcile.settle(held, want, reconcile.Settings(), acting_user="admin")
+        return reconcile.reconcile_slice(held, want, reconcile.Settings(), acting_user="admin")
 
     assert edited(startup=None).to_dict() == before
     assert stored(edited(startup=json.dumps({"commands": ["true"]})))["commands"] == 1

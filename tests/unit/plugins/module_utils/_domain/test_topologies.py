@@ -103,7 +103,7 @@ def test_every_topology_type_is_valid_and_idempotent(kind: str, size: int, pools
     assert breaches(held) == []
     before = held.to_dict()
     put(held, want)
-    reconcile.settle(held, wanted_from(slice_), reconcile.Settings(), acting_user="admin")
+    reconcile.reconcile_slice(held, wanted_from(slice_), reconcile.Settings(), acting_user="admin")
     assert held.to_dict() == before
     teardown.remove(held, slice_)
     assert {**held.to_dict(), "next_vm_id": slice_id} == empty
@@ -129,7 +129,7 @@ def test_append_keeps_existing_objects() -> None:
     }
     for _each in range(2):
         want = added_to(wanted_from(held.slices[1000]), read_slice(more, default_owner="admin"))
-        slice_ = reconcile.settle(held, want, reconcile.Settings(), acting_user="admin")
+        slice_ = reconcile.reconcile_slice(held, want, reconcile.Settings(), acting_user="admin")
         assert [each.name for each in slice_.vms] == ["vm1", "vm2", "vm3"]
         assert [(each.link_id, each.vlan_id) for each in slice_.links] == [(1, 100), (2, 102)]
         assert len(slice_.networks[0].extra["members"]) == 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.addressing import Addresses, End
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import (
     Endpoint,
     Reservation,
@@ -179,7 +179,7 @@ def a_stored_one() -> Any:
 def test_reconciling_the_stored_topology_changes_nothing() -> None:
     held, slice_ = a_stored_one()
     before = held.to_dict()
-    settle(held, wanted_from(slice_), Settings(), acting_user="admin")
+    reconcile_slice(held, wanted_from(slice_), Settings(), acting_user="admin")
     assert held.to_dict() == before
 
 

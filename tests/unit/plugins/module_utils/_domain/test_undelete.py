@@ -246,6 +246,6 @@ def test_a_slice_whose_pool_the_cloud_may_no_longer_use_is_not_restored() -> Non
     delete(held, deployed(put(held, topology())))
     held.extra["vlans"] = {"vlan_pools": "1-99"}
     assert refusals(held) == [
-        "slice web: VLAN pool 0 (VLANs 100 to 119) is not one of 1-99; a slice has VLANs of the cloud; deploy the "
+        "slice web: VLAN pool 0 (VLANs 100 to 119) is not one of 1-99; a slice only has VLANs of its cloud; deploy the "
         "topology as a new slice"
     ]

@@ -372,3 +372,26 @@ def test_a_vm_without_a_flavor_keeps_its_image() -> None:
     slice_.vms[0].flavor = None
     (refusal,) = refusals(held, topology(vms=[vm("a", flavor=None, image="big")], links=[]))
     assert (refusal.code, refusal.figures) == ("image_is_fixed", {"image": None, "flavor": "big", "got": "/big.img"})
+
+
+@pytest.mark.parametrize(
+    ("addresses", "is_change"),
+    [
+        (["10.9.0.1/24", "10.9.0.2/24", "2001:db8::5/64"], False),
+        (["2001:DB8:0::0005/64", "10.9.0.1/24", "10.9.0.2/24"], False),
+        # The first address of a network is that from which the guest sends.
+        (["10.9.0.2/24", "10.9.0.1/24", "2001:db8::5/64"], True),
+        (["10.9.0.1/24", "10.9.0.2/24", "2001:db8::6/64"], True),
+        (["10.9.0.1/24", "10.9.0.2/24"], True),
+    ],
+)
+def test_addresses_in_another_spelling_or_order_of_ip_versions_are_no_change(
+    addresses: list[str], is_change: bool
+) -> None:
+    def machine(given: list[str]) -> dict[str, Any]:
+        return vm("a", data_interfaces=1, cloud_init={"interfaces": [{"name": "eth1", "addresses": given}]})
+
+    held = cluster()
+    first = put(held, topology(vms=[machine(["10.9.0.1/24", "10.9.0.2/24", "2001:db8::5/64"])], links=[])).to_dict()
+    again = put(held, topology(vms=[machine(addresses)], links=[])).to_dict()
+    assert (again != first) is is_change

@@ -51,7 +51,7 @@ class FakeRunner:
     """Records every argv and its standard input, and returns the prepared answers.
 
     Answers are prepared for all words of a command, or for its first ones followed by C(MORE). The longest match is
-    used. C(settle) checks at the end of each test that every answer was used (conftest.py).
+    used. C(check_answers) checks at the end of each test that every answer was used (conftest.py).
     """
 
     made: ClassVar[list[FakeRunner | FakeMonitor]] = []
@@ -98,7 +98,7 @@ class FakeRunner:
         return [" ".join(words) for words, count in self._unused.items() if count > 0]
 
     @classmethod
-    def settle(cls) -> None:
+    def check_answers(cls) -> None:
         """Reset the list of fakes, and check that all answers were used.
 
         Raises:

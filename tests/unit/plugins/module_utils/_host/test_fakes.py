@@ -16,17 +16,17 @@ def test_an_unused_answer_of_the_fake_fails() -> None:
     FakeRunner().tell("nft")
     runner.run(["tc", "qdisc"])
     with pytest.raises(UnusedAnswer, match=r"^not run: ip link; nft$"):
-        FakeRunner.settle()
-    FakeRunner.settle()  # the list of fakes has been reset
+        FakeRunner.check_answers()
+    FakeRunner.check_answers()  # the list of fakes has been reset
 
 
 def test_each_of_several_answers_must_be_used() -> None:
     runner = FakeRunner().tell("ip", stdout="first").tell("ip", stdout="second")
     assert runner.run(["ip"]).stdout == "first"
     with pytest.raises(UnusedAnswer):
-        FakeRunner.settle()
+        FakeRunner.check_answers()
     assert [runner.run(["ip"]).stdout for _time in range(2)] == ["second", "second"]
-    FakeRunner.settle()
+    FakeRunner.check_answers()
 
 
 @pytest.mark.parametrize("argv", [["ip"], ["ip", "link", "show"], ["ip", "address"], ["tc", "link"]])
@@ -66,4 +66,4 @@ def test_a_fake_monitor_must_give_all_of_its_answers_and_no_others() -> None:
         with pytest.raises(UnexpectedCommand, match="set_link takes"):
             session.execute("set_link", {"name": "nic-eth0", "up": "no"})
     with pytest.raises(UnusedAnswer, match="not run: set_password"):
-        FakeRunner.settle()
+        FakeRunner.check_answers()

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +16,8 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ssh_shell
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import serial
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+
+LIMITS_S = (ssh_shell.PAUSE_S, ssh_shell.ATTEMPT_S, ssh_shell._END_S)
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +39,10 @@ def test_the_command_for_a_guest() -> None:
     assert ssh_shell.command("192.168.0.2", "root", None)[-1] == "sh"
 
 
-def test_a_shell_is_awaited_and_ends_with_its_connection(tmp_path: Path) -> None:
+def test_a_shell_is_awaited_and_ends_with_its_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: (slept.append(seconds), sleep(seconds)))
     text = (
         f"echo x >> {tmp_path}/tries; [ $(wc -l < {tmp_path}/tries) -ge 3 ] || {{ echo refused >&2; exit 255; }}; "
         f"echo $$ > {tmp_path}/pid; exec sh"
@@ -45,6 +53,24 @@ def test_a_shell_is_awaited_and_ends_with_its_connection(tmp_path: Path) -> None
         assert Path(f"/proc/{pid}").exists()
     assert not Path(f"/proc/{pid}").exists()
     assert (tmp_path / "tries").read_text() == "x\n" * 3
+    assert slept.count(ssh_shell.PAUSE_S) == 2, "between three attempts"
+
+
+def test_a_shell_is_told_to_end_before_it_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+
+    def kill(process: subprocess.Popen[bytes]) -> None:
+        killed.append(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(subprocess.Popen, "kill", kill)
+    with ssh_shell.open_shell(program(f"echo $$ > {tmp_path}/pid; exec sh"), time.monotonic() + 30):
+        pid = (tmp_path / "pid").read_text().strip()
+    assert (killed, Path(f"/proc/{pid}").exists()) == ([], False)
+
+
+def test_attempts_are_a_second_apart_and_have_a_minute() -> None:
+    assert LIMITS_S == (1.0, 60.0, 5.0)
 
 
 def test_a_shell_that_ignores_the_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +88,8 @@ def test_a_shell_that_ignores_the_end_is_killed(tmp_path: Path, monkeypatch: pyt
         ("exit 255", "ssh closed the connection"),
         ("echo; printf '[sudo] password for debian: '; exec sleep 20", "[sudo] password for debian:"),
         ("exec sleep 20", "no shell responded"),
+        # What was typed is echoed, and is no reason.
+        ("exec cat", "no shell responded"),
     ],
 )
 def test_the_reason_is_told_when_the_time_is_over(text: str, why: str) -> None:

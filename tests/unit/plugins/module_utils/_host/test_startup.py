@@ -326,3 +326,7 @@ def test_the_disk_is_in_the_folder_of_the_vm(guest: Guest, tmp_path: Path) -> No
     assert refusal.message == (
         f"VM web/vm1 (1001): a disk must be a .qcow2 file in {tmp_path}/vms/1001, got '/etc/x.qcow2'"
     )
+
+
+def test_a_diff_has_the_number_of_files_and_commands(guest: Guest) -> None:
+    assert startup.change_of(replace(guest, files=2, commands=3)) == {"files": 2, "commands": 3}

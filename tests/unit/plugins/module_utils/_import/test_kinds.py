@@ -71,3 +71,18 @@ def test_interfaces_have_names_of_their_kind(
 def test_a_start_up_needs_a_way_into_the_guest(kind: str | None, internet: bool, possible: bool) -> None:
     assert kinds.has_start_up(kind, internet=internet) is possible
     assert kinds.needs_address(kind) is (kind == "frr")
+
+
+@pytest.mark.parametrize(
+    ("kind", "device", "text", "command"),
+    [
+        ("frr", "frr", "hostname a\n", "vtysh -f /a"),
+        ("frr", "frr", "#!/bin/sh\n", "/a"),
+        ("frr", "linux", "ip link\n", "sh /a"),
+        (None, "linux", "ip link\n", "sh /a"),
+        (None, None, "ip link\n", None),
+        ("vyos", "vyos", "set x\n", None),
+    ],
+)
+def test_how_a_configuration_is_applied(kind: str | None, device: str | None, text: str, command: str | None) -> None:
+    assert kinds.loads(kind, device, "/a", text) == command

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import yaml_lines
@@ -100,6 +102,16 @@ def test_a_topology_has_each_key_once(text: str, message: str) -> None:
     with pytest.raises(UnreadableTopology) as caught:
         yaml_lines.load_topology(text)
     assert caught.value.message == message
+
+
+def test_a_topology_is_also_read_as_data() -> None:
+    assert yaml_lines.load_data("a: &a {x: 1, 2: no}\nb: {<<: *a, x: 2026-01-31}\n") == {
+        "a": {"x": 1, 2: False},
+        "b": {"x": date(2026, 1, 31), 2: False},
+    }
+    for text, why in (("a: 1\na: 2\n", "line 2: a is already"), ("a: 1\nb: !vault x\n", "line 2: could not determine")):
+        with pytest.raises(UnreadableTopology, match=f"^{why}"):
+            yaml_lines.load_data(text)
 
 
 def test_merged_and_repeated_mappings_have_their_keys_once() -> None:

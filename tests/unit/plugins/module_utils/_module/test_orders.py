@@ -347,8 +347,9 @@ def test_the_move_of_a_vm_is_listed_beside_the_change_of_its_state() -> None:
     done = orders.dispatch(
         made,
         [made.slices[1000]],
-        params(recreate_disks=["web/vm2"]),
+        params(),
         lambda: {1000: [between("vm", moved.vm_id, {"status": "error"}, {"status": "design"})]},
+        frozenset({1002}),
     )
     told = [change.after for change in done.changes if (change.kind, change.id) == ("vm", 1002)]
     assert told == [{"status": "design"}, {"worker": moved.worker_ip}]
@@ -363,8 +364,9 @@ def test_a_vm_moved_from_a_lost_worker_is_listed_once() -> None:
     done = orders.dispatch(
         made,
         [slice_],
-        params(recreate_disks=["web/vm2"]),
+        params(),
         lambda: {1000: slice_changes.changes(before, slice_)},
+        frozenset({1002}),
     )
     (change,) = (change for change in done.changes if (change.kind, change.id) == ("vm", 1002))
     assert (change.before or {})["worker"] == lost != (change.after or {})["worker"]

@@ -189,3 +189,15 @@ def test_a_worker_is_declared_lost_once_and_used_again_when_it_is_reached() -> N
     ):
         assert bool(registries.register(held, WORKERS, wants, acting_user="admin").changes) is changed
     assert not held.workers["10.0.10.2"].lost
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_an_object_that_is_listed_twice_is_refused(state: str) -> None:
+    """Of two entries, the last one would count unnoticed, and could undo the first one."""
+    held = cluster()
+    before = held.to_dict()
+    wants = [{"name": "eve", "state": "present", "quota_vms": 1}, {"name": "eve", "state": state}]
+    with pytest.raises(Refused) as caught:
+        registries.register(held, USERS, wants, acting_user="admin")
+    assert caught.value.message == "users: user eve is listed 2 times"
+    assert held.to_dict() == before

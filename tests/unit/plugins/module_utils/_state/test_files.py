@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import lock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files import Backups, read_whole, write_whole
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refusal, Refused
 
 
 def change(store: YamlFile, count: int = 1) -> None:
@@ -65,8 +65,10 @@ def test_a_backup_now_and_a_restore(tmp_path: Path) -> None:
     assert kept == "users: ["
     with pytest.raises(DatabaseError, match=r"backup .*, line 2: .*; it was not changed"):
         store.restore(store.backups.names()[-1])
-    with pytest.raises(DatabaseError, match=r"backup \.\./d\.yaml does not exist in .*; existing backups: 0"):
+    with pytest.raises(Refused) as caught:
         store.restore("../d.yaml")
+    known = {"known": store.backups.names()[::-1]}
+    assert caught.value.refusals == [Refusal("not_found", f"backup {store.backups.path('../d.yaml')}", known)]
 
 
 class WithoutReflinks:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, settle
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
@@ -57,7 +57,7 @@ def write(number: int, database: str, until: float, ledger: str) -> None:
         with open_store(database, lock_timeout_s=120, backups=2).transaction(write=True) as cluster:
             if create:
                 want = read_slice(topology(owner, name, chance.randint(1, 3)), default_owner=owner)
-                made = given(settle(cluster, want, Settings(), acting_user=owner))
+                made = given(reconcile_slice(cluster, want, Settings(), acting_user=owner))
             else:
                 one = cluster.find_slice(owner, name)
                 if one is None:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 
 def opened(database: str, backup_dir: str | None = None) -> Store:
@@ -35,21 +34,29 @@ def test_home_and_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("database", "backup_dir", "told"),
+    ("database", "backup_dir", "about", "got", "absolute"),
     [
-        ("d.yaml", None, "database must be an absolute path, got 'd.yaml'; in this folder that would be {here}/d.yaml"),
-        ("./d.yaml", None, "database must be an absolute path, got './d.yaml'; in this folder that would be {here}/d"),
-        ("", None, "database must be an absolute path, got ''"),
-        ("$NOT_SET/d.yaml", None, "database must be an absolute path, got '$NOT_SET/d.yaml'"),
-        ("/srv/d.yaml", "kept", "backup_dir must be an absolute path, got 'kept'; in this folder that would be {here}"),
-        ("sqlite:///d.sqlite", None, "must name an absolute path, got 'd.sqlite'; write sqlite:///{here}/d.sqlite"),
+        ("d.yaml", None, "database", "d.yaml", "{here}/d.yaml"),
+        ("./d.yaml", None, "database", "./d.yaml", "{here}/d.yaml"),
+        ("", None, "database", "", "{here}"),
+        ("$NOT_SET/d.yaml", None, "database", "$NOT_SET/d.yaml", "{here}/$NOT_SET/d.yaml"),
+        ("/srv/d.yaml", "kept", "backup_dir", "kept", "{here}/kept"),
+        ("sqlite:///d.sqlite", None, "database sqlite:///d.sqlite", "d.sqlite", "sqlite:///{here}/d.sqlite"),
     ],
 )
 def test_a_relative_path_is_refused(
-    database: str, backup_dir: str | None, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: str,
+    backup_dir: str | None,
+    about: str,
+    got: str,
+    absolute: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NOT_SET", raising=False)
-    with pytest.raises(DatabaseError, match=re.escape(told.format(here=tmp_path))):
+    with pytest.raises(Refused) as caught:
         opened(database, backup_dir)
+    figures = {"got": got, "absolute": absolute.format(here=tmp_path)}
+    assert caught.value.refusals == [Refusal("relative_path", about, figures)]
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import schema
-from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import leases
+from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import allocated
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Interface, Link, Network, Slice, User
 
@@ -72,7 +72,7 @@ TABLES = {**schema.TABLES, "history": schema.HISTORY}
 
 def test_only_columns_that_depend_on_the_flavor_may_be_null() -> None:
     found = {name: {column.name for column in table.columns if column.nullable} for name, table in TABLES.items()}
-    optional = {"vms": {"cores", "ram_gb", "disk_gb", "image", "checksum"}, "leases": {"vm_id"}}
+    optional = {"vms": {"cores", "ram_gb", "disk_gb", "image", "checksum"}, "allocations": {"vm_id"}}
     assert {name: columns for name, columns in found.items() if columns} == optional
 
 
@@ -107,7 +107,7 @@ def test_a_slice_has_rows_for_itself_and_its_objects() -> None:
         ("links", (1000, 1)),
         ("links", (1000, 2)),
         ("networks", (1000, 102)),
-        *(("leases", (lease.kind, lease.number)) for lease in leases(slice_)),
+        *(("allocations", (allocation.kind, allocation.number)) for allocation in allocated(slice_)),
     ]
     assert {row["slice_id"] for _key, row in rows} == {1000}
     positions = [(key[0], row["position"]) for key, row in rows if "position" in row]

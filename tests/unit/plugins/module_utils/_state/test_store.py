@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -344,6 +345,37 @@ def test_nothing_is_stored_after_an_exception(store: Store) -> None:
 
     with pytest.raises(ZeroDivisionError):
         change_and_fail()
+    assert stored(store) == before
+
+
+def _pools(cluster: Cluster) -> None:
+    cluster.slices[1003].extra["max_vlan_pools"] = True
+
+
+def _interfaces(cluster: Cluster) -> None:
+    cluster.slices[1003].vms[1].extra["data_interfaces"] = True
+
+
+def _quota(cluster: Cluster) -> None:
+    cluster.users["alice"].quota_vms = True
+
+
+def _cores(cluster: Cluster) -> None:
+    cluster.flavors["cirros"]["cores"] = True
+
+
+def _max_vms(cluster: Cluster) -> None:
+    cluster.workers["10.0.10.1"].max_vms = True
+
+
+@pytest.mark.parametrize("change", [_pools, _interfaces, _quota, _cores, _max_vms])
+def test_nothing_is_stored_that_could_not_be_read(store: Store, change: Callable[[Cluster], None]) -> None:
+    """Otherwise the next run, and every later one, would fail for all slices."""
+    fill(store)
+    before = stored(store)
+    with pytest.raises(DatabaseError) as caught, store.transaction(write=True) as cluster:
+        change(cluster)
+    assert caught.value.message.endswith("got bool 'True'; it was not changed")
     assert stored(store) == before
 
 

@@ -514,7 +514,8 @@ def test_a_port_keeps_a_number_that_it_has_without_a_request() -> None:
 NETDEV = ["set", "Bridge", "br-int", "datapath_type=netdev"]
 
 
-def test_numbers_are_below_those_that_openflow_reserves() -> None:
+def test_numbers_of_vms_are_between_those_of_other_ports_and_those_that_openflow_reserves() -> None:
+    assert range(1, 1000) == ovs.INFRASTRUCTURE_NUMBERS
     assert range(1000, 0xFF00) == ovs.ACCESS_NUMBERS
 
 

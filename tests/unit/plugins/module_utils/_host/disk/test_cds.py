@@ -24,7 +24,7 @@ def test_an_image_without_the_file_system_of_a_cd_is_refused(tmp_path: Path, con
     path.write_bytes(content)
     refusal = Refusal("cd_without_file_system", "VM 1001 (vm1)", {"path": str(path)})
     assert list(cds.conflicts(orders(vm(cdrom=str(path)), vm(1002)))) == ([] if is_cd else [(1000, refusal)])
-    assert f"{path} is not" in refusal.message
+    assert f"{path} is not ISO 9660" in refusal.message
 
 
 def test_a_missing_image_is_fetched_first(tmp_path: Path) -> None:

@@ -128,6 +128,15 @@ def test_a_vhd_that_has_only_the_differences_to_another_one_is_not_converted(tmp
         assert conversion._has_others(file, "vpc") is False
 
 
+@pytest.mark.parametrize("at", [8, 15])
+def test_a_qcow_image_with_the_place_of_a_name_is_not_converted(tmp_path, at):
+    image = converted(raw(tmp_path / "disk"), tmp_path / "image", to="qcow")
+    with image.open("r+b") as file:
+        file.seek(at)
+        file.write(b"\1")
+    assert "image x is qcow that refers to other files" in refusal(image)
+
+
 def test_a_vmdk_descriptor_without_data_is_not_converted(tmp_path):
     flat = converted(raw(tmp_path / "disk"), tmp_path / "flat", "-o", "subformat=monolithicFlat", to="vmdk")
 

@@ -80,6 +80,28 @@ def test_all_monitors_share_one_time_limit(serve, tmp_path):
     assert {answers[path] for path in silent} == {Answer(pid=os.getpid(), why="it does not answer")}
 
 
+def test_a_monitor_that_accepts_nobody_delays_no_other(serve, tmp_path):
+    """Its queue is full, as that of a QEMU which has stopped: connecting would wait."""
+    with contextlib.ExitStack() as stack:
+        busy = [str(tmp_path / f"busy{number}") for number in range(20)]
+        for path in busy:
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(path)
+            listener.listen(0)
+            stack.enter_context(socket.socket(socket.AF_UNIX)).connect(path)
+        fast = serve("fast", GREETING, {"return": {}}, RUNNING)
+        begin = time.monotonic()
+        answers = ask([*busy, fast], timeout_s=0.5)
+    assert time.monotonic() - begin < 10
+    assert answers[fast].status == "running"
+    assert {answers[path] for path in busy} == {Answer(why="Resource temporarily unavailable")}
+
+
+def test_a_monitor_is_tried_once_without_any_time(tmp_path):
+    times, path = iter([5.0, 5.0]), str(tmp_path / "missing")
+    assert ask([path], timeout_s=0, now=lambda: next(times)) == {path: NOBODY}
+
+
 def test_a_monitor_is_queried_once_its_socket_exists(serve, tmp_path):
     timer = threading.Timer(0.2, lambda: serve("late", GREETING, {"return": {}}, RUNNING))
     timer.start()
@@ -101,6 +123,7 @@ def test_a_monitor_that_closes_the_connection_is_queried_again(serve):
         (b'{"error": {"desc": "no"}}\n', "its answer is not QMP: it refused to answer: no"),
         (b'{"return": {}}\n{"return": {}}\n', "its answer is not QMP: 'status'"),
         (b"[" * 100_000 + b"\n", "its answer is not QMP: maximum recursion depth exceeded"),
+        (b"x" * asking._MAX_BYTES, "it does not answer"),
         (b"x" * (asking._MAX_BYTES + 1), "its answer is not QMP: a line of more than 1048576 bytes"),
     ],
 )
@@ -137,6 +160,9 @@ def test_no_connection_is_left_open(serve, monkeypatch):
     monkeypatch.setattr(asking.sockets, "connect", recorded)
     ask(paths, timeout_s=0.5)
     assert len(clients) >= len(paths)
+    monkeypatch.setattr(asking, "_QUESTION", None)
+    with pytest.raises(TypeError):
+        ask([serve("e")], timeout_s=0.5)
     assert {client.fileno() for client in clients} == {-1}
 
 

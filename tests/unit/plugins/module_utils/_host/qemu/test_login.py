@@ -137,6 +137,18 @@ def test_a_guest_that_never_pauses_is_given_up_at_the_deadline() -> None:
     assert guest.typed == [(0.0, "\n")]
 
 
+def test_the_end_of_a_long_line_is_told() -> None:
+    guest = Scripted((1, "y" + "x" * 4096))
+    with pytest.raises(SlicesError, match=r"on the serial console, the last line is: x{4096}$"):
+        login.enter(guest, Login("root"), deadline=5, now=guest.now)
+
+
+def test_nothing_is_read_at_the_deadline() -> None:
+    guest = Scripted((4, "login: "))
+    with pytest.raises(SlicesError, match=r"the last line is: login: $"):
+        login.enter(guest, Login("root"), deadline=4, now=guest.now)
+
+
 def test_nothing_is_typed_after_the_deadline() -> None:
     guest = Scripted((5, "login: "))
     with pytest.raises(SlicesError, match="no prompt followed"):

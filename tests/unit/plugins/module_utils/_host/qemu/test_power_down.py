@@ -109,6 +109,21 @@ def test_a_qemu_that_refuses_is_not_awaited(start: Callable[[], Process]) -> Non
     assert open_files() == before
 
 
+def test_an_interrupt_leaves_no_descriptor_open(start: Callable[[], Process]) -> None:
+    processes = {path: start() for path in ("/a", "/b")}
+    monitor = monitor_of(processes, willing=set())
+
+    def press(path: str) -> None:
+        if path == "/b":
+            raise KeyboardInterrupt
+
+    monitor.effects["system_powerdown"] = press
+    before = open_files()
+    with pytest.raises(KeyboardInterrupt):
+        ask([Guest(f"VM {path}", path, 600) for path in processes], monitor)
+    assert open_files() == before
+
+
 def test_nobody_is_asked_without_guests() -> None:
     assert ask([], FakeMonitor()) == []
 

@@ -358,7 +358,7 @@ def test_a_console_that_is_closed_is_an_error():
         theirs.close()
         with pytest.raises(SlicesError, match="QEMU closed the serial console"):
             console.receive(1)
-        with pytest.raises(SlicesError, match="^QEMU closed the serial console$"):
+        with pytest.raises(SlicesError, match=r"^QEMU closed the serial console$"):
             console.send("x")
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Null where an argument needs a value, which Ansible accepts."""
+"""Values that Ansible accepts for arguments and that do not fit: null for a required one, and booleans for integers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 from .errors import Refusal
 
 
-def nulls(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], path: str = "") -> Iterator[Refusal]:
-    """Yield a refusal for every required option that is null, and for every list that contains null.
+def misfits(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], path: str = "") -> Iterator[Refusal]:
+    """Yield a refusal for every required option and every entry of a list that is null, and every integer that is a
+    boolean, as which YAML reads C(yes) and C(on).
 
     Args:
         values: the arguments.
@@ -22,9 +23,12 @@ def nulls(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], path
         value = values.get(name)
         if value is None and option.get("required"):
             yield Refusal("required_option_is_null", f"{path}{name}")
-        listed = value if isinstance(value, list) else [value] if isinstance(value, Mapping) else []
+        is_integer = "int" in (option.get("type"), option.get("elements"))
+        listed = value if isinstance(value, list) else [] if value is None else [value]
         for each in listed:
             if each is None:
                 yield Refusal("null_in_list", f"{path}{name}")
+            elif isinstance(each, bool) and is_integer:
+                yield Refusal("boolean_for_integer", f"{path}{name}", {"got": each})
             elif isinstance(each, Mapping) and option.get("options"):
-                yield from nulls(each, option["options"], f"{path}{name}.")
+                yield from misfits(each, option["options"], f"{path}{name}.")

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 the cloudrepo.slices authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules for the options of an inventory source."""
+
+from __future__ import annotations
+
+from ..names import ADVICE
+from .rule import Rule
+
+INVENTORY = {
+    "name_of_other_type": Rule(
+        "names must be texts",
+        "got {got!r}",
+        ADVICE,
+    ),
+    "unknown_options": Rule(
+        "options must be known",
+        "unknown options {got}; known: {known}",
+        "list them with ansible-doc -t inventory cloudrepo.slices.slices",
+    ),
+    "unknown_connection": Rule("connection_preference must be of {known}"),
+    "database_template": Rule(
+        "a plugin sees no variables of playbooks",
+        "{why}; {rule}",
+        "set it to a path or URL, or set CLOUDREPO_DATABASE",
+    ),
+    "expression_fails": Rule("an expression must be valid for every VM", "VM {vm}: {why}"),
+    "empty_host_name": Rule("a host needs a name", "VM {vm}: {rule}, got {got!r}"),
+    "host_names_equal": Rule("host names are unique", "{count} VMs have this name; renamed to {renamed}"),
+    "host_name_in_use": Rule("host names are unique", "another host has this name; renamed to {renamed}"),
+    "group_names_equal": Rule("group names are unique", "{count} groups would have this name; renamed to {renamed}"),
+    "group_name_in_use": Rule(
+        "the group of all VMs needs a name of its own",
+        "{got} is the name of another group of VMs",
+        "give the group of all VMs another name",
+    ),
+}
