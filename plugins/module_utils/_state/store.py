@@ -79,3 +79,8 @@ def does_not_exist(name: str) -> DatabaseError:
         f"{name} does not exist; set the option database (in playbooks cloudrepo_database) to that of the cluster, or "
         "run cloudrepo.slices.site, which creates it"
     )
+
+
+def replaced_meanwhile(name: str) -> DatabaseError:
+    """Return the error of a database whose file somebody without its lock has replaced during a transaction."""
+    return DatabaseError(f"{name} was replaced by another program during this run, which has not changed it; run again")
