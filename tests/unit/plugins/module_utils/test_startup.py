@@ -31,7 +31,7 @@ def test_a_start_up_is_read_with_its_defaults_and_written_in_one_form() -> None:
 def test_a_start_up_may_be_empty(nothing: Any) -> None:
     assert messages(nothing) == []
     assert Startup.from_text(json.dumps(nothing)) == Startup()
-    assert startup.timeout_s(json.dumps(nothing)) == startup.DEFAULT_TIMEOUT_S
+    assert startup.timeout_s(json.dumps(nothing)) == startup.DEFAULT_TIMEOUT_S == 600
 
 
 @pytest.mark.parametrize(
