@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.filter.reports import host_rep
 from ansible_collections.cloudrepo.slices.plugins.filter.startups import RESULT, startup_failures
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import data_disks, render_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import DELETE
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import first_lines
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import first_lines, first_names
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR
 
 _KINDS = {"slice": "slice", "vm": "VM", "link": "link", "network": "network", "vlan": "reserved VLAN"}
@@ -208,6 +208,7 @@ class FilterModule:
         return {
             "deletion_notes": deletion_notes,
             "failure_lines": failure_lines,
+            "first_names": first_names,
             "outcome_table": outcome_table,
             "workflow_artifacts": workflow_artifacts,
         }

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import TAP_NAME
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import MOST_NAMES
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import first_names
 
 _OVS = "openvswitch"
 _BRIDGES = ("bridge", _OVS)
@@ -37,9 +37,8 @@ def missing_interfaces(values: Mapping[str, str | None], interfaces: Sequence[Ma
     names = [str(each["name"]) for each in interfaces]
     # A worker has thousands of taps.
     others = [name for name in names if not TAP_NAME.allows(name)]
-    more = f" and {len(others) - MOST_NAMES:,} more" if len(others) > MOST_NAMES else ""
     return [
-        f"settings: {variable} is {name}, but this host has only the interfaces {', '.join(others[:MOST_NAMES])}{more}"
+        f"settings: {variable} is {name}, but this host has only the interfaces {first_names(others)}"
         for variable, name in values.items()
         if name and names and name not in names
     ]

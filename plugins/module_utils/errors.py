@@ -114,6 +114,11 @@ def first_lines(lines: Sequence[str]) -> list[str]:
     return [*lines[:MOST_REFUSALS], *_others(lines, MOST_REFUSALS)]
 
 
+def first_names(names: Iterable[str]) -> str:
+    """Return the first names of a list for a message, and the number of the others."""
+    return _Words().format_field(list(names), "")
+
+
 def _others(values: Sequence[Any], most: int) -> list[str]:
     """Return an entry for the number of entries after the first C(most), if there are any."""
     return [f"… and {len(values) - most:,} more"] if len(values) > most else []

@@ -155,7 +155,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import prob
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import PORT, URL_PATH, WAIT_S
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError, first_names
 from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
     ADDRESS,
     PATH,
@@ -212,7 +212,7 @@ def main() -> None:
         waiting = [each for each in outcomes if each.reason is not None]
         ready = [each for each in outcomes if each.reason is None]
         result = {"ready": [each.to_dict() for each in ready], "waiting": [each.to_dict() for each in waiting]}
-        names = ", ".join(each.check.name for each in waiting)
+        names = first_names(each.check.name for each in waiting)
         failure = SlicesError(f"{len(waiting)} of {len(outcomes)} VMs are not ready: {names}") if waiting else None
         return Outcome(result=result, failure=failure)
 

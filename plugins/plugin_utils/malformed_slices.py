@@ -12,7 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, first_lines
 from ansible_collections.cloudrepo.slices.plugins.module_utils.misfits import misfits
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import misspelled
 
@@ -56,7 +56,7 @@ def with_refused(result: Mapping[str, Any], refused: Sequence[Mapping[str, Any]]
     """
     found = {**result, "refused": [*refused, *result.get("refused", ())]}
     if fails or result.get("failed"):
-        lines = [f"{each['slice']}: {each['failure']}" for each in refused]
+        lines = first_lines([f"{each['slice']}: {each['failure']}" for each in refused])
         found.update(failed=True, msg="\n".join([*lines, *([result["msg"]] if result.get("msg") else [])]))
     return found
 
@@ -71,7 +71,7 @@ def _failure(wanted: Any, option: Mapping[str, Any]) -> str | None:
     if checked.error_messages:
         is_strange = isinstance(checked.errors[0], UnsupportedError)
         message = f"{'unsupported options: ' if is_strange else ''}{checked.error_messages[0]}"
-        message = " ".join([message, *misspelled(wanted, option["options"])])
+        message = " ".join([message, *first_lines([*misspelled(wanted, option["options"])])])
         return str(remove_values(message, checked._no_log_values))
     refusals = list(misfits(checked.validated_parameters, option["options"]))
     return Refused(refusals).message if refusals else None

@@ -13,6 +13,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import first_lines
+
 RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 """The relations between arguments that modules can declare."""
 
@@ -65,7 +67,7 @@ def validated(action: str, args: Mapping[str, Any], arguments: Mapping[str, Any]
     if checked.error_messages:
         is_strange = isinstance(checked.errors[0], UnsupportedError)
         where = f"Unsupported parameters for ({action}) module: " if is_strange else ""
-        places = " ".join(misspelled(args, arguments["argument_spec"])) if is_strange else ""
+        places = " ".join(first_lines([*misspelled(args, arguments["argument_spec"])])) if is_strange else ""
         failure = {"failed": True, "changed": False, "msg": f"{where}{checked.error_messages[0]} {places}".rstrip()}
         raise Invalid(dict(remove_values(failure, checked._no_log_values)))
     return checked.validated_parameters, set(checked._no_log_values)

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import first_names
+
 MOST_NAMES = 5
 
 Call = Callable[[Sequence[Mapping[str, Any]], int], Mapping[str, Any]]
@@ -57,7 +59,7 @@ def _later(each: Mapping[str, Any], by_s: float) -> dict[str, Any]:
 def _outcome(ready: Sequence[Any], waiting: Sequence[Mapping[str, Any]], waited: float) -> dict[str, Any]:
     if not waiting:
         return {"ready": list(ready), "waiting": []}
-    names = ", ".join(str(each["name"]) for each in waiting)
+    names = first_names(str(each["name"]) for each in waiting)
     count = len(ready) + len(waiting)
     msg = f"{len(waiting)} of {count} VMs are not ready after {waited:.0f} s: {names}"
     return {"ready": list(ready), "waiting": list(waiting), "msg": msg}

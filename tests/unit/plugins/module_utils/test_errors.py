@@ -16,6 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     Refused,
     SlicesError,
     first_lines,
+    first_names,
     for_all,
     named,
 )
@@ -186,6 +187,16 @@ def test_lines_after_the_first_twenty_are_counted(count: int, last: str | None) 
     shown = first_lines([str(number) for number in range(count)])
     assert (shown or [None])[-1] == last
     assert len(shown) <= 21
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(0, "none"), (2, "vm0, vm1"), (10, "vm8, vm9"), (11, "vm9 and 1 more"), (2010, " and 2,000 more")],
+)
+def test_names_after_the_first_ten_are_counted(count: int, shown: str) -> None:
+    text = first_names(f"vm{number}" for number in range(count))
+    assert text.endswith(shown)
+    assert text.count(",") <= 10
 
 
 def test_errors_of_open_files_get_a_path_and_those_with_one_keep_it() -> None:

@@ -46,6 +46,8 @@ def test_optional_fields_have_their_defaults() -> None:
     assert [getattr(nic, key) for key in Interface.LIMITS] == [True, *[None] * 6]
     assert (disk.uuid, disk.first_seen, disk.recreate) == (None, None, False)
     assert (vm.state, vm.running, vm.paused, vm.seed, vm.title) == ("running", True, False, (), None)
+    assert (vm.firmware, vm.disk_bus, vm.nic_model) == ("bios", "virtio", "virtio-net-pci")
+    assert (vm.boot, vm.shutdown, vm.shutdown_timeout_s) == ("disk", "none", bounds.DEFAULT_SHUTDOWN_S)
     assert (order.slice_uuid, order.revision, order.peers, order.given_up, order.trunk) == (None, None, (), (), ())
     assert (order.record, order.receipt, vm.slice_id, vm.slice_uuid) == (None, None, 1000, None)
 

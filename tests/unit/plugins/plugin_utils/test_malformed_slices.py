@@ -61,3 +61,13 @@ def test_the_result_contains_both_kinds_of_refused_slices() -> None:
     failed = {"failed": True, "msg": "too large", "refused": [other]}
     found = with_refused(failed, [one], fails=False)
     assert (found["msg"], found["refused"]) == ("a/one: no\ntoo large", [one, other])
+
+
+def test_of_many_refused_slices_and_typing_errors_some_are_told() -> None:
+    many = [{"slice_id": None, "slice": f"a/{number}", "failure": "no"} for number in range(25)]
+    found = with_refused({"failed": True, "msg": "too large"}, many, fails=True)
+    assert found["msg"].splitlines()[19:] == ["a/19: no", "… and 5 more", "too large"]
+    assert len(found["refused"]) == 25
+    vms = [{"name": f"vm{number}", "flavour": "x"} for number in range(30)]
+    _args, [refused] = set_aside({"slices": [GOOD, {"name": "web", "vms": vms}]}, SPEC, "alice")
+    assert refused["failure"].endswith("vms[vm19].flavour: did you mean flavor? … and 10 more")

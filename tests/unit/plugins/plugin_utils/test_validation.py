@@ -82,5 +82,15 @@ def test_the_message_ends_with_typing_errors(option: str, told: str) -> None:
     )
 
 
+def test_of_many_typing_errors_some_are_told() -> None:
+    """A topology of thousands of VMs may have the same one in each."""
+    args = {"parts": [{"name": str(number), "flavour": "x"} for number in range(1_021)]}
+    with pytest.raises(Invalid) as caught:
+        validated("thing", args, {"argument_spec": PARTS})
+    message = str(caught.value)
+    assert message.endswith("parts[19].flavour: did you mean flavor? … and 1,001 more")
+    assert message.count("did you mean") == 20
+
+
 def test_a_message_does_not_contain_a_secret() -> None:
     assert SECRET not in why(name="x", password=SECRET, place=SECRET)

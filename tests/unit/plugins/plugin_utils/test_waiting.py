@@ -70,6 +70,13 @@ def test_of_many_vms_some_are_named() -> None:
     ]
 
 
+def test_of_many_vms_that_are_not_ready_some_are_named() -> None:
+    result, _lines = run(Module(dict.fromkeys(range(1, 1_013), 100)), timeout_s=10)
+    assert result["msg"].startswith("1012 of 1012 VMs are not ready after 10 s: web/vm1, web/vm2")
+    assert result["msg"].endswith("web/vm10 and 1,002 more")
+    assert len(result["waiting"]) == 1012
+
+
 def test_another_failure_ends_the_wait() -> None:
     failure = {"failed": True, "msg": "no Python"}
     assert (

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import formats, gns3
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import Node, Segment, UnreadableTopology
+from ansible_collections.cloudrepo.slices.plugins.module_utils._import.yaml_lines import load_topology
 
 
 def node(key: str, kind: str, **properties: Any) -> dict[str, Any]:
@@ -91,3 +92,21 @@ def test_a_project_without_nodes_or_with_one_twice() -> None:
     assert gns3.read(project([{"node_id": "a"}], [])).nodes["a"] == Node("a", 8)
     with pytest.raises(UnreadableTopology, match="node r1 is already in line"):
         gns3.read(project([NODES[0], NODES[0]], []))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"project_id": "a", "topology": {}}', True),
+        ('{"project_id": "a"}', False),
+        ('{"project_id": "", "topology": {}}', False),
+        ('{"topology": {}}', False),
+    ],
+)
+def test_a_project_has_an_id_and_a_topology(text: str, expected: bool) -> None:
+    assert gns3.is_project(load_topology(text)) is expected
+
+
+def test_a_long_property_is_cut_in_its_remark() -> None:
+    graph = gns3.read(project([node("pc", "docker", startup_script="x" * 81)], []))
+    assert [each.what for each in graph.remarks] == [f"startup_script of node PC: {'x' * 80}"]

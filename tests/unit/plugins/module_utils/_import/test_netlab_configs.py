@@ -22,7 +22,7 @@ nodes:
   r1:
     config: [up, other]
   r2:
-    config: [-banner, up]
+    config: [-banner, up, '']
   r3:
     device: eos
     config:

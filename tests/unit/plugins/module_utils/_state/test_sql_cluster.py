@@ -69,7 +69,7 @@ def fill(cluster: Cluster) -> None:
 QUESTIONS: list[Callable[[Cluster], Any]] = [
     *(
         lambda cluster, name=name, owner=owner: [slice_.slice_id for slice_ in cluster.called(name, owner)]
-        for name in ("web", "1000", "1010", "2000", "01000", "٣", "1" * 18, "1" * 19, "9" * 30, "")
+        for name in ("web", "1000", "1010", "2000", "01000", "٣", "9" * 18, "9" * 19, "9" * 30, "")
         for owner in (None, "admin", "alice", "nobody")
     ),
     *(

@@ -143,6 +143,12 @@ def test_the_end_of_a_long_line_is_told() -> None:
         login.enter(guest, Login("root"), deadline=5, now=guest.now)
 
 
+def test_nothing_is_read_at_the_deadline() -> None:
+    guest = Scripted((4, "login: "))
+    with pytest.raises(SlicesError, match=r"the last line is: login: $"):
+        login.enter(guest, Login("root"), deadline=4, now=guest.now)
+
+
 def test_nothing_is_typed_after_the_deadline() -> None:
     guest = Scripted((5, "login: "))
     with pytest.raises(SlicesError, match="no prompt followed"):

@@ -119,6 +119,11 @@ def test_a_carrier_is_dropped(serve):
     ]
 
 
+def test_all_monitors_are_asked_with_the_time_limit_of_one(monkeypatch):
+    monkeypatch.setattr(qmp.asking, "ask", lambda paths, *, timeout_s: dict.fromkeys(paths, timeout_s))
+    assert SocketMonitor(timeout_s=3).ask(["/a", "/b"]) == {"/a": 3, "/b": 3}
+
+
 def test_a_display_gets_another_password(serve):
     heard: list[Any] = []
     qmp.set_vnc_password(SocketMonitor(), serve(GREETING, {"return": {}}, {"return": {}}, heard=heard), "hMr3kWpa")

@@ -11,7 +11,8 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import plan as qemu_plan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Host
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vm_plan import VmPlan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vm_plan import Link, Prune, VmPlan, Write
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 
 from ..fakes import orders, slices, vm
@@ -87,3 +88,54 @@ def test_the_disk_for_cloud_init_is_told_for_vms_that_do_not_start():
     assert ids(stopped.seeds) == [1001]
     assert facts(stopped)[UNIT]["seed.iso"] == "current"
     assert plan(orders(vm(1001, 100, state="stopped")), Host()).seeds == ()
+
+
+FIRST, SECOND = all_vms(orders(vm(1001, 100), vm(1002, 100)))
+STARTED = ("start", {"state": "stopped"}, {"state": "running"}, "", False)
+RESTARTED = ("restart", {"state": "running"}, {"state": "restarted"}, "cores 1 → 2; name a → b", True)
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"start": (FIRST,)}, STARTED),
+        ({"start": (FIRST,), "failed": (FIRST,)}, ("start", {"state": "failed"}, {"state": "running"}, "", False)),
+        ({"halt": (FIRST,)}, ("stop", {"state": "running"}, {"state": "stopped"}, "", False)),
+        ({"restart": ((FIRST, ("cores 1 → 2", "name a → b")),)}, RESTARTED),
+        ({"enable": (FIRST,)}, ("update", {"startup": "disabled"}, {"startup": "enabled"}, "", False)),
+        (
+            {"links": (Link(FIRST, "eth0", True), Link(FIRST, "eth1", False))},
+            (
+                "update",
+                {"eth0_carrier": "down", "eth1_carrier": "up"},
+                {"eth0_carrier": "up", "eth1_carrier": "down"},
+                "",
+                False,
+            ),
+        ),
+        (
+            {"writes": (Write(FIRST, "taps", "x", None), Write(FIRST, "qemu.cfg", "x", "y"))},
+            ("update", {"taps": None, "qemu.cfg": "outdated"}, {"taps": "current", "qemu.cfg": "current"}, "", False),
+        ),
+    ],
+)
+def test_a_vm_is_told_by_its_unit(parts: dict[str, Any], told: tuple[Any, ...]) -> None:
+    (change,) = VmPlan(**parts).changes
+    assert (change.action, change.before, change.after, change.reason, change.restart) == told
+    assert (change.kind, change.id) == ("unit", UNIT)
+
+
+def test_carriers_and_files_of_vms_with_another_change_are_not_told() -> None:
+    link, write = Link(FIRST, "eth0", False), Write(FIRST, "links_down", "nic-eth0", None)
+    assert facts(VmPlan(start=(FIRST,), links=(link,), writes=(write,))) == {UNIT: {"state": "running"}}
+    others = Link(SECOND, "eth0", False), Write(SECOND, "taps", "x", None)
+    todo = VmPlan(restart=((FIRST, ("cores 1 → 2",)),), links=(link, others[0]), writes=(write, others[1]))
+    assert facts(todo) == {UNIT: {"state": "restarted"}, "cloudrepo-1000@1002.service": {"eth0_carrier": "down"}}
+
+
+def test_the_result_has_what_is_stopped_and_what_needs_a_restart() -> None:
+    todo = VmPlan(prune=Prune(stop=(unit(),)), restart_required=((SECOND, ("cores 1 → 2",)),))
+    assert todo.result == {
+        "stopped": [UNIT],
+        "restart_required": [{"vm_id": 1002, "name": "vm2", "reasons": ["cores 1 → 2"]}],
+    }
