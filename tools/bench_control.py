@@ -60,7 +60,7 @@ def open_database(database: str) -> Any:
 
 def fill(database: str, vms: int) -> None:
     """Create a database with C(vms) VMs in slices of equal size."""
-    from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
+    from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
     each = max(SLICE_VMS, -(-vms // FILLING_SLICES))
     with open_database(database).transaction(write=True) as cluster:

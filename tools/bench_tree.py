@@ -20,7 +20,8 @@ def bench_tree() -> dict[str, float]:
     from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
     from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
     from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
-    from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+    from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+    from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
     found: dict[str, list[float]] = {}
     for segments, pools in (("networks", 26), ("links", 51)):

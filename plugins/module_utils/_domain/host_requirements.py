@@ -14,9 +14,10 @@ from typing import Any
 
 from .. import bounds, vm_order
 from ..bounds import DEFAULT_MTU
-from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, Worker, slice_label
+from ..cluster import NETWORK_NODE_TRUNK_MTU, Cluster, slice_label
 from ..errors import Refusal
 from ..models import Interface, Link, Network, Slice
+from ..workers import Worker
 
 FIELDS = vm_order.Interface.LIMITS
 FAULTS = vm_order.Interface.FAULTS

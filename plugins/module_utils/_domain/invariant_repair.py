@@ -14,10 +14,11 @@ from collections.abc import Iterator
 
 from ..allocations import ADDRESS, ID, MAC_BLOCKS, VNC_PORT, address_number, allocated
 from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
-from ..cluster import NO_PASSWORD, USED_KEYS, Cluster, Worker, slice_label
+from ..cluster import NO_PASSWORD, Cluster, slice_label
 from ..lifecycle import ERROR, VM_STATES, Observed
 from ..models import Interface, Link, Slice, User
 from ..vlans import FURTHER_POOLS, POOL_COUNT, pool_number, pool_range, pool_vlans
+from ..workers import USED_KEYS, Worker
 from .allocation import Allocator, ManagementNetwork, mac_address
 from .invariants import call, ends, mac_index
 

@@ -26,10 +26,11 @@ from ..allocations import (
     vm_addresses,
 )
 from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
-from ..cluster import USED_KEYS, Cluster, slice_label
+from ..cluster import Cluster, slice_label
 from ..lifecycle import VM_STATES
 from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import POOL_COUNT, pool_number, pool_range, pool_vlans
+from ..workers import USED_KEYS
 from . import addressing, cloud_vlans, data_disks, kinds
 from .allocation import mac_address
 

@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..changes import UPDATE, Change
-from ..cluster import LOST, LOST_MACHINES, Cluster, slice_label, slice_ref
+from ..cluster import LOST_MACHINES, Cluster, slice_label, slice_ref
 from ..errors import Refusal, Refused
 from ..identity import machine_mark
 from ..lifecycle import ERROR, Observed
 from ..models import VM, Slice
 from ..network_order import LostMachine
+from ..workers import LOST
 from . import data_disks
 from .placement import POLICIES, Placement
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from ..bounds import MACHINE_ID
 from ..changes import Change
-from ..cluster import WORKERS_LIST, Cluster, Worker
+from ..cluster import WORKERS_LIST, Cluster
 from ..errors import Refusal, Refused
 from ..identity import machine_mark
 from ..models import VM, Slice
+from ..workers import Worker
 from . import data_disks, undelete
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..cluster import Cluster, Load, Worker
+from ..cluster import Cluster
 from ..errors import Refusal
+from ..workers import Load, Worker
 
 POLICIES = ("round_robin", "least_loaded", "pack")
 """The first policy is the default, which is not stored with VMs."""

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from ..applied import HostOrders, KnownDisplay
 from ..claim import InUse
 from ..cloud import Cloud
-from ..cluster import FIRST_ID, MACHINE_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker
+from ..cluster import FIRST_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster
 from ..errors import Refusal, Refused
 from ..models import User
 from ..report import NETWORK_NODE
 from ..vlans import Vlans, read_pools
+from ..workers import MACHINE_ID, Worker
 from . import counters, displays, startup, user_data
 from .invariants import breaches
 from .records_merge import Entry, Merged, entries, leave_out_older, merge

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import bounds
-from ..cluster import ADMIN, MACHINE_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, Worker, slice_label
+from ..cluster import ADMIN, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import User
+from ..workers import MACHINE_ID, Worker
 from . import cd, kinds, passwords, undelete
 from .passwords import DIGEST
 

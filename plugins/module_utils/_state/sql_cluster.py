@@ -14,9 +14,10 @@ from itertools import chain
 from typing import Any
 
 from ..allocations import MAC_BLOCK, show
-from ..cluster import FIRST_ID, Cluster, Load, WorkerFigures
+from ..cluster import FIRST_ID, Cluster
 from ..errors import DatabaseError
 from ..models import VM, Slice, User
+from ..workers import Load, WorkerFigures
 from . import schema
 from .lazy import LazyTable
 from .schema import KEYS, UNIQUE, Key, Row, Rows

@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from ..cluster import NOTED, Cluster, WorkerFigures
+from ..cluster import NOTED, Cluster
 from ..errors import DatabaseError
 from ..history import Entry
 from ..stored_fields import FieldError
+from ..workers import WorkerFigures
 from . import lock, yaml_text
 from .files import Backups, read_whole, write_whole
 from .high_water import HighWater

@@ -25,8 +25,8 @@ import pytest
 import yaml
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from .. import postgres
 from ..plugins.module_utils._domain.builders import CHECKSUM, ROOM, link, put, topology, vm

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import ENVIRONMENT
 
 from ..plugins.module_utils._domain import builders

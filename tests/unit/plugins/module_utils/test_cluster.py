@@ -14,16 +14,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import SliceRef
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import (
-    Cluster,
-    Load,
-    Worker,
-    WorkerFigures,
-    read_flavor,
-    slice_ref,
-)
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, read_flavor, slice_ref
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Load, Worker
 
 from ._domain import builders
 
@@ -249,28 +243,12 @@ def test_the_role_determines_who_is_an_admin() -> None:
     assert [held.is_admin(name) for name in ("admin", "alice")] == [False, True]
 
 
-def test_figures_of_workers_follow_new_vms_unless_somebody_set_them() -> None:
-    workers = {ip: Worker(ip, extra={"used_vms": 7}) for ip in ("a", "b", "c", "d")}
-    workers["e"] = Worker("e", extra={"used_vms": "many"})
-    figures = WorkerFigures(workers)
-    workers["b"].extra["used_vms"] = 1
-    workers["c"] = Worker("c", extra={"used_vms": 7})
-    figures.follow(workers, {"a": 2, "b": 2, "c": 2, "d": 0, "e": 2})
-    assert [workers[ip].extra["used_vms"] for ip in "abcde"] == [9, 1, 7, 7, "many"]
-    figures.follow({}, {"a": 1})
-
-
 def test_a_slice_is_named_in_changes_by_id_name_and_owner() -> None:
     held = builders.cluster()
     slice_ = builders.put(held, builders.topology())
     assert slice_ref(slice_) == SliceRef(1000, "web", "admin")
     del slice_.extra["name"]
     assert slice_ref(slice_) == SliceRef(1000, "1000", "admin")
-
-
-def test_the_machine_of_a_worker_is_that_of_its_record() -> None:
-    assert Worker("10.0.10.1").machine_id is None
-    assert Worker("10.0.10.1", extra={"machine_id": "5" * 32}).machine_id == "5" * 32
 
 
 def test_the_history_is_no_part_of_the_content() -> None:
@@ -339,28 +317,6 @@ def test_a_flavor_is_read_with_all_its_fields() -> None:
     flavor = {"cores": 1, "ram_gb": 0.5, "disk_gb": 1.5, "image": "/x", "checksum": "ab" * 32, "more": [1]}
     assert read_flavor(flavor) == flavor
     assert Cluster.from_dict({"flavors": {"a": flavor}}).flavors == {"a": flavor}
-
-
-def test_a_worker_is_stored_without_the_defaults_that_it_was_read_without() -> None:
-    read = Worker.from_dict({}, "10.0.10.1")
-    assert (read.ip, read.to_dict()) == ("10.0.10.1", {})
-    read.cores = 4
-    assert read.to_dict() == {"cores": 4}
-
-
-def test_a_worker_is_lost_if_it_is_marked_so() -> None:
-    assert [Worker("10.0.10.1", extra=extra).lost for extra in ({}, {"lost": False}, {"lost": True})] == [
-        False,
-        False,
-        True,
-    ]
-
-
-def test_a_worker_is_stored_with_what_it_was_read_with() -> None:
-    whole = {**Worker("10.0.10.1").to_dict(), "machine_id": "5" * 32}
-    read = Worker.from_dict(whole)
-    assert (read.absent, read.to_dict()) == (frozenset({"extra", "absent"}), whole)
-    assert Worker.from_dict({"ip": "10.0.10.1", "cores": None}).to_dict() == {"ip": "10.0.10.1", "cores": None}
 
 
 def test_kinds_are_stored_only_if_there_are_some() -> None:

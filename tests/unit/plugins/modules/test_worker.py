@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from ..module_utils._domain import builders
 from ..module_utils._domain.builders import ROOM, refused

@@ -11,10 +11,11 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice, User
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 CHECKSUM = "ab" * 32
 

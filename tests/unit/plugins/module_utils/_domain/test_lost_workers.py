@@ -15,12 +15,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.placement
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import remove_worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import ERROR, RUNNING, Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Disk, Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, Answer, HostReport, VmReport
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from .builders import cluster, deployed, put, topology
 

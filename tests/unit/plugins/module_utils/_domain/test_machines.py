@@ -12,8 +12,9 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import machines
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import diff
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import WORKERS_LIST, Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import WORKERS_LIST, Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from .builders import ROOM, cluster, deployed, put, topology, vm
 from .test_undelete import delete, restore

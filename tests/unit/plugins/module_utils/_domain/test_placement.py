@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.placement import Placement
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from .builders import ROOM, cluster, put, refusals, topology, vm
 

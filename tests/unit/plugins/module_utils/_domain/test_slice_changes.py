@@ -21,9 +21,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_cha
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, SliceRef, between, diff
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Worker, slice_ref
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import slice_ref
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from .builders import cluster, deployed, put, topology, vm
 

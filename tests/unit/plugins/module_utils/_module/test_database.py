@@ -16,9 +16,10 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.lock import locked
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from .._domain.builders import put, topology
 from .stand_in import StandIn

@@ -22,8 +22,9 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice, User
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 WRITERS = 32
 SECONDS = float(os.environ.get("SLICES_WRITERS_S") or (60 if os.environ.get("CI") else 5))

@@ -16,9 +16,10 @@ from sqlalchemy import Engine, event
 from ansible_collections.cloudrepo.slices.plugins.module_utils import allocations
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql_cluster import SqlCluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Slice, User
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 FLAVOR = {"cores": 2, "ram_gb": 0.5, "disk_gb": 2.2, "image": "/i.img", "checksum": "ab" * 32}
 FIRST_PORT, LAST_PORT = 5901, 65535

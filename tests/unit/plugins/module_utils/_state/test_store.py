@@ -18,10 +18,11 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariant
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import lock
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Load, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Interface, Link, Network, Slice, User
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Load, Worker
 
 from .test_files import NoSpace
 

@@ -15,10 +15,11 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import yaml_file
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.history_file import HistoryFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, Worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 
 @pytest.fixture
