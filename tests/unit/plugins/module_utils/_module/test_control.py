@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module import co
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import between
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Entry
 
 from ....fragments import documented, specified
@@ -72,7 +72,7 @@ def test_a_negative_number_of_backups_is_refused(tmp_path: Path, backups: int, i
 
 def test_a_password_in_a_refused_url_is_censored(tmp_path: Path) -> None:
     module = StandIn(arguments(tmp_path))
-    with pytest.raises(DatabaseError):
+    with pytest.raises(Refused):
         control.store_of(module, "mysql://bob:s3cret@host/d")
     assert module.no_log_values == {":s3cret@"}
     control.store_of(module, str(tmp_path / "d.yaml"))
@@ -110,10 +110,10 @@ def test_within_a_transaction_any_value_may_be_returned(tmp_path: Path) -> None:
 
 def test_a_missing_database_is_an_error_for_readers(tmp_path: Path) -> None:
     module = StandIn(arguments(tmp_path))
-    with pytest.raises(DatabaseError):
-        control.within(module, look, write=False)
-    with pytest.raises(DatabaseError):
-        control.within(module, look, create=False)
+    for settings in ({"write": False}, {"create": False}):
+        with pytest.raises(Refused) as caught:
+            control.within(module, look, **settings)
+        assert [refusal.code for refusal in caught.value.refusals] == ["database_missing"]
     assert transact(module)["next"] == 1001
 
 

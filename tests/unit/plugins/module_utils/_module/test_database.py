@@ -102,7 +102,7 @@ def test_a_backup_is_created_if_something_changed(path: Path) -> None:
     assert ([change.kind for change in done.changes], done.result["backups"]) == (["backup"], [done.result["backup"]])
     again = act(path, "backup")
     assert (again.changes, again.result["backup"]) == ([], done.result["backup"])
-    with pytest.raises(DatabaseError, match="does not exist"):
+    with pytest.raises(Refused, match="does not exist"):
         act(path.parent / "none.yaml", "backup")
 
 
@@ -141,7 +141,7 @@ def test_a_backup_of_another_cloud_is_restored_with_a_warning(path: Path, tmp_pa
     (warning,) = done.result["warnings"]
     lab, new = (act(where, "check").result["cloud"]["uuid"] for where in (path, tmp_path / "new.yaml"))
     assert warning.startswith(f"backup {name} is of cloud lab ({lab}), but the database was that of cloud new (")
-    assert "-e claim_hosts=true" in warning
+    assert "-e site_claim_hosts=true" in warning
     assert (new == lab) is not check_mode
     own = act(path, "restore", name=name)
     assert "warnings" not in own.result
@@ -191,8 +191,9 @@ def test_repairs_are_made_on_request_and_also_in_place(path: Path) -> None:
     with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
         cluster.users["admin"].used_vms = 7
     broken = stored(path)
-    with pytest.raises(DatabaseError) as caught:
+    with pytest.raises(Refused) as caught:
         act(path, "migrate")
+    assert [refusal.code for refusal in caught.value.refusals] == ["repair_not_allowed"]
     assert (len(caught.value.fields["breaches"]), len(caught.value.fields["repairs"])) == (1, 1)
     assert len(act(path, "migrate", repair=True, check_mode=True).result["repairs"]) == 1
     assert stored(path) == broken

@@ -19,7 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state import loc
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Interface, Link, Network, Slice, User
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Load, Worker
@@ -148,9 +148,9 @@ def stored(store: Store) -> dict[str, Any]:
 
 @pytest.mark.parametrize("write", [True, False])
 def test_a_missing_database_is_an_error_unless_it_may_be_created(store: Store, write: bool) -> None:
-    with pytest.raises(DatabaseError) as error, store.transaction(write=write, create=False):
+    with pytest.raises(Refused) as error, store.transaction(write=write, create=False):
         pass
-    assert error.value.message.startswith(f"{store.name} does not exist; ")
+    assert error.value.refusals == [Refusal("database_missing", store.name)]
     with store.transaction(write=True) as cluster:
         cluster.users["admin"].quota_vms = 11
     with store.transaction(write=write, create=False) as cluster:
