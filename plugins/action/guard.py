@@ -30,6 +30,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils import (
     call_rules,
     interruptions,
     job_files,
+    known_variables,
     raw_text,
 )
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
@@ -39,6 +40,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables imp
     extra_files,
     extra_texts,
     extra_variables,
+    names_of_inventory,
     of_inventory,
 )
 
@@ -84,12 +86,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         if refusals and not self._is_admin(decision, task_vars):
             raise Refused(refusals, refused_variables=playbook.strangers(extra))
         given = self._given(playbook, extra, task_vars)
+        if decision.is_database_owner:
+            self._warn_of_unknown_variables(task_vars)
         refusals = [
             *_core(task_vars),
             *_orchestrator(task_vars),
+            *_single_hosts(task_vars),
             *_workers(name, extra, task_vars),
             *(self._addresses(task_vars) if name == "site" else ()),
             *table.malformed(extra),
+            *known_variables.mistyped(playbook, table, extra, lambda each: self._is_in_inventory(each, task_vars)),
             *self._selection_problems(playbook, given),
         ]
         refusals += self._vanishing_database(extra, task_vars)
@@ -109,6 +115,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             # shows them.
             **({"_ansible_no_log": True} if _has_secrets(found.slices) else {}),
         }
+
+    def _warn_of_unknown_variables(self, task_vars: Mapping[str, Any]) -> None:
+        """Warn of variables of the inventory that nothing reads, on the first host of each group."""
+        groups = (task_vars["groups"].get(name, ()) for name in ("orchestrator", "workers", "network_node"))
+        for text in known_variables.warnings(names_of_inventory(self._task, {each[0] for each in groups if each})):
+            self._display.warning(text)
+
+    def _is_in_inventory(self, name: str, task_vars: Mapping[str, Any]) -> bool:
+        return name in names_of_inventory(self._task, task_vars["groups"]["all"])
 
     def _addresses(self, task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
         """Yield a refusal for each worker of the run that the inventory knows by name or IPv6 only.
@@ -248,6 +263,14 @@ def _workers(name: str, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) 
     may_be_empty = name not in ("deploy", "site") or extra.get("site_retire")
     if name in NEED_WORKERS and (workers is None or not (workers or may_be_empty)):
         yield Refusal("workers_missing", "inventory")
+
+
+def _single_hosts(task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Yield a refusal for each group of one host that has several, which would have a database or addresses each."""
+    for group in ("orchestrator", "network_node"):
+        hosts = task_vars["groups"].get(group, ())
+        if len(hosts) > 1:
+            yield Refusal("several_hosts_in_group", f"group {group}", {"hosts": list(hosts)})
 
 
 def _orchestrator(task_vars: Mapping[str, Any]) -> Iterator[Refusal]:

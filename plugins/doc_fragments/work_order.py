@@ -227,6 +227,18 @@ options:
               - From what it boots, in this order.
             type: str
             default: disk
+          kernel:
+            description:
+              - Path of a Linux kernel, one of C(images). The VM boots it instead of what C(boot) says.
+            type: str
+          initrd:
+            description:
+              - Path of the initrd of this kernel, one of C(images).
+            type: str
+          kernel_arguments:
+            description:
+              - Arguments of this kernel.
+            type: str
           user_data_id:
             description:
               - Identifies the guest's user data, so that the host knows whether to write it to the disk. A work order

@@ -206,6 +206,21 @@ BOOT_ORDER = Form(
     "QEMU's bootindex",
 )
 
+SHA256 = Form("[0-9a-f]{64}", "64 hexadecimal digits", "checksum of an image", "SHA-256")
+IMAGE_SOURCE = Form(r"[^\x00-\x1f\x7f]+", "a path or URL", "source of an image", "one line of a file")
+KERNEL_ARGUMENTS = Form(
+    "[ !#-~]+",
+    "printable ASCII characters without double quotes",
+    "arguments of a kernel that is booted directly",
+    "QEMU's configuration",
+)
+KERNEL_ARGUMENTS_LENGTH = Limit(
+    1, 1000, "arguments of a kernel that is booted directly, in characters", "one line of QEMU's configuration"
+)
+KERNEL, INITRD = BOOT_IMAGES = ("kernel", "initrd")
+IMAGE_CONTENTS = ("disk", *BOOT_IMAGES)
+"""What an image on a worker can be; the usual one is the first."""
+
 UTC_TIME = Form(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
     "a time in UTC, such as 2026-01-31T12:00:00Z",

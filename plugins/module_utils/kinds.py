@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import bounds
-from .bounds import CONSOLES, DISK_BUSES, FIRMWARES, NIC_MODELS, SHUTDOWNS, STARTUP_WAYS
+from . import bounds, direct_boot
+from .bounds import CONSOLES, DISK_BUSES, FIRMWARES, INITRD, KERNEL, NIC_MODELS, SHUTDOWNS, STARTUP_WAYS
 from .contract import Contract, integer, text
+from .errors import Refusal
 
 KIND = "kind"
 """The extra field of a VM with its kind, and of a flavor with the name of a kind."""
@@ -52,6 +53,51 @@ class Kind(Contract):
             "For V(uefi), workers need OVMF (Debian's package C(ovmf)). Each VM has variables of its own.",
             sample="uefi",
             choices=FIRMWARES,
+        ),
+    )
+    kernel: str | None = field(
+        default=None,
+        metadata=text(
+            "A Linux kernel for x86 (bzImage) that VMs boot directly, without a boot loader on their disk. It is a "
+            "file on the orchestrator, or a URL from which the workers download it. An empty text removes it.",
+            "It needs V(bios). Without C(console=ttyS0) in O(kernel_arguments), it writes nothing to the serial "
+            "console.",
+            sample=None,
+            form=bounds.IMAGE_SOURCE,
+        ),
+    )
+    kernel_checksum: str | None = field(
+        default=None,
+        metadata=text(
+            "SHA-256 checksum of O(kernel) in hexadecimal. Required for a URL, verified for a file.",
+            sample=None,
+            form=bounds.SHA256,
+        ),
+    )
+    initrd: str | None = field(
+        default=None,
+        metadata=text(
+            "The initrd of O(kernel), a file on the orchestrator or a URL. It is an archive of cpio (newc), as it is "
+            "or compressed with gzip, bzip2, xz, zstd, lzop or C(lz4 -l). An empty text removes it.",
+            sample=None,
+            form=bounds.IMAGE_SOURCE,
+        ),
+    )
+    initrd_checksum: str | None = field(
+        default=None,
+        metadata=text(
+            "SHA-256 checksum of O(initrd) in hexadecimal. Required for a URL, verified for a file.",
+            sample=None,
+            form=bounds.SHA256,
+        ),
+    )
+    kernel_arguments: str | None = field(
+        default=None,
+        metadata=text(
+            f"Arguments of O(kernel), at most {bounds.KERNEL_ARGUMENTS_LENGTH.most:,} printable ASCII characters "
+            "without double quotes. An empty text removes them.",
+            sample=None,
+            form=bounds.KERNEL_ARGUMENTS,
         ),
     )
     disk_bus: str = field(
@@ -176,6 +222,22 @@ class Kind(Contract):
             choices=STARTUP_WAYS,
         ),
     )
+
+    def faults(self, where: str) -> Iterator[Refusal]:
+        """See C(Contract)."""
+        yield from direct_boot.faults(where, self)
+        for name in bounds.BOOT_IMAGES:
+            source, checksum = getattr(self, name), getattr(self, f"{name}_checksum")
+            if source is not None and checksum is None:
+                yield Refusal("image_without_checksum", where, {"got": source})
+            if source is None and checksum is not None:
+                yield Refusal("checksum_without_image", where, {"option": f"{name}_checksum", "image": name})
+
+    @property
+    def boot_images(self) -> tuple[tuple[str, str, str], ...]:
+        """Its kernel and its initrd, those that it has, each as checksum, source and what it is."""
+        given = ((self.kernel_checksum, self.kernel, KERNEL), (self.initrd_checksum, self.initrd, INITRD))
+        return tuple((checksum, source, content) for checksum, source, content in given if checksum and source)
 
     @classmethod
     def stored(cls, data: Mapping[str, Any]) -> Kind:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from . import bounds
+from . import bounds, direct_boot
 from .bounds import DISK_BUSES, FIRMWARES, NIC_MODELS, SHUTDOWNS
 from .contract import (
     Contract,
@@ -334,6 +334,22 @@ class VM(Contract):
         default=bounds.BOOT_DEVICES[0],
         metadata=text("From what it boots, in this order.", sample="cdrom,disk", form=bounds.BOOT_ORDER),
     )
+    kernel: str | None = field(
+        default=None,
+        metadata=text(
+            "Path of a Linux kernel, one of C(images). The VM boots it instead of what C(boot) says.",
+            sample=None,
+            form=bounds.PATH,
+        ),
+    )
+    initrd: str | None = field(
+        default=None,
+        metadata=text("Path of the initrd of this kernel, one of C(images).", sample=None, form=bounds.PATH),
+    )
+    kernel_arguments: str | None = field(
+        default=None,
+        metadata=text("Arguments of this kernel.", sample=None, form=bounds.KERNEL_ARGUMENTS),
+    )
     user_data_id: str | None = field(
         default=None,
         metadata=text(
@@ -401,6 +417,7 @@ class VM(Contract):
         yield from room.problems(where, "number of interfaces", len(self.interfaces))
         yield from repeated(where, "interface", (nic.name for nic in self.interfaces))
         names = [file.name for file in self.seed]
+        yield from direct_boot.faults(where, self)
         yield from repeated(where, "file", [*names, *(["user-data"] if self.user_data_id is not None else [])])
 
     def _disk_faults(self, where: str) -> Iterator[Refusal]:
@@ -418,6 +435,12 @@ class VM(Contract):
     def boot_order(self) -> tuple[str, ...]:
         """From what it boots, in this order."""
         return tuple(self.boot.split(","))
+
+    @property
+    def images(self) -> dict[str, str]:
+        """The paths of images that it uses besides the backing files of its disks, by what they are for."""
+        given = {"cdrom": self.cdrom, bounds.KERNEL: self.kernel, bounds.INITRD: self.initrd}
+        return {use: path for use, path in given.items() if path is not None}
 
     @property
     def data_disks(self) -> tuple[Disk, ...]:

@@ -34,8 +34,6 @@ from .shared_fields import (
 )
 from .vm_order import SAMPLE_CHECKSUM, VM
 
-_SOURCE = r"[^\x00-\x1f\x7f]+"
-
 
 def revision_text(revision: int | None) -> str:
     """Return a revision for a message: the number, and the time that it stands for."""
@@ -47,14 +45,12 @@ def revision_text(revision: int | None) -> str:
 
 @dataclass(frozen=True)
 class Image(Contract):
-    """A base image, which the disks of VMs have as their backing file."""
+    """A read-only file that VMs use: the backing file of their disks, a CD, or a kernel or initrd that they boot."""
 
     NOUN = "image"
     KEY = "checksum"
 
-    checksum: str = field(
-        metadata=text("Its SHA-256.", sample=SAMPLE_CHECKSUM, pattern=r"[0-9a-f]{64}", rule="64 hexadecimal digits")
-    )
+    checksum: str = field(metadata=text("Its SHA-256.", sample=SAMPLE_CHECKSUM, form=bounds.SHA256))
     path: str = field(
         metadata=text(
             "Its path on the worker.",
@@ -66,9 +62,17 @@ class Image(Contract):
         metadata=text(
             "A file on the orchestrator, or a URL.",
             sample="/srv/images/guest.qcow2",
-            pattern=_SOURCE,
-            rule="a path or URL",
+            form=bounds.IMAGE_SOURCE,
         )
+    )
+    content: str = field(
+        default=bounds.IMAGE_CONTENTS[0],
+        metadata=text(
+            "What it is. V(disk) is the image of a disk or CD, V(kernel) a Linux kernel for x86 (bzImage), and "
+            "V(initrd) an archive that it unpacks. The host verifies this.",
+            sample=None,
+            choices=bounds.IMAGE_CONTENTS,
+        ),
     )
 
 
@@ -179,7 +183,7 @@ class WorkerOrder(Contract):
     worker_ip: str = field(
         metadata=ipv4_address("The worker's address, on which VNC listens by default.", sample="10.0.10.1")
     )
-    images: tuple[Image, ...] = field(metadata=many(Image, "The base images of the VMs' disks."))
+    images: tuple[Image, ...] = field(metadata=many(Image, "The images that the VMs use."))
     slices: tuple[SliceOrder, ...] = field(
         metadata=many(
             SliceOrder,

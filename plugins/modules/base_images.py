@@ -13,7 +13,8 @@ description:
     M(cloudrepo.slices.slice_apply) compares these, and does not start VMs from an image that has changed since or is
     damaged.
   - An image is verified by its SHA-256. It must be qcow2 or raw, complete, undamaged and not encrypted, without a
-    backing file and without an external data file; C(qemu-img) checks the tables of qcow2.
+    backing file and without an external data file; C(qemu-img) checks the tables of qcow2. A kernel or an initrd must
+    be one by its content.
   - A file that was copied to C(PATH.new) is installed as C(PATH) if it is valid, and removed if it is not. It replaces
     a damaged image; VMs that run on the latter have to be restarted.
   - Images belong to root, and only their mode V(0444) is allowed.
@@ -45,6 +46,13 @@ options:
           - A file on the orchestrator, or a URL. Not used by this module.
         type: str
         required: true
+      content:
+        description:
+          - What it is. V(disk) is the image of a disk or CD, V(kernel) a Linux kernel for x86 (bzImage), and V(initrd)
+            an archive that it unpacks.
+        type: str
+        choices: [disk, kernel, initrd]
+        default: disk
   verify:
     description:
       - Whether to compute the checksums of all images, including those that have not changed since they were verified,

@@ -17,6 +17,9 @@ description:
     job that no user launched is refused. Outside of AWX, a caller who can read the database is an admin, and may set
     another user with the variable C(cloudrepo_acting_user). Sources that contradict each other are refused.
   - Refuses every extra variable that a tenant may not set for this playbook, unless the caller is an admin.
+  - Refuses an unknown extra variable that resembles one of this collection, or begins with C(cloudrepo_), unless the
+    inventory has a variable of this name. Warns of unknown variables of the inventory that begin with C(cloudrepo_).
+  - Refuses an inventory with several orchestrators or network nodes.
   - Refuses a run that excludes the orchestrator, and a selection of slices that is not exactly one of the variables
     that the playbook accepts for it.
   - Refuses an AWX job whose database would be a new file in the environment of the job, because that file would be lost

@@ -13,7 +13,11 @@ description:
     ready. M(cloudrepo.slices.kind_info) lists those that are shipped with this collection.
   - A registered kind replaces a shipped one with the same name. Options that are not given are those of the kind with
     this name, if there is one.
-  - VMs get a changed kind when their topology is deployed again. Running VMs whose hardware changes need a restart.
+  - VMs get a changed kind when their topology is deployed again. Running VMs whose hardware or kernel changes need a
+    restart.
+  - The checksums of O(kernel) and O(initrd) are computed when the kind is registered. A changed file is a change of the
+    kind, once it is registered again. A file that is no kernel or no initrd is refused, as known by its content. One at
+    a URL is inspected on the workers after the download.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -44,6 +48,35 @@ options:
       - For V(uefi), workers need OVMF (Debian's package C(ovmf)). Each VM has variables of its own.
     type: str
     choices: [bios, uefi]
+  kernel:
+    &kernel
+    description:
+      - A Linux kernel for x86 (bzImage) that VMs boot directly, without a boot loader on their disk. It is a file on
+        the orchestrator, or a URL from which the workers download it. An empty text removes it.
+      - It needs V(bios). Without C(console=ttyS0) in O(kernel_arguments), it writes nothing to the serial console.
+    type: str
+  kernel_checksum:
+    &kernel_checksum
+    description:
+      - SHA-256 checksum of O(kernel) in hexadecimal. Required for a URL, verified for a file.
+    type: str
+  initrd:
+    &initrd
+    description:
+      - The initrd of O(kernel), a file on the orchestrator or a URL. It is an archive of cpio (newc), as it is or
+        compressed with gzip, bzip2, xz, zstd, lzop or C(lz4 -l). An empty text removes it.
+    type: str
+  initrd_checksum:
+    &initrd_checksum
+    description:
+      - SHA-256 checksum of O(initrd) in hexadecimal. Required for a URL, verified for a file.
+    type: str
+  kernel_arguments:
+    &kernel_arguments
+    description:
+      - Arguments of O(kernel), at most 1,000 printable ASCII characters without double quotes. An empty text removes
+        them.
+    type: str
   disk_bus:
     &disk_bus
     description:
@@ -151,6 +184,11 @@ options:
         required: true
       image: *image
       firmware: *firmware
+      kernel: *kernel
+      kernel_checksum: *kernel_checksum
+      initrd: *initrd
+      initrd_checksum: *initrd_checksum
+      kernel_arguments: *kernel_arguments
       disk_bus: *disk_bus
       nic_model: *nic_model
       max_data_interfaces: *max_data_interfaces
@@ -199,6 +237,24 @@ EXAMPLES = r"""
     console_shell: sudo -i
     startup_via: ssh
 
+- name: Register a guest whose kernel is booted directly
+  cloudrepo.slices.kind:
+    name: linux
+    kernel: https://images.example.org/vmlinuz
+    kernel_checksum: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    initrd: https://images.example.org/initrd.img
+    initrd_checksum: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+    kernel_arguments: console=ttyS0 root=/dev/vda1
+    set_up: none
+    ready_when: console
+
+- name: Let its VMs boot from their disks again
+  cloudrepo.slices.kind:
+    name: linux
+    kernel: ""
+    initrd: ""
+    kernel_arguments: ""
+
 - name: Register two kinds
   cloudrepo.slices.kind:
     kinds:
@@ -222,8 +278,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import registries
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import require_admin
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import edge, images, registries
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, within
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 from ansible_collections.cloudrepo.slices.plugins.module_utils.kinds import Kind
 from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NAME
@@ -246,9 +303,17 @@ def arguments() -> dict[str, Any]:
 
 def run(module: Module) -> None:
     """Run the module and exit it."""
-    wants = entries(module.params, SPEC, "kinds")
     acting_user = module.params["acting_user"]
-    transact(module, lambda cluster: registries.register(cluster, registries.KINDS, wants, acting_user=acting_user))
+
+    def action() -> edge.Outcome:
+        within(module, lambda cluster: require_admin(cluster, acting_user, "kind"), write=False, create=True)
+        # Outside of the transaction that stores them: others would wait while files are read.
+        wants = images.with_checksums(entries(module.params, SPEC, "kinds"))
+        return within(
+            module, lambda cluster: registries.register(cluster, registries.KINDS, wants, acting_user=acting_user)
+        )
+
+    edge.run(module, action)
 
 
 def main() -> None:

@@ -65,6 +65,11 @@ kinds:
     - name: cumulus-vx
       image: null
       firmware: bios
+      kernel: null
+      kernel_checksum: null
+      initrd: null
+      initrd_checksum: null
+      kernel_arguments: null
       disk_bus: virtio
       nic_model: virtio-net-pci
       max_data_interfaces: null

@@ -11,7 +11,7 @@ import contextlib
 import copy
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,11 +96,20 @@ def _login() -> str:
 
 def of_inventory(task: Task, host: str, name: str) -> Any:
     """Return the value of a host's variable without extra variables, C(None) if it is not set."""
+    variables = _without_extra_variables(task, host)
+    return Templar(loader=task.get_loader(), variables=variables).template(variables.get(name))
+
+
+def names_of_inventory(task: Task, hosts: Iterable[str]) -> set[str]:
+    """Return the names of the variables of hosts without extra variables."""
+    return {str(name) for host in hosts for name in _without_extra_variables(task, host)}
+
+
+def _without_extra_variables(task: Task, host: str) -> dict[str, Any]:
     manager = copy.copy(task.get_variable_manager())
     manager._extra_vars = {}
-    found = manager._inventory.get_host(host)
-    variables = manager.get_vars(host=found)
-    return Templar(loader=task.get_loader(), variables=variables).template(variables.get(name))
+    variables: dict[str, Any] = manager.get_vars(host=manager._inventory.get_host(host))
+    return variables
 
 
 def decide(task: Task, task_vars: Mapping[str, Any], templar: Templar) -> Decision:

@@ -107,6 +107,7 @@ def test_modules_of_hosts_import_few_shared_modules(path):
             "claim",
             "contract",
             "defaults",
+            "direct_boot",
             "errors",
             "grammar",
             "holdings",

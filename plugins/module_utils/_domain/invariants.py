@@ -31,7 +31,7 @@ from ..lifecycle import VM_STATES
 from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import POOL_COUNT, pool_number, pool_range, pool_vlans
 from ..workers import USED_KEYS
-from . import addressing, cloud_vlans, data_disks
+from . import addressing, cloud_vlans, data_disks, kinds
 from .allocation import mac_address
 
 
@@ -208,7 +208,7 @@ def _vms(slice_: Slice) -> Iterator[str]:
                 yield f"{where}: {interface.mac!r} of {interface.name} is not a MAC address"
             elif interface.mac.lower() != (made := mac_address(vm.vm_id, mac_index(interface, position))):
                 yield f"{where}: {interface.name} has MAC {interface.mac}, but the VM's id requires {made}"
-        yield from (f"{where}: {breach}" for breach in data_disks.breaches(vm))
+        yield from (f"{where}: {breach}" for breach in (*data_disks.breaches(vm), *kinds.breaches(vm)))
         for text in vm_addresses(vm):
             if address_number(text) is None:
                 yield f"{where}: {text!r} is not an IPv4 address"

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .. import bounds
-from ..bounds import DISK_BUSES, FIRMWARES, NIC_MODELS
+from .. import bounds, direct_boot
+from ..bounds import BOOT_IMAGES, DISK_BUSES, FIRMWARES, NIC_MODELS
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..kinds import CLOUD_INIT, KIND, Kind
@@ -37,7 +37,8 @@ def put_kind(cluster: Cluster, want: Mapping[str, Any]) -> None:
 
     Args:
         cluster: changed in place.
-        want: the fields of C(Kind); null leaves a value unchanged, also that of a shipped kind.
+        want: the fields of C(Kind); null leaves a value unchanged, also that of a shipped kind. An empty C(kernel),
+            C(initrd) or C(kernel_arguments) removes it. A new C(kernel) or C(initrd) comes with its checksum.
     """
     name = want["name"]
     where = f"kind {name}"
@@ -46,11 +47,17 @@ def put_kind(cluster: Cluster, want: Mapping[str, Any]) -> None:
         raise Refused(refusals)
     have = known(cluster).get(name)
     given = {part.name: want[part.name] for part in Kind.parts() if want.get(part.name) is not None}
-    kind = Kind.from_dict({**({} if have is None else have.to_dict()), **given})
+    kind = Kind.from_dict(_merged({} if have is None else have.to_dict(), given))
     if kind.is_ambiguous:
         figures = {"names": [kind.own_name(each) for each in ("eth0", "eth1", "eth2")]}
         raise Refused([Refusal("kind_names_ambiguous", where, figures)])
     cluster.kinds = {**cluster.kinds, name: {key: value for key, value in kind.to_dict().items() if key != "name"}}
+
+
+def _merged(have: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    stale = [f"{name}_checksum" for name in BOOT_IMAGES if name in given]
+    found = {**{name: value for name, value in have.items() if name not in stale}, **given}
+    return {name: value for name, value in found.items() if value != "" or name not in direct_boot.FIELDS}
 
 
 def remove_kind(cluster: Cluster, name: str) -> None:
@@ -185,6 +192,31 @@ def hardware(vm: VM) -> dict[str, Any]:
     if kind is None:
         return {"firmware": FIRMWARES[0], "disk_bus": DISK_BUSES[0], "nic_model": NIC_MODELS[0]}
     return {"firmware": kind.firmware, "disk_bus": kind.disk_bus, "nic_model": kind.nic_model}
+
+
+def booted(vm: VM) -> dict[str, str]:
+    """Return the checksums of the kernel and the initrd that a VM boots directly, and the kernel's arguments.
+
+    What it does not have is omitted.
+    """
+    kind = of(vm)
+    if kind is None:
+        return {}
+    checksums = {content: checksum for checksum, _source, content in kind.boot_images}
+    return {**direct_boot.given(kind), **checksums}
+
+
+def boot_images(vms: Iterable[VM]) -> dict[str, tuple[str, str]]:
+    """Return the kernels and initrds of VMs by checksum, each with its source and what it is."""
+    kinds = (kind for vm in vms if (kind := of(vm)) is not None)
+    return {checksum: (source, content) for kind in kinds for checksum, source, content in kind.boot_images}
+
+
+def breaches(vm: VM) -> Iterator[str]:
+    """Yield violations of the invariants of a VM's kind, without the VM's name."""
+    kind = of(vm)
+    if kind is not None:
+        yield from (refusal.message for refusal in kind.faults(f"kind {kind.name}"))
 
 
 def shutdown(vm: VM) -> dict[str, Any]:

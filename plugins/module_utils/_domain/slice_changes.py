@@ -288,4 +288,5 @@ def _started(vm: VM) -> tuple[Any, ...]:
     loopback = None if set_up is None else vm.extra.get(addressing.LOOPBACK)
     disks = {(disk.name, disk.uuid) for disk in vm.data_disks}
     drive = (vm.extra.get(cd.FIELD), vm.extra.get(cd.BOOT))
-    return vm.name, flavor.get("cores"), flavor.get("ram_gb"), set_up, loopback, kinds.hardware(vm), disks, drive
+    size = (flavor.get("cores"), flavor.get("ram_gb"))
+    return vm.name, size, set_up, loopback, kinds.hardware(vm), kinds.booted(vm), disks, drive

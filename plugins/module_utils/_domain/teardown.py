@@ -14,7 +14,7 @@ from typing import Any
 from ..cluster import Cluster
 from ..models import Slice
 from ..vlans import FURTHER_POOLS, pool_range
-from . import receipts
+from . import receipts, user_data
 
 
 def segment_vlans(slice_: Slice) -> Iterator[int]:
@@ -89,3 +89,4 @@ def forget(cluster: Cluster, slice_: Slice) -> None:
     """Remove a slice without VMs from the cluster, which releases its pools."""
     cluster.users[slice_.owner].slices.remove(slice_.slice_id)
     del cluster.slices[slice_.slice_id]
+    user_data.forget_unused(cluster)

@@ -88,21 +88,31 @@ class Vault:
         return made
 
     def store(self, slice_: Slice) -> None:
-        """Store the texts that the slice refers to, and drop those that nothing refers to."""
-        if not (self._have or self._new):
-            return
-        known = {**self._have.get("texts", {}), **self._new}
+        """Store the texts that the slice refers to, and drop those that nothing refers to any more.
+
+        Without a text of its own that differs, nothing is dropped, because the slice may not have changed at all.
+        """
+        texts, used = self._have.get("texts", {}), self._have.get("slices", {})
         own = sorted({made for vm in slice_.vms for made in (id_of(vm), startup.id_of(vm)) if made is not None})
-        used = {**self._have.get("slices", {}), str(slice_.slice_id): own}
-        there = {*map(str, self._cluster.slices), *_deleted(self._cluster)}
-        used = {slice_id: ids for slice_id, ids in used.items() if ids and slice_id in there}
-        wanted = {made for ids in used.values() for made in ids}
-        texts = {made: text for made, text in known.items() if made in wanted}
-        if texts != self._have.get("texts", {}) or used != self._have.get("slices", {}):
-            self._cluster.extra = {
-                **self._cluster.extra,
-                USER_DATA: {"key": self._key, "texts": texts, "slices": used},
-            }
+        if own != used.get(str(slice_.slice_id), []) or not self._new.keys() <= texts.keys():
+            have = {"key": self._key, "texts": {**texts, **self._new}, "slices": {**used, str(slice_.slice_id): own}}
+            _store(self._cluster, have)
+
+
+def forget_unused(cluster: Cluster) -> None:
+    """Drop the texts that neither a slice nor a deleted one refers to."""
+    have = cluster.extra.get(USER_DATA)
+    if have:
+        _store(cluster, have)
+
+
+def _store(cluster: Cluster, have: Mapping[str, Any]) -> None:
+    """Store those of the texts that slices use."""
+    there = {*map(str, cluster.slices), *_deleted(cluster)}
+    used = {slice_id: ids for slice_id, ids in have.get("slices", {}).items() if ids and slice_id in there}
+    wanted = {made for ids in used.values() for made in ids}
+    texts = {made: text for made, text in have.get("texts", {}).items() if made in wanted}
+    cluster.extra = {**cluster.extra, USER_DATA: {**have, "texts": texts, "slices": used}}
 
 
 def _deleted(cluster: Cluster) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import network_order, vm_order, work_order
-from ..bounds import BOOT_DEVICES, DEFAULT_MTU
+from ..bounds import BOOT_DEVICES, BOOT_IMAGES, DEFAULT_MTU, IMAGE_CONTENTS
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import VM, Disk, Interface, Network, Slice
@@ -190,9 +190,12 @@ def _flavor(vm: VM) -> dict[str, Any]:
 
 def _images(vms: Sequence[VM], state_dir: str) -> tuple[Image, ...]:
     flavors = {_flavor(vm)["checksum"]: _flavor(vm) for vm in vms}
+    disks = {
+        checksum: (flavor["image"], IMAGE_CONTENTS[0]) for checksum, flavor in {**flavors, **cd.images(vms)}.items()
+    }
     return tuple(
-        Image(checksum=checksum, path=base_image_path(state_dir, checksum), source=flavor["image"])
-        for checksum, flavor in {**flavors, **cd.images(vms)}.items()
+        Image(checksum=checksum, path=base_image_path(state_dir, checksum), source=source, content=content)
+        for checksum, (source, content) in {**disks, **kinds.boot_images(vms)}.items()
     )
 
 
@@ -259,6 +262,7 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, connectivity: Con
         boot=",".join(vm.extra.get(cd.BOOT, BOOT_DEVICES[:1])),
         user_data_id=user_data.id_of(vm),
         **kinds.hardware(vm),
+        **_booted(vm, disks),
         **kinds.shutdown(vm),
         state=vm.power,
         interfaces=tuple(
@@ -275,6 +279,12 @@ def _vm(cluster: Cluster, vm: VM, slice_: Slice, disks: Disks, connectivity: Con
             for interface in vm.interfaces
         ),
     )
+
+
+def _booted(vm: VM, disks: Disks) -> dict[str, Any]:
+    given = kinds.booted(vm)
+    paths = {name: base_image_path(disks.state_dir, given[name]) for name in BOOT_IMAGES if name in given}
+    return {**given, **paths}
 
 
 def _overlay(vm: VM, disks: Disks) -> vm_order.Disk:

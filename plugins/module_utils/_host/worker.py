@@ -180,6 +180,7 @@ def conflicts(
     yield from accounts.conflicts(orders, settings.vms.accounts, missing_ok=missing_ok)
     yield from overlays.conflicts(orders, have.disks)
     yield from cds.conflicts(orders)
+    yield from bases.conflicts(orders, have.disks.bases)
     yield from qemu_plan.conflicts(orders, have.vms, settings=settings.vms)
     yield from port_owners.conflicts(orders, have.wires.switch, management_vlan=settings.wires.management.vlan_id)
     yield from trunks.conflicts(orders, have.wires.trunk_mtus)
@@ -260,7 +261,10 @@ def lacking(
         tuple(
             (order.slice_id, path)
             for order in seen.orders
-            for path in [*(disk.backing_file for _vm, disk in all_disks([order])), *(vm.cdrom for vm in order.vms)]
+            for path in [
+                *(disk.backing_file for _vm, disk in all_disks([order])),
+                *(path for vm in order.vms for path in vm.images.values()),
+            ]
             if path is not None and path not in seen.have.disks.bases
         ),
         tuple(vnc.lacking(todo.vms.passwords, passwords)),

@@ -80,7 +80,7 @@ def _shared(source: str, descriptor: int, size: int) -> int:
     """Copy C(source) in the kernel, as a reflink if possible, and return the number of bytes that were copied."""
     done = 0
     with contextlib.suppress(OSError), open(source, "rb") as file:  # the caller writes the rest
-        while done < size and (count := lock.system.copy_file_range(file.fileno(), descriptor, size - done)):
+        while count := lock.system.copy_file_range(file.fileno(), descriptor, size - done):
             done += count
     return done
 

@@ -19,7 +19,7 @@ from .files import Backups
 from .high_water import HighWater
 from .sql_cluster import SqlCluster
 from .sql_history import SqlHistory
-from .store import does_not_exist
+from .store import does_not_exist, replaced_meanwhile
 
 try:
     from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
@@ -182,6 +182,7 @@ class SqlDatabase:
 
     def _transact(self, connection: Connection, write: bool, create: bool) -> Iterator[Cluster]:
         row = self._open(connection, write)
+        file = self._file()
         if row is None and not create:
             raise does_not_exist(self.name)
         cluster = SqlCluster(connection, row)
@@ -193,6 +194,9 @@ class SqlDatabase:
         yield cluster
         if write:
             self._find_itself(cluster, connection)
+            # SQLite itself would say that the database is read-only.
+            if self._file() != file:
+                raise replaced_meanwhile(self.name)
         if write and cluster.save():
             SqlHistory(connection, cluster.kept).add(cluster.noted)
             self._lift(cluster)
@@ -310,6 +314,16 @@ class SqlDatabase:
         orig = getattr(error, "orig", None)
         lines = [line.strip() for line in str(orig if orig is not None else error).splitlines() if line.strip()]
         return masking.without(" ".join(lines), self._secrets)
+
+    def _file(self) -> tuple[int, int] | None:
+        """Return what identifies the file of SQLite, C(None) if it is gone, and for a server."""
+        if self.path is None:
+            return None
+        try:
+            state = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        return state.st_dev, state.st_ino
 
     @staticmethod
     def _make_file(path: str) -> bool:

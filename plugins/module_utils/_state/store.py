@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ..cluster import Cluster
-from ..errors import Refusal, Refused
+from ..errors import DatabaseError, Refusal, Refused
 from ..history import Entry
 from .files import Backups
 
@@ -77,3 +77,8 @@ class Store(Protocol):
 def does_not_exist(name: str) -> Refused:
     """Return the error of a missing database, for a transaction that must not create it."""
     return Refused([Refusal("database_missing", name)])
+
+
+def replaced_meanwhile(name: str) -> DatabaseError:
+    """Return the error of a database whose file somebody without its lock has replaced during a transaction."""
+    return DatabaseError(f"{name} was replaced by another program during this run, which has not changed it; run again")

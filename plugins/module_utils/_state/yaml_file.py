@@ -21,7 +21,7 @@ from .files import Backups, read_whole, write_whole
 from .high_water import HighWater
 from .history_file import HistoryFile
 from .parsed import Parsed
-from .store import does_not_exist
+from .store import does_not_exist, replaced_meanwhile
 
 
 class YamlFile:
@@ -42,6 +42,7 @@ class YamlFile:
         self.backups = Backups(backup_dir or f"{self.path}.backups", keep=backups)
         self._high_water = HighWater(self.path, name=self.name)
         self._parsed = Parsed(self.path)
+        self._read_data: bytes | None = None
 
     def exists(self) -> bool:
         """See C(Store.exists)."""
@@ -118,9 +119,10 @@ class YamlFile:
 
     def _read(self) -> Cluster:
         try:
-            data = read_whole(self.path)
+            self._read_data = data = read_whole(self.path)
             text = data.decode()
         except FileNotFoundError:
+            self._read_data = None
             return Cluster.initial()
         except (OSError, UnicodeDecodeError) as error:
             raise DatabaseError(f"{self.name} cannot be read: {error}") from error
@@ -150,6 +152,7 @@ class YamlFile:
             content = cluster.to_dict()
             self._need_readable(content)
             data = yaml_text.write(content)
+            self._need_unchanged()
             # The backup comes first, so that the previous version exists at any time.
             if self.backups.keep:
                 self.backups.copy(self.path)
@@ -166,6 +169,12 @@ class YamlFile:
                 history.prune(cluster.kept)
             self.backups.prune()
             self._parsed.write(data, content)
+
+    def _need_unchanged(self) -> None:
+        """Refuse to write over what somebody without the lock, such as an editor, has written since it was read."""
+        data = read_whole(self.path) if os.path.exists(self.path) else None
+        if data != self._read_data:
+            raise replaced_meanwhile(self.name)
 
     def _need_readable(self, content: dict[str, Any]) -> None:
         """Refuse content that the next run could not read, because it would stop all slices."""

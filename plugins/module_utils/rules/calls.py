@@ -47,6 +47,16 @@ SELECTION = {
         "{user} is not an admin and may not set {variables}; {rule}",
         "set them in the inventory",
     ),
+    "variable_mistyped": Rule(
+        "an extra variable must exist",
+        "this collection has no such variable",
+        "set {near}; a variable of your own must be in the inventory as well",
+    ),
+    "variable_unknown": Rule(
+        "variables that begin with cloudrepo_ are those of this collection",
+        "this collection has no such variable",
+        "omit it; a variable of your own must be in the inventory as well",
+    ),
     "core_too_old": Rule(
         "ansible-core must be {oldest} or newer", "{object} must be {oldest} or newer, got {got}", "install a newer one"
     ),
@@ -54,6 +64,11 @@ SELECTION = {
         "the group orchestrator must have a host",
         "{rule}",
         "give the inventory of the cloud with -i, or add a host to it, as in inventory/example of the collection",
+    ),
+    "several_hosts_in_group": Rule(
+        "a cloud has one orchestrator and one network node",
+        "{rule}, but it has the hosts {hosts}",
+        "omit all but one of them",
     ),
     "workers_missing": Rule(
         "the group workers must have a host", "{rule}", "add one, as in inventory/example of the collection"

@@ -26,6 +26,12 @@ CONTRACT = {
         "{path} does not exist; {rule}",
         "add ovmf to worker_packages and run cloudrepo.slices.site",
     ),
+    "kernel_missing": Rule(
+        "initrd and kernel_arguments are for a kernel that is booted directly", "{option} is set without kernel; {rule}"
+    ),
+    "kernel_needs_bios": Rule(
+        "a kernel that is booted directly needs firmware bios", "{rule}, got {got} with kernel {kernel}"
+    ),
     "disk_elsewhere": Rule("a disk must be a .qcow2 file in {folder}", "{rule}, got {got!r}"),
     "wanted_and_given_up": Rule("a disk is wanted or given up", "{disk} is listed as both; {rule}"),
 }

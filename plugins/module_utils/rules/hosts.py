@@ -63,6 +63,9 @@ HOST = {
         "apt could not install the packages: {why}",
         "run apt-get --fix-broken install on the host",
     ),
+    "image_is_another": Rule(
+        "an image is used as what it was verified as", "{path} is used as {wanted}, but was verified as {content}"
+    ),
     "cd_without_file_system": Rule("the image in a CD drive must be ISO 9660", "{path} is not ISO 9660; {rule}"),
     "base_image_missing": Rule(
         "base images must be on the host and verified",

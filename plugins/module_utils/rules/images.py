@@ -6,12 +6,19 @@ from __future__ import annotations
 
 from .rule import Rule
 
+_KERNEL = "a kernel must be one of Linux for x86 (bzImage), such as /boot/vmlinuz-VERSION"
+_INITRD = "an initrd must be a cpio archive (newc), as it is or compressed with gzip, bzip2, xz, zstd, lzop or lz4 -l"
 _BASE_IMAGE = "a base image must be qcow2, or raw with a boot sector or a file system"
 
 IMAGE = {
     "image_empty": Rule(_BASE_IMAGE, "{object} is empty; {rule}", "fetch it again"),
     "image_format": Rule(_BASE_IMAGE, "{object} is {format}; {rule}", "run {command}{alternative}"),
     "image_content": Rule(_BASE_IMAGE, "{object} is {content}; {rule}"),
+    "image_is_kernel": Rule(
+        _BASE_IMAGE, "{object} is a Linux kernel; {rule}", "give it as kernel to a kind in cloudrepo_kinds"
+    ),
+    "image_is_no_kernel": Rule(_KERNEL, "{object} is {content}; {rule}"),
+    "image_is_no_initrd": Rule(_INITRD, "{object} is {content}; {rule}"),
     "image_compressed": Rule(
         "a base image must not be compressed as a file", "{object} is {format}; {rule}", "run {command}{alternative}"
     ),

@@ -10,6 +10,7 @@ REGISTRY = {
     "image_without_checksum": Rule(
         "an image at a URL needs its SHA-256 as checksum", "{rule}, got {got} without checksum"
     ),
+    "checksum_without_image": Rule("{option} is the checksum of {image}", "{rule}, which is not given with it"),
     "image_not_found": Rule("image must be a file on the orchestrator", "{rule}, got {got}"),
     "checksum_mismatch": Rule(
         "checksum must be that of the image", "image {image} has SHA-256 {seen}, checksum is {got}"

@@ -26,6 +26,7 @@ class Done:
 
     rc: int
     stdout: str
+    stderr: str = ""
 
     @property
     def tasks(self) -> int:
@@ -73,7 +74,7 @@ def run(
         text=True,
         check=False,
     )
-    return Done(done.returncode, done.stdout)
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def _local_workers(inventory: Path) -> list[str]:

@@ -76,6 +76,19 @@ def test_an_inventory_without_an_orchestrator_is_refused(tmp_path: Path) -> None
     assert done.failure["msg"] == WITHOUT_ORCHESTRATOR
 
 
+def test_an_inventory_with_several_orchestrators_or_network_nodes_is_refused(tmp_path: Path) -> None:
+    two = {"hosts": {"one": {"ansible_connection": "local"}, "two": {"ansible_connection": "local"}}}
+    inventory = {"orchestrator": two, "network_node": two, "workers": {"hosts": {"192.0.2.11": {}}}}
+    (tmp_path / "own.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    done = run(tmp_path, "site", {}, inventory=tmp_path / "own.yml")
+    assert (done.rc, done.tasks) == (2, 1), done.stdout
+    assert done.failure["msg"].splitlines() == [
+        f"group {group}: a cloud has one orchestrator and one network node, but it has the hosts one, two; omit all "
+        "but one of them"
+        for group in ("orchestrator", "network_node")
+    ]
+
+
 @pytest.mark.parametrize("inventory", ["hosts.yml", "nowhere.yml", "webservers,"])
 def test_a_call_without_the_inventory_of_the_cloud_is_refused(inventory: str, tmp_path: Path) -> None:
     """Ansible has only warned, and reported success."""
@@ -132,6 +145,38 @@ def test_workers_that_are_known_by_name_or_ipv6_alone_are_refused_before_a_host_
             ("worker2.example.org", "worker2.example.org"),
             ("worker3", "fe80::1"),
         )
+    ]
+
+
+def test_a_mistyped_variable_is_refused_unless_the_inventory_has_it(tmp_path: Path) -> None:
+    done = run(tmp_path, "status", {"slice_al": True, "cloudrepo_databse": "/srv/x", "env": "prod"})
+    assert (done.rc, done.tasks) == (2, 1)
+    assert done.failure["msg"].splitlines() == [
+        *(
+            f"extra variable {given}: this collection has no such variable; set {near}; a variable of your own must be "
+            "in the inventory as well"
+            for given, near in (("cloudrepo_databse", "cloudrepo_database"), ("slice_al", "slice_all"))
+        ),
+        "selection: nothing is selected; set one of slice_name, slice_owner, slice_all=true",
+    ]
+    mine = {"orchestrator": {"hosts": {"localhost": {"ansible_connection": "local"}}}, "all": {"vars": {"slice_al": 1}}}
+    (tmp_path / "own.yml").write_text(yaml.safe_dump(mine), encoding="utf-8")
+    done = run(tmp_path, "status", {"slice_al": True}, inventory=tmp_path / "own.yml")
+    assert set(codes(done.failure)) == {"nothing_selected"}, done.stdout
+
+
+def test_a_mistyped_variable_of_the_inventory_is_a_warning(tmp_path: Path) -> None:
+    inventory = {
+        "orchestrator": {"hosts": {"localhost": {"ansible_connection": "local"}}},
+        "workers": {"hosts": {"192.0.2.11": {"cloudrepo_uplnk": "eth1"}}},
+        "all": {"vars": {"cloudrepo_databse": "/srv/x", "worker_count": 3}},
+    }
+    (tmp_path / "own.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    done = run(tmp_path, "status", {}, inventory=tmp_path / "own.yml")
+    told = re.findall(r"\[WARNING\]: (inventory: .*)", done.stderr)
+    assert told == [
+        f"inventory: this collection has no variable cloudrepo_{given}; did you mean cloudrepo_{near}?"
+        for given, near in (("databse", "database"), ("uplnk", "uplink"))
     ]
 
 

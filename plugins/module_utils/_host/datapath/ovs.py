@@ -349,8 +349,17 @@ def _foreign(bridge: str, names: Iterable[str], have: Switch) -> Iterator[Refusa
 
 
 def apply(commands: Iterable[Sequence[str]], runner: Runner) -> None:
-    """Apply a plan's commands in one transaction."""
-    ovsdb.commit(commands, runner)
+    """Apply a plan's commands in one transaction, or in several if they are too long for one command line.
+
+    All commands of a port are in the same transaction, because a port without its VLAN would carry all of them.
+    """
+    commands = list(commands)
+    first = commands[0][0] if commands else ""
+    if first == f"--id={_NOOP_QOS}" and len(ovsdb.parts(commands)) > 1:
+        noop_qos = ovsdb.create(commands[0][1:], runner)
+        commands = [[f"qos={noop_qos}" if each == f"qos={_NOOP_QOS}" else each for each in one] for one in commands[1:]]
+    for part in ovsdb.parts(commands):
+        ovsdb.commit(part, runner)
 
 
 def _infrastructure(bridge: str, port: Mapping[str, Any], number: int, owner: str) -> Port:

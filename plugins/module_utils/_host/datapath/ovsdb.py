@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ _TABLES = {
 # Without a QoS of this type, the switch removes queueing disciplines of others whenever it opens a device.
 LINUX_NOOP = "linux-noop"
 NOOP_QOS_MARK = "cloudrepo-limits"
+# Linux allows 2 MiB for a command line by default, which includes the environment and a pointer for each word.
+_COMMAND_BYTES, _WORD_BYTES = 1 << 20, 9
 PROTECTED, POLICING = "protected", "ingress_policing_rate"
 
 
@@ -124,6 +127,29 @@ def commit(commands: Iterable[Sequence[str]], runner: Runner) -> None:
         argv += ["--", *command]
     if len(argv) > len(VSCTL):
         runner.run(argv)
+
+
+def create(command: Sequence[str], runner: Runner) -> str:
+    """Run a command C(create) in a transaction of its own, and return the UUID of the row."""
+    return runner.run([*VSCTL, *command]).stdout.strip()
+
+
+def parts(commands: Sequence[Sequence[str]]) -> list[list[Sequence[str]]]:
+    """Return commands in parts that are short enough for a command line.
+
+    Successive commands for one port, the third word of each, stay together.
+    """
+    found: list[list[Sequence[str]]] = []
+    left = 0
+    for _port, group in itertools.groupby(commands, key=lambda command: command[2:3]):
+        own = list(group)
+        size = sum(len(word.encode()) + _WORD_BYTES for command in own for word in ("--", *command))
+        if size > left:
+            found.append([])
+            left = _COMMAND_BYTES
+        found[-1] += own
+        left -= size
+    return found
 
 
 def ids(external_ids: Mapping[str, str]) -> list[str]:

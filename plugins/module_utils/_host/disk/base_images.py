@@ -1,9 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The base images of a host. They are verified on arrival; later, size and modification time identify them.
+"""The base images of a host, and the kernels and initrds of its VMs.
 
-The result of the verification is saved in a note, a file next to the image. A VM is not created from an image that
-differs from its note until the image is verified again. The note of a damaged image remains until it is replaced.
+They are verified on arrival; later, size and modification time identify them. The result of the verification is saved
+in a note, a file next to the image. A VM is not created from an image that differs from its note until the image is
+verified again. The note of a damaged image remains until it is replaced.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ...bounds import BOOT_IMAGES, IMAGE_CONTENTS
 from ...changes import Change, between
 from ...errors import Refusal, Refused, SlicesError, named
 from ...work_order import Image as Wanted
 from .. import access, files
 from ..access import FILE, Given
 from ..runner import Runner
+from . import boot_images
 from .inspection import inspect
 from .qcow2 import Image
 
@@ -39,7 +42,8 @@ class Note:
         checksum: the expected SHA-256.
         size_bytes: the size of the file.
         mtime_ns: the modification time of the file.
-        format: C(qcow2) or C(raw).
+        content: what it was verified as, one of C(IMAGE_CONTENTS).
+        format: of a disk C(qcow2) or C(raw).
         virtual_bytes: the virtual size.
         damage: why no VM may use the image.
         is_replacement: whether it replaced another file, which running VMs may still use.
@@ -52,6 +56,7 @@ class Note:
     virtual_bytes: int = 0
     damage: str | None = None
     is_replacement: bool = False
+    content: str = IMAGE_CONTENTS[0]
 
     @property
     def image(self) -> Image:
@@ -139,7 +144,7 @@ def noted_in(folder: str) -> Iterator[Wanted]:
         path = f"{folder}/{name[: -len(NOTE)]}"
         note = _read_note(path) if name.endswith(NOTE) else None
         if note is not None:
-            yield Wanted(checksum=note.checksum, path=path, source=path)
+            yield Wanted(checksum=note.checksum, path=path, source=path, content=note.content)
 
 
 def plan(wants: Iterable[Wanted], *, folder: str, verify: bool, runner: Runner) -> Plan:
@@ -170,7 +175,8 @@ def examine(wanted: Wanted, *, verify: bool, runner: Runner) -> Examined:
     if state is None:
         return Examined(wanted, noted, None)
     given = _astray(wanted.path)
-    if noted is not None and noted.checksum == wanted.checksum and _is_as_noted(noted, state) and not verify:
+    is_wanted = noted is not None and (noted.checksum, noted.content) == (wanted.checksum, wanted.content)
+    if noted is not None and is_wanted and _is_as_noted(noted, state) and not verify:
         return Examined(wanted, noted, noted, given=given)
     return Examined(wanted, noted, _examine_file(wanted, wanted.path, noted, runner), given=given)
 
@@ -205,14 +211,18 @@ def _examine_file(wanted: Wanted, path: str, noted: Note | None, runner: Runner)
         size_bytes=state.st_size,
         mtime_ns=state.st_mtime_ns,
         is_replacement=noted is not None and noted.is_replacement,
+        content=wanted.content,
     )
     if not stat.S_ISREG(state.st_mode):
         return replace(note, damage="it is not a file")
     seen = files.sha256(path)
     if seen != wanted.checksum:
         return replace(note, damage=f"{state.st_size} bytes with the SHA-256 {seen} in place of {wanted.checksum}")
+    object = f"base image {wanted.source}"
     try:
-        image = inspect(path, runner, object=f"base image {wanted.source}", source=wanted.source).image
+        if wanted.content in BOOT_IMAGES:
+            return replace(note, format=boot_images.inspect(path, wanted.content, object=object))
+        image = inspect(path, runner, object=object, source=wanted.source).image
     except Refused as refused:
         return replace(note, damage="; ".join(refusal.message for refusal in refused.refusals))
     return replace(note, format=image.format, virtual_bytes=image.virtual_bytes)
@@ -252,6 +262,7 @@ def _attributes(note: Note | None) -> Mapping[str, Any] | None:
         "checksum": note.checksum,
         "size_bytes": note.size_bytes,
         "mtime_ns": note.mtime_ns,
+        **({"content": note.content} if note.content in BOOT_IMAGES else {}),
         "format": note.format or None,
         "damage": note.damage,
     }

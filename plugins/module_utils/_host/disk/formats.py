@@ -7,12 +7,15 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from . import raw
+from . import bzimage, raw
 
 QCOW2, RAW, EMPTY, UNKNOWN, ISO, VPC = "qcow2", "raw", "empty", "unknown", "iso9660", "vpc"
+KERNEL = "kernel"
 COMPRESSIONS = ("gzip", "xz", "zstd", "bzip2")
-ARCHIVES = ("tar", "zip", "7z", "rar", "cpio", "lz4", "lzip", "lzop", "compress")
+ARCHIVES = ("tar", "zip", "7z", "rar", "cpio", "cpio-odc", "lz4", "lz4-legacy", "lzip", "lzop", "compress")
 """Archives, and compressed files that have to be unpacked by hand."""
+INITRDS = ("cpio", "gzip", "bzip2", "xz", "zstd", "lzop", "lz4-legacy")
+"""What Linux reads as an initrd. Of lz4, it is the format of C(lz4 -l)."""
 VIRTUAL_DISKS = ("vmdk", "vdi", "vhdx", VPC, "qcow", "qed", "parallels")
 """Formats that C(qemu-img) reads, by their names in QEMU."""
 ENCRYPTED = "luks"
@@ -40,8 +43,11 @@ _MARKS = (
     ("7z", 0, b"7z\xbc\xaf\x27\x1c"),
     ("tar", 257, b"ustar"),
     ("rar", 0, b"Rar!\x1a\x07"),
-    ("cpio", 0, b"07070"),
+    ("cpio", 0, b"070701"),
+    ("cpio", 0, b"070702"),
+    ("cpio-odc", 0, b"070707"),
     ("lz4", 0, b"\x04\x22\x4d\x18"),
+    ("lz4-legacy", 0, b"\x02\x21\x4c\x18"),
     ("lzip", 0, b"LZIP"),
     ("lzop", 0, b"\x89LZO\0"),
     ("compress", 0, b"\x1f\x9d"),
@@ -64,6 +70,8 @@ def identify(file: BinaryIO) -> str:
             return name
     if raw.read_at(file, max(0, size - _FOOTER_BYTES), len(_VHD)) == _VHD:
         return VPC
+    if bzimage.needed_bytes(file) is not None:  # it has the mark of a boot sector as well
+        return KERNEL
     if raw.needed_bytes(file) is not None:
         return RAW
     return ISO if raw.is_iso(file) else UNKNOWN

@@ -28,7 +28,9 @@ _UNPACK = {
     "7z": "7z x",
     "rar": "unrar x",
     "cpio": "cpio --extract --file",
+    "cpio-odc": "cpio --extract --file",
     "lz4": "lz4 --decompress",
+    "lz4-legacy": "lz4 --decompress",
     "lzip": "lzip --decompress --keep",
     "lzop": "lzop --decompress",
     "compress": "gzip --decompress --keep",
@@ -113,6 +115,8 @@ def _inspect_other(file: BinaryIO, found: str, object: str, source: str, alterna
         yield from _cut_short(file, raw.iso_bytes(file), object)
     elif found == formats.EMPTY:
         yield Refusal("image_empty", object)
+    elif found == formats.KERNEL:
+        yield Refusal("image_is_kernel", object)
     elif found == formats.ENCRYPTED:
         driver = f"driver=luks,key-secret=key,file.filename={source}"
         yield Refusal("image_encrypted", object, {"command": _decrypt(driver, source)})

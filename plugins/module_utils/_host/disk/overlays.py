@@ -47,7 +47,7 @@ class Disks:
         found: the paths of all overlays in the folders of the order's slices, by VM id.
         deeper: the VMs among them with overlays in a folder in their folder, where somebody has put them.
         overlays: the overlays of the order that exist, by path.
-        bases: the verified base images of the order and the backing files of its overlays, by path.
+        bases: the verified images of the order and the backing files of its overlays, by path.
         known: the disks that exist or existed, by path.
         deleted: disks of the order that are in the trash, by their original path. They count as existing.
         owners: owner, group and mode of the order's VM folders and of their files, by path.
@@ -168,7 +168,7 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
     deleted = _deleted((disk for _vm, disk in disks if disk.path not in overlays), state_dir)
     overlays.update((path, image) for path, (_waiting, image) in deleted.items())
     paths = {path for _vm, disk in disks for path in (bases.base_of(disk, overlays), disk.backing_file) if path}
-    paths.update(vm.cdrom for vm in vms if vm.cdrom is not None)
+    paths.update(path for vm in vms for path in vm.images.values())
     changing = {disk.path for _vm, disk in disks if growth.is_due(disk, overlays)}
     changing.update(each.path for each in _of_kept_vms(orders) if os.path.exists(each.path))
     own = {vm_id: folder.path for vm_id, folder in folders.items() if folder.slice_id in ours}

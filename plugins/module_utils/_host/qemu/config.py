@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...bounds import BOOT_DEVICES
+from ... import direct_boot
+from ...bounds import BOOT_DEVICES, INITRD, KERNEL
 from ...defaults import VNC_PLACES
 from ...vm_order import VM, Disk, Interface
 from ..accounts import Accounts
@@ -45,6 +46,7 @@ _FIRST_PORT_SLOT = 4
 # The last slot before the chipset's own. Data disks are before it, from the last slot to the first.
 _SEED_SLOT = "0x1e"
 _FUNCTIONS_PER_SLOT = 8
+_MACHINE_OPTIONS = {KERNEL: "kernel", INITRD: "initrd", direct_boot.ARGUMENTS: "append"}
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def as_started(vm: VM, settings: Settings) -> dict[str, Any]:
         **({"data_disks": {str(disk.name): disk.path for disk in vm.data_disks}} if vm.data_disks else {}),
         **devices.unusual(vm),
         **({"cdrom": vm.cdrom} if vm.cdrom is not None else {}),
+        **direct_boot.given(vm),
         **({"boot": vm.boot} if vm.boot != BOOT_DEVICES[0] else {}),
         **({"cloud_init": seed_version(vm)} if vm.seed else {}),
         **{key: uuid for key in _UUIDS if (uuid := getattr(vm, key)) is not None},
@@ -188,7 +191,8 @@ def restart_reasons(started: Mapping[str, Any] | None, wanted: Mapping[str, Any]
         for key, value in wanted.items()
         if key not in ("interfaces", "data_disks", *_UUIDS) and have.get(key) != value
     ]
-    reasons += [f"{key} removed" for key in ("cloud_init", "cdrom", "boot") if key in started and key not in wanted]
+    removable = ("cloud_init", "cdrom", *direct_boot.FIELDS, "boot")
+    reasons += [f"{key} removed" for key in removable if key in started and key not in wanted]
     reasons += _disk_reasons(started.get("data_disks") or {}, wanted.get("data_disks") or {})
     old = {nic["name"]: nic for nic in started["interfaces"]}
     new = {nic["name"]: nic for nic in wanted["interfaces"]}
@@ -282,7 +286,9 @@ def _on(is_on: bool) -> str:
 
 
 def _boot_index(vm: VM, device: str) -> dict[str, str]:
-    return {"bootindex": str(vm.boot_order.index(device))} if device in vm.boot_order else {}
+    # QEMU takes the first place for a kernel.
+    first = 0 if vm.kernel is None else 1
+    return {"bootindex": str(first + vm.boot_order.index(device))} if device in vm.boot_order else {}
 
 
 def _cd_sections(vm: VM) -> list[tuple[str, dict[str, str]]]:
@@ -313,6 +319,7 @@ def _machine(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]]]:
                 "accel": settings.accelerator,
                 "sata": _on(devices.has_ahci(vm)),
                 "hpet": "off",
+                **{_MACHINE_OPTIONS[name]: value for name, value in direct_boot.given(vm).items()},
             },
         ),
         *devices.flash(vm, settings.folder(vm.vm_id)),

@@ -14,3 +14,15 @@ def test_base_images_are_listed_once_and_only_with_a_checksum() -> None:
         {"name": "c", "image": "/j"},
     ]
     assert images.base_images(flavors, "/state") == [{"checksum": "ab", "path": "/state/images/ab.img", "source": "/i"}]
+
+
+def test_the_kernels_and_initrds_of_kinds_are_listed_with_what_they_are() -> None:
+    kinds = [
+        {"name": "a", "kernel": "/k", "kernel_checksum": "cd", "initrd": "/r", "initrd_checksum": "ef"},
+        {"name": "b", "kernel": "/k", "kernel_checksum": "cd"},
+        {"name": "c"},
+    ]
+    assert images.base_images([], "/state", kinds) == [
+        {"checksum": "cd", "path": "/state/images/cd.img", "source": "/k", "content": "kernel"},
+        {"checksum": "ef", "path": "/state/images/ef.img", "source": "/r", "content": "initrd"},
+    ]

@@ -91,6 +91,22 @@ def test_a_kind_is_read_as_it_was_written() -> None:
         ({"shutdown": "agent"}, "kind one: shutdown must be one of none, acpi, got 'agent'"),
         ({"shutdown_timeout_s": 601}, "kind one: shutdown_timeout_s must be 1-600, got 601"),
         ({"shutdown_timeout_s": 0}, "kind one: shutdown_timeout_s must be 1-600, got 0"),
+        (
+            {"kernel": "https://h/k"},
+            "kind one: an image at a URL needs its SHA-256 as checksum, got https://h/k without checksum",
+        ),
+        (
+            {"kernel": "/k", "kernel_checksum": "ab" * 32, "initrd_checksum": "ab" * 32},
+            "kind one: initrd_checksum is the checksum of initrd, which is not given with it",
+        ),
+        (
+            {"kernel": "/k", "kernel_checksum": "ab"},
+            "kind one: kernel_checksum must be 64 hexadecimal digits, got 'ab'",
+        ),
+        (
+            {"kernel": "/k\n", "kernel_checksum": "ab" * 32},
+            "kind one: kernel must be a path or URL, got '/k\\n'",
+        ),
     ],
 )
 def test_a_field_has_its_rule(fields: dict[str, Any], message: str) -> None:
@@ -105,6 +121,11 @@ def test_a_kind_is_that_of_a_guest_with_virtio_and_cloud_init_unless_it_says_mor
         "name": "linux",
         "image": None,
         "firmware": "bios",
+        "kernel": None,
+        "kernel_checksum": None,
+        "initrd": None,
+        "initrd_checksum": None,
+        "kernel_arguments": None,
         "disk_bus": "virtio",
         "nic_model": "virtio-net-pci",
         "max_data_interfaces": None,
@@ -149,3 +170,11 @@ def test_a_kind_is_named_as_linux_does_unless_it_says_more() -> None:
     data = {**SWITCH.to_dict()}
     data.pop("first_interface", None)
     assert Kind.from_dict(data).first_interface == 1
+
+
+def test_a_kind_has_the_images_that_it_boots() -> None:
+    sums = {"kernel_checksum": "ab" * 32, "initrd_checksum": "cd" * 32}
+    kernel, initrd = ("ab" * 32, "/k", "kernel"), ("cd" * 32, "/i", "initrd")
+    assert Kind("one", kernel="/k", initrd="/i", **sums).boot_images == (kernel, initrd)
+    assert Kind("one", kernel="/k", kernel_checksum="ab" * 32).boot_images == (kernel,)
+    assert Kind("one").boot_images == ()

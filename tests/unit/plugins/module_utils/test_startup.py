@@ -25,13 +25,22 @@ def test_a_start_up_is_read_with_its_defaults_and_written_in_one_form() -> None:
     assert found == Startup((File("/etc/a", "ü\n", "0644"),), ("true",))
     assert Startup.from_text(found.text()) == found
     assert (found.length, startup.timeout_s(json.dumps(given))) == (6, 9)
+    # Its id follows from this form: with another one, all start-ups would run again.
+    assert found.text() == (
+        '{"commands": ["true"], "files": [{"content": "\\u00fc\\n", "mode": "0644", "path": "/etc/a"}]}'
+    )
+
+
+@pytest.mark.parametrize(("given", "via"), [(None, None), ({}, None), ({"via": None}, None), ({"via": "ssh"}, "ssh")])
+def test_a_start_up_may_say_how_it_gets_into_the_guest(given: Any, via: str | None) -> None:
+    assert startup.via(json.dumps(given)) == via
 
 
 @pytest.mark.parametrize("nothing", [None, {}, {"files": None, "commands": [], "timeout_s": None}])
 def test_a_start_up_may_be_empty(nothing: Any) -> None:
     assert messages(nothing) == []
     assert Startup.from_text(json.dumps(nothing)) == Startup()
-    assert startup.timeout_s(json.dumps(nothing)) == startup.DEFAULT_TIMEOUT_S
+    assert startup.timeout_s(json.dumps(nothing)) == startup.DEFAULT_TIMEOUT_S == 600
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,14 @@ BAD: dict[str, Any] = {
     "links": [{"endpoints": ["a", "b"], "name": "x"}],
     "networks": [{"name": "lan", "members": ["a", "b"], "gateway": True, "dhcp_enabled": True, "nat": True}],
 }
+KIND = {
+    "name": "vyos",
+    "kernel": "https://images.example.org/vmlinuz",
+    "kernel_checksum": "ab" * 32,
+    "initrd": "https://images.example.org/initrd.img",
+    "initrd_checksum": "cd" * 32,
+    "kernel_arguments": "console=ttyS0",
+}
 ODD = (None, "", "x", "zz:zz", -1, 10**12, 0.5, True, [], {})
 GONE = object()
 
@@ -59,6 +67,7 @@ def good(name: str, **fields: Any) -> dict[str, Any]:
 def stored() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         door = Door(Memory(builders.cluster(3)), patch)
+        assert "msg" not in door("kind", **KIND)
         assert "msg" not in door("slice", slices=[copy.deepcopy(BAD), good("good")], work_orders=True)
         return door.data()
 

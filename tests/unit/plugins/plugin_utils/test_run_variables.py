@@ -24,6 +24,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables imp
     caller,
     decide,
     extra_variables,
+    names_of_inventory,
     of_inventory,
 )
 
@@ -52,6 +53,12 @@ def test_a_variable_of_the_inventory_applies_unless_there_is_an_extra_variable(t
     for extra in ({}, {"cloudrepo_database": "/own"}, {"folder": "/own"}):
         assert of_inventory(task(tmp_path, extra)[0], "one", "cloudrepo_database") == "/srv/database.yaml"
     assert of_inventory(task(tmp_path, {"other": "x"})[0], "one", "other") is None
+
+
+def test_names_of_the_inventory_include_no_extra_variables(tmp_path: Path) -> None:
+    names = names_of_inventory(task(tmp_path, {"other": "x", "folder": "/own"})[0], ["one"])
+    assert {*VARIABLES} <= names
+    assert "other" not in names
 
 
 def test_the_acting_user_is_a_variable_or_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

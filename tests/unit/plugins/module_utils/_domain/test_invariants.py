@@ -158,6 +158,10 @@ def _disk(held: Cluster) -> None:
         slice_.vms[0].disks = [Disk("~/vm_images/vm1_img.qcow2")]
 
 
+def _kernel(held: Cluster) -> None:
+    held.slices[1003].vms[0].extra["kind"] = {"name": "direct", "kernel": "/k", "firmware": "uefi", "initrd": "/i"}
+
+
 def _networks(held: Cluster) -> None:
     held.slices[1003].networks = [
         Network(160, "192.168.160.0/24", "192.168.161.1"),
@@ -172,6 +176,17 @@ def _networks(held: Cluster) -> None:
         (_vnc, ["VNC port 5902 is allocated 2 times: to VM web/vm2 (1002) and VM lab/a (1004)"]),
         (_vnc_range, ["VM lab/a (1004): the VNC port must be 5901-65535, got 80"]),
         (_address, ["address 10.60.7.101 is allocated 2 times: to VM web/vm1 (1001) and VM lab/a (1004)"]),
+        (
+            _kernel,
+            [
+                "VM lab/a (1004): kind direct: a kernel that is booted directly needs firmware bios, got uefi with "
+                "kernel /k",
+                "VM lab/a (1004): kind direct: an image at a URL needs its SHA-256 as checksum, got /k without "
+                "checksum",
+                "VM lab/a (1004): kind direct: an image at a URL needs its SHA-256 as checksum, got /i without "
+                "checksum",
+            ],
+        ),
         (_bad_address, ["VM lab/a (1004): '10.60.7' is not an IPv4 address"]),
         (_bad_released_address, ["slice lab (1003) of alice: '10.60.7' in releasing is not an IPv4 address"]),
         (

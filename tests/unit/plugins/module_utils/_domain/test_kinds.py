@@ -382,3 +382,72 @@ def test_links_and_networks_are_told_with_the_names_in_guests() -> None:
         {"vm_id": 1002, "interface": "eth2"},
     ]
     assert "guest_interface" not in slice_.networks[0].to_dict()["members"][0]
+
+
+SUMS = {"kernel_checksum": "ab" * 32, "initrd_checksum": "cd" * 32}
+DIRECT = {"name": "direct", "kernel": "/k", "initrd": "/i", "kernel_arguments": "quiet", **SUMS}
+
+
+@pytest.mark.parametrize(
+    ("change", "stored"),
+    [
+        ({"kernel_arguments": "debug"}, {**DIRECT, "kernel_arguments": "debug"}),
+        ({"kernel_arguments": ""}, {key: value for key, value in DIRECT.items() if key != "kernel_arguments"}),
+        ({"initrd": ""}, {key: value for key, value in DIRECT.items() if not key.startswith("initrd")}),
+        ({"kernel": "/new", "kernel_checksum": "ef" * 32}, {**DIRECT, "kernel": "/new", "kernel_checksum": "ef" * 32}),
+        ({"kernel": "", "initrd": "", "kernel_arguments": "", "firmware": "uefi"}, {"firmware": "uefi"}),
+    ],
+)
+def test_what_a_kind_boots_is_changed_and_removed(change: dict[str, Any], stored: dict[str, Any]) -> None:
+    made = held(DIRECT)
+    kinds.put_kind(made, {"name": "direct", **change})
+    assert made.kinds == {"direct": {key: value for key, value in stored.items() if key != "name"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"kernel": ""}, "kernel_missing"),
+        ({"firmware": "uefi"}, "kernel_needs_bios"),
+        ({"kernel": "https://h/other"}, "image_without_checksum"),
+        ({"kernel_checksum": ""}, "field_not_allowed"),
+    ],
+)
+def test_a_kind_that_could_not_boot_is_refused_and_stays_as_it_was(change: dict[str, Any], code: str) -> None:
+    made = held(DIRECT)
+    before = made.to_dict()
+    with pytest.raises(Refused) as caught:
+        kinds.put_kind(made, {"name": "direct", **change})
+    assert {each.code for each in caught.value.refusals} == {code}
+    assert made.to_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "restart"),
+    [
+        ({"kernel": "/k", "kernel_checksum": "ef" * 32}, True),
+        ({"initrd": "/i", "initrd_checksum": "ef" * 32}, True),
+        ({"initrd": ""}, True),
+        ({"kernel_arguments": "debug"}, True),
+        ({"kernel": "/moved", "kernel_checksum": "ab" * 32}, False),
+    ],
+)
+def test_another_kernel_needs_a_restart_and_the_same_one_elsewhere_does_not(
+    change: dict[str, Any], restart: bool
+) -> None:
+    made, want = held(DIRECT), topology(vms=[vm("a", kind="direct"), vm("b")], links=[])
+    before = Slice.from_dict(deployed(put(made, want)).to_dict())
+    kinds.put_kind(made, {"name": "direct", **change})
+    after = put(made, want)
+    (found,) = slice_changes.changes(before, after)
+    assert (found.id, found.restart) == (1001, restart)
+    assert found.after is not None
+    assert found.after["kind"] == after.vms[0].extra["kind"] != before.vms[0].extra["kind"]
+    assert slice_changes.changes(after, put(made, want)) == []
+
+
+def test_the_images_that_vms_boot_are_those_of_their_kinds() -> None:
+    slice_ = put(held(DIRECT), topology(vms=[vm("a", kind="direct"), vm("b")], links=[]))
+    assert kinds.boot_images(slice_.vms) == {"ab" * 32: ("/k", "kernel"), "cd" * 32: ("/i", "initrd")}
+    booted = {"kernel": "ab" * 32, "initrd": "cd" * 32, "kernel_arguments": "quiet"}
+    assert [kinds.booted(each) for each in slice_.vms] == [booted, {}]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import cloud_vlans, displays, rebuild
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import cloud_vlans, displays, kinds, rebuild
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.rebuild import Rebuilt
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import VLAN_POOL
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, HostOrders, KnownDisplay
@@ -73,6 +73,15 @@ def test_users_flavors_workers_and_counters_are_rebuilt_from_the_orders() -> Non
     assert (held.next_vm_id, held.revision) == (1037, 1795371735123)
     assert held.cloud is not None
     assert (held.cloud.uuid, held.cloud.title, held.extra["network_node_trunk_mtu"]) == (LAB, "lab", 1500)
+
+
+def test_a_vm_boots_the_kernel_again_that_it_had() -> None:
+    held = cluster()
+    kinds.put_kind(held, {"name": "direct", "kernel": "/k", "kernel_checksum": "ef" * 32, "kernel_arguments": "quiet"})
+    slice_ = put(held, topology(owner="alice", vms=[vm("vm1", kind="direct"), vm("vm2")]))
+    again = rebuilt(hosts_of(slice_)).cluster.slices[1000]
+    assert again.vms[0].extra["kind"] == slice_.vms[0].extra["kind"]
+    assert kinds.booted(again.vms[0]) == {"kernel": "ef" * 32, "kernel_arguments": "quiet"}
 
 
 def test_values_in_use_without_a_record_are_not_allocated() -> None:

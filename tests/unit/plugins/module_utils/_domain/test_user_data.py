@@ -91,6 +91,25 @@ def test_a_deleted_slice_keeps_its_user_data_as_long_as_it_can_be_restored() -> 
     assert texts(held) == []
 
 
+def test_a_deleted_slice_that_cannot_be_restored_loses_its_user_data_at_once() -> None:
+    held = cluster()
+    put(held, web(None, "lab"))
+    remove(held, put(held, web(TEXT)))
+    assert texts(held) == []
+    assert held.extra[USER_DATA]["slices"] == {}
+
+
+def test_user_data_of_others_is_not_dropped_by_a_slice_that_does_not_change() -> None:
+    held = cluster()
+    put(held, web(OTHER, "lab"))
+    slice_ = deployed(put(held, web(TEXT)))
+    undelete.keep(held, slice_, now="2026-01-31T12:00:00Z", retention_h=1)
+    del held.slices[slice_.slice_id]
+    held.extra = {**held.extra, undelete.FIELD: []}  # it has expired
+    put(held, web(OTHER, "lab"))
+    assert texts(held) == [OTHER, TEXT]
+
+
 @pytest.mark.parametrize("text", ["", "no user data", "{}", '{"commands": 7}', 7, None])
 def test_a_text_that_somebody_has_edited_is_null(text: Any) -> None:
     """A host refuses all texts of a call if one of them is invalid."""

@@ -12,8 +12,9 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import ownership, worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refusal
 
+from .disk.images import noted
 from .disk.test_qcow2 import qcow2
 from .fakes import MORE, FakeMonitor, FakeRunner
 from .test_worker_job import GIB, PASSWORDS, looked_at, lose_disk, order, place
@@ -90,3 +91,22 @@ def test_a_host_that_is_not_prepared_refuses_no_slice_for_its_firmware(
     have = worker.observe(order(tmp_path), tools, settings=place(tmp_path), missing_ok=True)
     list(worker.conflicts(order(tmp_path), have, settings=place(tmp_path), missing_ok=missing_ok))
     assert bool(asked) is not missing_ok
+
+
+def test_a_missing_kernel_is_fetched_like_a_missing_disk(tmp_path: Path) -> None:
+    tools = Tools(looked_at(""), FakeMonitor(), unit_dir=str(tmp_path))
+    kernel, initrd = str(tmp_path / "images/k.img"), str(tmp_path / "images/i.img")
+    (one,) = order(tmp_path)
+    booting = [replace(one, vms=(replace(one.vms[0], kernel=kernel, initrd=initrd),))]
+    have = worker.observe(booting, tools, settings=place(tmp_path), missing_ok=True)
+    todo = worker.plan(booting, have, settings=place(tmp_path), restart=False)
+    lacks = worker.lacking(ownership.Seen(booting, have, {}), todo, PASSWORDS, {})
+    assert lacks.missing_images == sorted([str(tmp_path / "images/base.img"), kernel, initrd])
+    for path, content in ((kernel, "disk"), (initrd, "initrd")):
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_bytes(b"")
+        noted(Path(path), content=content)
+    have = worker.observe(booting, tools, settings=place(tmp_path), missing_ok=True)
+    figures = {"path": kernel, "wanted": "kernel", "content": "disk"}
+    refusal = Refusal("image_is_another", "VM 1001 (vm1)", figures)
+    assert list(worker.conflicts(booting, have, settings=place(tmp_path))) == [(1000, refusal)]

@@ -380,6 +380,32 @@ def test_nothing_is_stored_that_could_not_be_read(store: Store, change: Callable
     assert stored(store) == before
 
 
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_a_file_that_is_replaced_or_removed_during_a_transaction_is_not_written(
+    store: Store, database: str, is_replaced: bool
+) -> None:
+    if database.startswith("postgresql"):
+        pytest.skip("a server has no such file")
+    fill(store)
+    path = database.partition("sqlite:///")[2] or database
+    other = Path(path).read_bytes() + (b"" if "sqlite" in database else b"# edited\n")
+
+    def edit() -> None:
+        os.unlink(path)
+        if is_replaced:
+            Path(path).write_bytes(other)
+
+    def change() -> None:
+        with store.transaction(write=True) as cluster:
+            cluster.users["alice"].quota_vms = 7
+            edit()
+
+    with pytest.raises(DatabaseError, match=r"was replaced by another program during this run, .*; run again$"):
+        change()
+    assert not is_replaced or Path(path).read_bytes() == other
+    assert os.path.exists(path) is is_replaced
+
+
 def test_reading_stores_nothing_and_takes_no_lock(store: Store, database: str) -> None:
     fill(store)
     before = stored(store)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from typing import Any
 
@@ -98,6 +99,35 @@ def test_an_access_port_is_added_and_tagged_in_one_transaction():
         ]
     ]
     assert todo.changes == [Change("port", "tap_1001_eth0", "create", after=ATTRIBUTES)]
+
+
+def many(count: int, **fields: Any) -> list[Port]:
+    return [replace(GOOD, name=f"tap_{1000 + number}_eth1", number=1000 + number, **fields) for number in range(count)]
+
+
+def test_more_ports_than_fit_on_a_command_line_are_added_in_several_transactions():
+    todo = ovs.PortPlan(add=tuple(many(9000)))
+    runner = FakeRunner().tell(*VSCTL, MORE)
+    ovs.apply(todo.commands, runner)
+    assert len(runner.argvs) == 4
+    sent = [word for argv in runner.argvs for word in argv]
+    assert [word for word in sent if word.startswith("tap_")][::3] == [port.name for port in todo.add]
+    for argv in runner.argvs:
+        subprocess.run(["true", *argv], check=True)
+        # A port and its VLAN are in one transaction.
+        assert argv[3] == "add-port"
+        assert argv[-4:-2] == ["set", "Interface"]
+
+
+def test_ports_in_several_transactions_have_the_same_row_of_qos():
+    row = "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00"
+    todo = ovs.PortPlan(add=tuple(many(9000, own_qdisc=True)))
+    create = ("create", "QoS", "type=linux-noop", "external_ids:cloudrepo-limits=true")
+    runner = FakeRunner().tell(*VSCTL, *create, stdout=f"{row}\n").tell(*VSCTL, "--", MORE)
+    ovs.apply(todo.commands, runner)
+    assert len(runner.argvs) > 2
+    words = [word for argv in runner.argvs for word in argv if "qos" in word]
+    assert words == [f"qos={row}"] * 9000
 
 
 def test_nothing_is_sent_when_nothing_differs():

@@ -29,6 +29,17 @@ def boot_sector(*partitions: tuple[int, int, int]) -> bytes:
     return b"".join(entries).ljust(64, b"\0").rjust(510, b"\0") + b"\x55\xaa"
 
 
+def bzimage(size: int = 4 * KIB, *, needed: int | None = None, sectors: int = 1) -> bytes:
+    """Return a Linux kernel of some size, by its header (protocol 2.12); C(needed) is the size that its header has."""
+    head = bytearray(size)
+    head[0x1F1] = sectors
+    struct.pack_into("<I", head, 0x1F4, ((size if needed is None else needed) - (1 + (sectors or 4)) * 512) // 16)
+    struct.pack_into("<H2x4sH", head, 0x1FE, 0xAA55, b"HdrS", 0x20C)
+    head[0x211] = 1
+    struct.pack_into("<IIIIBxxxI", head, 0x228, 0, 0x7FFFFFFF, 0, 0, 0, 2047)
+    return bytes(head)
+
+
 def raw(path: Path, size: int = 2 * MIB, head: bytes | None = None) -> Path:
     """Create a disk with a boot sector, or another C(head), and reproducible random data."""
     start = boot_sector((0x83, 64, size // 512 - 64)) if head is None else head

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import Image
 
-from .images import MIB, converted, cut, raw
+from .images import MIB, bzimage, converted, cut, raw
 
 SOURCE = "https://images.example.org/x.qcow2"
 
@@ -251,3 +253,54 @@ def test_an_image_that_cannot_be_flushed_is_named(tmp_path, content, monkeypatch
     with pytest.raises(OSError, match="Input/output error") as caught:
         examined(wanted)
     assert caught.value.filename == wanted.path
+
+
+def arriving(folder: Path, data: bytes, content: str) -> Image:
+    return replace(brought(folder, data), content=content)
+
+
+def test_a_kernel_is_installed_and_noted_as_one(tmp_path: Path) -> None:
+    wanted = arriving(tmp_path, bzimage(), "kernel")
+    first = examined(wanted)
+    assert first.change is not None
+    assert first.change.after is not None
+    assert (first.change.after["content"], first.change.after["format"]) == ("kernel", "kernel")
+    note = base_images.known(wanted.path)
+    assert note is not None
+    assert (note.content, note.format, note.damage) == ("kernel", "kernel", None)
+    assert Path(wanted.path).stat().st_mode & 0o777 == 0o444
+    assert examined(wanted).change is None
+    assert list(base_images.noted_in(str(tmp_path))) == [replace(wanted, source=wanted.path)]
+    (again,) = base_images.plan([], folder=str(tmp_path), verify=True, runner=SubprocessRunner()).examined
+    assert (again.change, again.fault) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("data", "content", "why"),
+    [
+        (b"<html>", "kernel", "is of no known format; a kernel must be one of Linux for x86 (bzImage)"),
+        (bzimage()[:-1], "kernel", "has 4095 bytes, its content needs 4096"),
+        (bzimage(), "initrd", "is a Linux kernel; an initrd must be a cpio archive"),
+        (bzimage(), "disk", "is a Linux kernel; a base image must be qcow2"),
+    ],
+)
+def test_something_else_at_the_url_is_not_installed(tmp_path: Path, data: bytes, content: str, why: str) -> None:
+    wanted = arriving(tmp_path, data, content)
+    assert why in refusal(examined(wanted))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_image_that_is_now_wanted_as_something_else_is_verified_again(tmp_path: Path) -> None:
+    wanted = arriving(tmp_path, bzimage(), "kernel")
+    examined(wanted)
+    as_disk = examined(replace(wanted, content="disk"))
+    assert as_disk.fault is not None
+    assert "is a Linux kernel; a base image must be" in as_disk.fault
+
+
+def test_a_note_from_before_there_were_kernels_is_that_of_a_disk(wanted: Image) -> None:
+    path = Path(wanted.path + base_images.NOTE)
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in told.items() if key != "content"}))
+    assert base_images.known(wanted.path) == base_images.Note(**told)
+    assert examined(wanted).change is None

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import bases, overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.base_images import Note
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import MARK, text_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 
@@ -64,3 +68,46 @@ def test_a_vm_with_a_damaged_cd_is_barred(tmp_path):
     order = orders(vm(1001, cdrom=cd, **where), vm(1002, **where), **where)
     have = overlays.observe(order, **where)
     assert list(bases.barred(order, have.overlays, have.bases)) == [1001]
+
+
+KERNEL, INITRD, CD, BASE = "/images/k.img", "/images/i.img", "/images/cd.img", disk()["backing_file"]
+
+
+def note(content: str = "disk", **fields: Any) -> Note:
+    return Note("ab" * 32, 1, 1, content=content, **fields)
+
+
+@pytest.mark.parametrize(
+    ("verified", "told"),
+    [
+        ({}, []),
+        ({KERNEL: "kernel", INITRD: "initrd", BASE: "disk"}, []),
+        ({KERNEL: "disk"}, [(KERNEL, "kernel", "disk")]),
+        ({INITRD: "kernel"}, [(INITRD, "initrd", "kernel")]),
+        ({BASE: "kernel"}, [(BASE, "disk", "kernel")]),
+        ({CD: "initrd"}, [(CD, "cdrom", "initrd")]),
+    ],
+)
+def test_an_image_that_was_verified_as_something_else_is_refused(
+    verified: dict[str, str], told: list[tuple[str, str, str]]
+) -> None:
+    order = orders(vm(1001, kernel=KERNEL, initrd=INITRD, cdrom=CD), vm(1002))
+    held = {path: note(content) for path, content in verified.items()}
+    found = list(bases.conflicts(order, held))
+    assert [each.figures for _slice, each in found if each.object == "VM 1001 (vm1)"] == [
+        {"path": path, "wanted": wanted, "content": content} for path, wanted, content in told
+    ]
+    for slice_id, each in found:
+        assert (slice_id, each.code) == (1000, "image_is_another")
+        figures = each.figures
+        assert each.message == (
+            f"{each.object}: {figures['path']} is used as {figures['wanted']}, but was verified as {figures['content']}"
+        )
+
+
+@pytest.mark.parametrize("path", [KERNEL, INITRD])
+def test_a_vm_with_a_damaged_kernel_or_initrd_is_not_started(path: str) -> None:
+    order = orders(vm(1001, kernel=KERNEL, initrd=INITRD), vm(1002))
+    told = bases.barred(order, {}, {path: note(damage="it is cut short")})
+    assert list(told) == [1001]
+    assert f"{path} is damaged: it is cut short" in told[1001]

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import formats
 
-from .images import KIB, MIB, boot_sector, converted, cut, raw
+from .images import KIB, MIB, boot_sector, bzimage, converted, cut, raw
 
 CONTENTS = {
     "empty": b"",
@@ -24,7 +24,9 @@ CONTENTS = {
     "zip": b"PK\x03\x04\x14\0",
     "rar": b"Rar!\x1a\x07\1\0",
     "cpio": b"070701",
+    "cpio-odc": b"070707",
     "lz4": b"\x04\x22\x4d\x18",
+    "lz4-legacy": b"\x02\x21\x4c\x18",
     "lzip": b"LZIP\1",
     "lzop": b"\x89LZO\0\r\n",
     "compress": b"\x1f\x9d\x90",
@@ -90,6 +92,13 @@ def test_other_content_is_not_a_disk(tmp_path, name, content):
     (tmp_path / "image").write_bytes(content)
 
     assert identified(tmp_path / "image") == name
+
+
+def test_a_kernel_is_known_although_it_has_the_mark_of_a_boot_sector(tmp_path):
+    (tmp_path / "kernel").write_bytes(bzimage())
+    assert identified(tmp_path / "kernel") == "kernel"
+    (tmp_path / "kernel").write_bytes(bzimage().replace(b"HdrS", b"hdrs"))
+    assert identified(tmp_path / "kernel") == "raw"
 
 
 def test_only_the_first_version_of_qcow_is_called_so(tmp_path):

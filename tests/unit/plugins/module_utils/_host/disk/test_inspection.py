@@ -16,7 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 from ..fakes import MORE, FakeRunner
-from .images import KIB, MIB, boot_sector, converted, cut, qemu_img, raw
+from .images import KIB, MIB, boot_sector, bzimage, converted, cut, qemu_img, raw
 from .test_formats import CONTENTS
 
 SOURCE = "/srv/images/my disk.img"
@@ -110,6 +110,14 @@ def test_files_other_than_disks_are_refused(tmp_path, content, why):
 
     assert messages(tmp_path / "image") == [
         why.format(rule="a base image must be qcow2, or raw with a boot sector or a file system")
+    ]
+
+
+def test_a_kernel_is_refused_as_a_disk(tmp_path):
+    (tmp_path / "image").write_bytes(bzimage())
+    assert messages(tmp_path / "image") == [
+        "image x is a Linux kernel; a base image must be qcow2, or raw with a boot sector or a file system; give it as "
+        "kernel to a kind in cloudrepo_kinds"
     ]
 
 

@@ -23,6 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import all_vms
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import (
+    KERNEL_ARGUMENTS_LENGTH,
     MOST_DATA_DISKS,
     MOST_INTERFACES,
     MOST_ON_BRIDGE,
@@ -30,6 +31,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import (
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import VM
 
+from ..disk.images import bzimage
 from ..fakes import STATE_DIR, disk, orders, settings, vm
 
 SEED = [{"name": "meta-data", "content": "{}"}]
@@ -168,6 +170,8 @@ def test_what_a_usual_vm_was_started_with_does_not_name_its_hardware() -> None:
         {"nic_model": "rtl8139", "nics": 2},
         {"nic_model": "e1000e", "nics": 33},
         {"nic_model": "vmxnet3", "nics": 33},
+        {"kernel": "/kernel", "kernel_arguments": "a" * KERNEL_ARGUMENTS_LENGTH.most, "boot": "disk,network"},
+        {"kernel": "/kernel", "initrd": "/initrd", "disks": disks_of(1)},
     ],
     ids=",".join,
 )
@@ -187,6 +191,10 @@ def test_real_qemu_accepts_other_hardware(fields: dict[str, Any], tmp_path: Path
         path = tmp_path / f"disk{number}.qcow2"
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "1M"], check=True)
         text = text.replace(each.path, str(path))
+    (tmp_path / "kernel").write_bytes(bzimage())
+    (tmp_path / "initrd").write_bytes(b"070701")
+    for name in ("kernel", "initrd"):
+        text = text.replace(f'= "/{name}"', f'= "{tmp_path}/{name}"')
     text = text.replace("/run/cloudrepo/1001", str(tmp_path)).replace(f"{STATE_DIR}/vms/1001", str(tmp_path))
     (tmp_path / "qemu.cfg").write_text(text)
     argv = [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-S", "-readconfig", tmp_path / "qemu.cfg"]
@@ -200,6 +208,38 @@ def test_real_qemu_accepts_other_hardware(fields: dict[str, Any], tmp_path: Path
                 time.sleep(0.05)
         finally:
             process.kill()
+
+
+DIRECT = {"kernel": "/images/k.img", "initrd": "/images/i.img", "kernel_arguments": "console=ttyS0 root=/dev/vda1"}
+
+
+def test_a_kernel_is_booted_before_the_disks() -> None:
+    """QEMU gives it the first place, and does not start if anything else has it."""
+    found = sections(one(cdrom="/images/cd.img", boot="cdrom,disk", **DIRECT))
+    machine = found[""]
+    assert (machine["kernel"], machine["initrd"], machine["append"]) == tuple(DIRECT.values())
+    assert (found["cd0"]["bootindex"], found["disk0"]["bootindex"]) == ("1", "2")
+    assert found["disk"]["file"] == disk()["path"]
+    plain = sections(one())
+    assert not {"kernel", "initrd", "append"} & plain[""].keys()
+    assert plain["disk0"]["bootindex"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reasons"),
+    [
+        ({}, {"kernel": "/k"}, ("kernel None → /k",)),
+        (DIRECT, DIRECT, ()),
+        (DIRECT, {}, ("kernel removed", "initrd removed", "kernel_arguments removed")),
+        (DIRECT, {**DIRECT, "kernel_arguments": "quiet"}, ("kernel_arguments console=ttyS0 root=/dev/vda1 → quiet",)),
+        (DIRECT, {**DIRECT, "initrd": "/j"}, ("initrd /images/i.img → /j",)),
+    ],
+)
+def test_another_kernel_requires_a_restart(
+    before: dict[str, str], after: dict[str, str], reasons: tuple[str, ...]
+) -> None:
+    was, will = (as_started(one(**fields), settings()) for fields in (before, after))
+    assert restart_reasons(was, will) == reasons
 
 
 @pytest.mark.parametrize("does", [True, False])

@@ -215,7 +215,7 @@ def test_the_end_of_a_command_is_requested_again_less_and_less_often():
     with pytest.raises(SlicesError, match="the command timed out and was interrupted") as caught:
         serial.run(timed, "sleep 99", timeout_s=20, nonce=NONCE, now=timed.now)
     assert timed.times("END-") == [0, 2, 6, 14], "first with the command itself"
-    assert timed.times("FREE-")[0] == 20
+    assert timed.times("FREE-") == [20, 21, 22, 23, 24], "until the shell responds, or five times"
     assert caught.value.fields["stdout"] == "part of it"
 
 
@@ -233,6 +233,18 @@ def test_the_end_of_a_long_output_is_kept(console, lines, is_cut):
     assert told.stdout.startswith("[…]") is is_cut
     assert told.stdout.endswith(f"\n{lines}\n")
     assert len(told.stdout) <= 203
+
+
+@pytest.mark.parametrize(
+    ("seen", "kept"),
+    [
+        (f"BEGIN-{NONCE}{'x' * 200}", f"BEGIN-{NONCE}{'x' * 200}"),
+        (f"echo BEGIN-{NONCE}{'x' * 201}", f"BEGIN-{NONCE}\n[…]{'x' * 100}"),
+        ("y" + "x" * 65_536, "x" * 65_536),
+    ],
+)
+def test_what_is_kept_of_a_long_output_is_limited(seen, kept):
+    assert serial._shortened(seen, NONCE, 100) == kept
 
 
 def test_a_console_has_one_user_at_a_time(tmp_path):
@@ -332,6 +344,7 @@ def test_reading_from_a_socket_has_a_time_limit():
     with ours, theirs:
         console = serial.SocketConsole(ours)
         assert within(10, lambda: console.receive(0)) == ""
+        assert ours.gettimeout() == 0.01, "a time limit of zero would be another mode"
         theirs.sendall(b"# ")
         assert within(10, lambda: console.receive(5)) == "# "
 
