@@ -89,6 +89,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import awx_settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "src": {"type": "path", "required": True},
@@ -101,16 +102,16 @@ def check(params: dict[str, Any]) -> Outcome:
     """Return the outcome of the module.
 
     Raises:
-        UnreadableObjects: the file cannot be read.
+        Refused: the file cannot be read.
     """
     try:
         with open(params["src"], encoding="utf-8") as file:
             data = json.load(file)
         found = awx_settings.check(data, params["playbooks"], params["admins"])
     except (OSError, ValueError) as error:
-        raise awx_settings.UnreadableObjects(f"{params['src']} cannot be read: {error}") from error
+        raise Refused([Refusal("file_unreadable", "src", {"got": params["src"], "why": str(error)})]) from error
     except awx_settings.UnreadableObjects as error:
-        raise awx_settings.UnreadableObjects(f"{params['src']}: {error.message}") from error
+        raise Refused([Refusal("awx_export_unusable", params["src"], {"why": error.message})]) from error
     return Outcome(result={"unlocked": [each.to_dict() for each in found], "lines": [each.line for each in found]})
 
 

@@ -36,6 +36,7 @@ ACCESS = {
         "it is not installed, or lacks {modules}",
         "install it with ansible-galaxy collection install {collection}",
     ),
+    "awx_export_unusable": Rule("a file must contain what awx.awx.export or the API of AWX returns", "{why}"),
     "awx_refused": Rule("AWX must accept the object", "{why}"),
     "unknown_lists": Rule("lists of objects must be of a known kind", "{got} are not among {known}"),
     "acting_key_unusable": Rule("tokens are checked with the cloud's key", "{why}; {rule}"),

@@ -41,9 +41,7 @@ SELECTION = {
     "variable_is_empty": Rule("a variable that selects slices must have a value", "{object} is {state}"),
     "topologies_unreadable": Rule("slices must be YAML or JSON", "{rule} ({why})"),
     "key_set_twice": Rule("a mapping has each key once", "{why}"),
-    "file_unreadable": Rule(
-        "a file of topologies must be readable", "{object} must be a file that can be read, got {got} ({why})"
-    ),
+    "file_unreadable": Rule("a file must be readable", "{object} must be a file that can be read, got {got} ({why})"),
     "variables_of_admins": Rule(
         "tenants may only set {accepted}",
         "{user} is not an admin and may not set {variables}; {rule}",

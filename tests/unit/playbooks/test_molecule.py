@@ -60,7 +60,7 @@ def test_the_slice_is_named_after_scenario_and_run_and_the_name_is_kept(tmp_path
     ("text", "told"),
     [
         (None, "topology.yml does not exist; write the topology of the scenario to it"),
-        ("slices: []", "the topology of a scenario must have one slice in the list slices"),
+        ("slices: []", "a scenario has one slice, in the list slices of its topology, got 0"),
     ],
 )
 def test_a_scenario_without_a_topology_is_refused(tmp_path: Path, text: str | None, told: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.awx_settings import UnreadableObjects
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.modules.awx_check import check
 
 TEMPLATE = {"name": "deploy", "playbook": "playbooks/deploy.yml", "ask_limit_on_launch": True}
@@ -35,19 +35,22 @@ def test_settings_are_returned_as_data_and_as_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "code", "why"),
     [
-        (None, "cannot be read"),
-        (b"\xff", "cannot be read"),
-        (b"{", "cannot be read"),
-        (b"[]", "neither an export nor an answer of the API"),
-        (b"{}", "no job template in it runs a playbook of cloudrepo.slices"),
+        (None, "file_unreadable", "No such file"),
+        (b"\xff", "file_unreadable", "can't decode"),
+        (b"{", "file_unreadable", "Expecting property name"),
+        (b"[]", "awx_export_unusable", "this is neither an export nor an answer of the API"),
+        (b"{}", "awx_export_unusable", "no job template in it runs a playbook of cloudrepo.slices"),
     ],
 )
-def test_a_file_without_templates_is_named(content: bytes | None, told: str, tmp_path: Path) -> None:
+def test_a_file_without_templates_is_named(content: bytes | None, code: str, why: str, tmp_path: Path) -> None:
     source = tmp_path / "awx.json"
     if content is not None:
         source.write_bytes(content)
-    with pytest.raises(UnreadableObjects, match=told) as caught:
+    with pytest.raises(Refused) as caught:
         check({"src": str(source), "playbooks": ["deploy"], "admins": []})
-    assert caught.value.message.startswith(str(source))
+    (refusal,) = caught.value.refusals
+    assert refusal.code == code
+    assert why in refusal.figures["why"]
+    assert str(source) in refusal.message
