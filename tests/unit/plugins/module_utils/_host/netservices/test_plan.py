@@ -17,7 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.live import Device
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Namespace, State
-from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, SliceRef
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
@@ -72,6 +72,19 @@ def started(unit: str) -> Change:
 
 def plan(orders: tuple[Services, ...], have: State) -> netservices_plan.ServicesPlan:
     return netservices_plan.plan(orders, have, FOLDERS, bridge="br-int")
+
+
+def test_slices_with_changes_have_begun_and_units_of_slices_have_owners() -> None:
+    drift = (Change("packet rules", "VMs", "load"), Change("unit", "a", "start", slice=SliceRef(1042)))
+    todo = netservices_plan.ServicesPlan(
+        drift=drift, slice_ids=(1000, 1042), units={NAMES: "restart", NETWORK: "stop", DHCP: "restart"}
+    )
+    assert todo.begun == [1042]
+    assert todo.owners == {
+        f"slices-{kind}@{slice_id}.service": slice_id for slice_id in (1000, 1042) for kind in ("names", "network")
+    }
+    assert (todo.asked_for("restart"), todo.asked_for("reload")) == ([NAMES, DHCP], [])
+    assert netservices_plan.ServicesPlan().asked_for("restart") == []
 
 
 def test_objects_in_the_desired_state_are_not_changed():
