@@ -52,6 +52,13 @@ def test_slices_changes_and_work_orders_only_contain_id_and_figures() -> None:
     assert (told["user_data"], json.loads(told["startup"])["commands"]) == (None, GIVEN["commands"])
 
 
+def test_a_start_up_is_not_shown_where_a_topology_is_printed() -> None:
+    wanted = startup.WantedStartup.read(json.dumps(GIVEN))
+    assert wanted is not None
+    assert (wanted.files, wanted.commands, wanted.timeout_s) == (0, 0, 600), "as long as it is not opened"
+    assert SECRET not in f"{wanted} {wanted.opened()}"
+
+
 def test_equal_start_ups_have_the_same_id_and_a_time_limit_does_not_change_it() -> None:
     held = cluster()
     first = stored(put(held, web(GIVEN)))

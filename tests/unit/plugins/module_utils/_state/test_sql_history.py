@@ -43,6 +43,15 @@ def test_entries_are_read_page_by_page(connection: Connection, monkeypatch: pyte
     assert [each.number for each in history.newest_first()] == [3, 2, 1]
 
 
+def test_an_entry_stays_once_it_is_committed(connection: Connection) -> None:
+    history = SqlHistory(connection, Kept())
+    history.add([entry()])
+    history.commit()
+    history.add([entry()])
+    connection.rollback()
+    assert [each.number for each in history.newest_first()] == [1]
+
+
 def test_number_and_age_of_kept_entries_are_limited(connection: Connection) -> None:
     history = SqlHistory(connection, Kept(entries=5))
     for _each in range(9):

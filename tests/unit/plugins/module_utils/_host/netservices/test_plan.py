@@ -120,6 +120,7 @@ def test_everything_of_a_deleted_slice_is_removed():
     assert [port.name for port in todo.ports.remove] == ["net_101", "net_102"]
     assert (todo.gone, todo.clients) == (NOTHING, {"10.60.7.101": (5300, None), "10.60.7.102": (5300, None)})
     assert todo.shares == dict.fromkeys(("10.60.7.101", "10.60.7.102", "169.254.64.1"), (1000, None))
+    assert todo.moved == ("10.60.7.101", "10.60.7.102", "169.254.64.1")
     assert {each.action for each in todo.changes} == {"delete"}
     assert slices(todo.changes) == {1000}
     assert todo.changes[-5:] == [
