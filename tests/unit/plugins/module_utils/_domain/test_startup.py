@@ -164,6 +164,14 @@ def test_what_is_told_of_a_start_up_over_ssh(via: str | None, fields: dict[str, 
     assert told == {"via": "ssh", "address": address["ip"], **said}
 
 
+def test_a_worker_is_not_told_of_the_console_which_is_its_default() -> None:
+    held = cluster()
+    slice_ = put(held, web({**GIVEN, "via": "console"}))
+    work_orders.hand_out([slice_])
+    assert stored(slice_)["via"] == "console"
+    assert "via" not in startup.guests([slice_])[0]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

@@ -113,6 +113,14 @@ def test_a_new_slice():
     assert Change("unit", NAMES, "start", {"state": "stopped"}, {"state": "running"}) in todo.changes
 
 
+def test_the_servers_of_an_interrupted_run_are_restarted_and_told():
+    todo = plan(FULL, replace(as_wanted(FULL), pending=frozenset({1000})))
+    assert todo.units == {NAMES: "restart", NETWORK: "restart", DHCP: "restart"}
+    outdated, will = {"state": "not restarted by an interrupted run"}, {"state": "restarted"}
+    assert todo.changes == [Change("slice servers", 1000, "restart", outdated, will)]
+    assert slices(todo.changes) == {1000}
+
+
 def test_everything_of_a_deleted_slice_is_removed():
     todo = plan(NOTHING, as_wanted(FULL))
     assert todo.units == {NAMES: "stop", NETWORK: "stop", DHCP: "restart"}
