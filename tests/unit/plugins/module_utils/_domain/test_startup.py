@@ -164,6 +164,15 @@ def test_what_is_told_of_a_start_up_over_ssh(via: str | None, fields: dict[str, 
     assert told == {"via": "ssh", "address": address["ip"], **said}
 
 
+def test_a_vm_that_has_lost_its_address_is_told_without_one() -> None:
+    """M(cloudrepo.slices.guest_startup) refuses it by name."""
+    held = cluster()
+    slice_ = put(held, web({**GIVEN, "via": "ssh"}, internet=True))
+    work_orders.hand_out([slice_])
+    slice_.vms[0].interfaces[0].ip_config = None
+    assert startup.guests([slice_])[0]["address"] is None
+
+
 def test_a_worker_is_not_told_of_the_console_which_is_its_default() -> None:
     held = cluster()
     slice_ = put(held, web({**GIVEN, "via": "console"}))
