@@ -34,6 +34,7 @@ def test_a_start_up_is_read_with_its_defaults_and_written_in_one_form() -> None:
 @pytest.mark.parametrize(("given", "via"), [(None, None), ({}, None), ({"via": None}, None), ({"via": "ssh"}, "ssh")])
 def test_a_start_up_may_say_how_it_gets_into_the_guest(given: Any, via: str | None) -> None:
     assert startup.via(json.dumps(given)) == via
+    assert startup.is_valid(json.dumps(given))
 
 
 @pytest.mark.parametrize("nothing", [None, {}, {"files": None, "commands": [], "timeout_s": None}])
@@ -79,6 +80,7 @@ def test_a_start_up_may_be_empty(nothing: Any) -> None:
         ({"commands": ["true"], "timeout_s": "1"}, "VM web/vm1: timeout_s of startup must be a number of seconds"),
         ({"commands": ["true"], "timeout_s": True}, "VM web/vm1: timeout_s of startup must be a number of seconds"),
         ({"commands": ["true"], "timeout_s": 0}, "VM web/vm1: timeout_s of startup must be 1-86400, got 0"),
+        ({"commands": ["true"], "via": "telnet"}, "VM web/vm1: via of startup must be console or ssh"),
         ({"commands": ["true"] * 257}, "VM web/vm1: number of startup commands must be 0-256, got 257"),
         (
             {"files": [{"path": "/a", "content": ""}] * 65},

@@ -362,3 +362,15 @@ def test_another_flavor_leaves_the_kind_of_a_vm() -> None:
     other = edits.put_vm(stored, {"name": "a", "flavor": "big", "kind": "pc"})[0].vms[0]
     assert other.kind == "pc"
     assert edits.put_vm(stored, {"name": "b", "flavor": "big"})[0].vms[1].kind is None
+
+
+def test_a_vm_may_be_called_by_its_title_alone() -> None:
+    titled = replace(WEB, vms=(A, replace(B, title="Router 1"), replace(FRESH, title="Router 2")))
+    want, place = edits.put_vm(titled, {"title": "Router 2", "power": "stopped"})
+    assert (place, want.vms[place]) == (2, replace(FRESH, title="Router 2", power="stopped"))
+    want, place = edits.put_vm(titled, {"title": "Router 3"})
+    assert (place, want.vms[:3], want.vms[place].title) == (3, titled.vms, "Router 3")
+    with pytest.raises(Refused) as caught:
+        edits.put_vm(replace(titled, vms=(replace(A, title="Router 1"), *titled.vms[1:])), {"title": "Router 1"})
+    (refusal,) = caught.value.refusals
+    assert (refusal.code, refusal.figures["names"]) == ("title_of_several", ["a", "b"])

@@ -52,6 +52,13 @@ def test_slices_changes_and_work_orders_only_contain_id_and_figures() -> None:
     assert (told["user_data"], json.loads(told["startup"])["commands"]) == (None, GIVEN["commands"])
 
 
+def test_a_start_up_is_not_shown_where_a_topology_is_printed() -> None:
+    wanted = startup.WantedStartup.read(json.dumps(GIVEN))
+    assert wanted is not None
+    assert (wanted.files, wanted.commands, wanted.timeout_s) == (0, 0, 600), "as long as it is not opened"
+    assert SECRET not in f"{wanted} {wanted.opened()}"
+
+
 def test_equal_start_ups_have_the_same_id_and_a_time_limit_does_not_change_it() -> None:
     held = cluster()
     first = stored(put(held, web(GIVEN)))
@@ -155,6 +162,23 @@ def test_what_is_told_of_a_start_up_over_ssh(via: str | None, fields: dict[str, 
     address = slice_.vms[0].interfaces[0].ip_config
     assert address is not None
     assert told == {"via": "ssh", "address": address["ip"], **said}
+
+
+def test_a_vm_that_has_lost_its_address_is_told_without_one() -> None:
+    """M(cloudrepo.slices.guest_startup) refuses it by name."""
+    held = cluster()
+    slice_ = put(held, web({**GIVEN, "via": "ssh"}, internet=True))
+    work_orders.hand_out([slice_])
+    slice_.vms[0].interfaces[0].ip_config = None
+    assert startup.guests([slice_])[0]["address"] is None
+
+
+def test_a_worker_is_not_told_of_the_console_which_is_its_default() -> None:
+    held = cluster()
+    slice_ = put(held, web({**GIVEN, "via": "console"}))
+    work_orders.hand_out([slice_])
+    assert stored(slice_)["via"] == "console"
+    assert "via" not in startup.guests([slice_])[0]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,13 @@ def test_the_lock_file_contains_its_holder_and_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"), [(b"process 7 on b", "process 7 on b"), (b"", "unknown process"), (b"\xff", "\ufffd")]
+    ("said", "told"),
+    [
+        (b"process 7 on b", "process 7 on b"),
+        (b"", "unknown process"),
+        (b"\xff", "\ufffd"),
+        (b"x" * 201, f" {'x' * 200};"),
+    ],
 )
 def test_the_timeout_of_a_lock_reports_its_holder(tmp_path: Path, said: bytes, told: str) -> None:
     path = tmp_path / "d.lock"

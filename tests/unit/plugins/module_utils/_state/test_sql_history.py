@@ -43,6 +43,15 @@ def test_entries_are_read_page_by_page(connection: Connection, monkeypatch: pyte
     assert [each.number for each in history.newest_first()] == [3, 2, 1]
 
 
+def test_an_entry_stays_once_it_is_committed(connection: Connection) -> None:
+    history = SqlHistory(connection, Kept())
+    history.add([entry()])
+    history.commit()
+    history.add([entry()])
+    connection.rollback()
+    assert [each.number for each in history.newest_first()] == [1]
+
+
 def test_number_and_age_of_kept_entries_are_limited(connection: Connection) -> None:
     history = SqlHistory(connection, Kept(entries=5))
     for _each in range(9):
@@ -56,3 +65,18 @@ def test_number_and_age_of_kept_entries_are_limited(connection: Connection) -> N
 def test_with_a_limit_of_zero_no_entries_are_written(connection: Connection) -> None:
     SqlHistory(connection, Kept(entries=0)).add([entry()])
     assert list(SqlHistory(connection, Kept()).newest_first()) == []
+    SqlHistory(connection, Kept()).add([entry()])
+    SqlHistory(connection, Kept(entries=0)).add([entry()])
+    SqlHistory(connection, Kept()).add([])
+    assert [each.number for each in SqlHistory(connection, Kept()).newest_first()] == [1], "no earlier one is removed"
+
+
+def test_an_entry_that_is_exactly_as_old_as_allowed_is_kept(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_history, "oldest_time", lambda _kept: "2026-01-01T00:00:00Z")
+    history = SqlHistory(connection, Kept())
+    for at in ("2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z"):
+        history.add([entry(at)])
+    assert [each.at for each in history.newest_first()] == ["2026-01-01T00:00:00Z"]
+    assert connection.scalar(select(func.count()).select_from(HISTORY)) == 1

@@ -17,7 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders, texts
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.live import Device
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.state import Namespace, State
-from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, SliceRef
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
@@ -74,6 +74,19 @@ def plan(orders: tuple[Services, ...], have: State) -> netservices_plan.Services
     return netservices_plan.plan(orders, have, FOLDERS, bridge="br-int")
 
 
+def test_slices_with_changes_have_begun_and_units_of_slices_have_owners() -> None:
+    drift = (Change("packet rules", "VMs", "load"), Change("unit", "a", "start", slice=SliceRef(1042)))
+    todo = netservices_plan.ServicesPlan(
+        drift=drift, slice_ids=(1000, 1042), units={NAMES: "restart", NETWORK: "stop", DHCP: "restart"}
+    )
+    assert todo.begun == [1042]
+    assert todo.owners == {
+        f"slices-{kind}@{slice_id}.service": slice_id for slice_id in (1000, 1042) for kind in ("names", "network")
+    }
+    assert (todo.asked_for("restart"), todo.asked_for("reload")) == ([NAMES, DHCP], [])
+    assert netservices_plan.ServicesPlan().asked_for("restart") == []
+
+
 def test_objects_in_the_desired_state_are_not_changed():
     todo = plan(FULL, as_wanted(FULL))
     assert (todo.changes, dict(todo.units or {})) == ([], {})
@@ -100,6 +113,14 @@ def test_a_new_slice():
     assert Change("unit", NAMES, "start", {"state": "stopped"}, {"state": "running"}) in todo.changes
 
 
+def test_the_servers_of_an_interrupted_run_are_restarted_and_told():
+    todo = plan(FULL, replace(as_wanted(FULL), pending=frozenset({1000})))
+    assert todo.units == {NAMES: "restart", NETWORK: "restart", DHCP: "restart"}
+    outdated, will = {"state": "not restarted by an interrupted run"}, {"state": "restarted"}
+    assert todo.changes == [Change("slice servers", 1000, "restart", outdated, will)]
+    assert slices(todo.changes) == {1000}
+
+
 def test_everything_of_a_deleted_slice_is_removed():
     todo = plan(NOTHING, as_wanted(FULL))
     assert todo.units == {NAMES: "stop", NETWORK: "stop", DHCP: "restart"}
@@ -107,6 +128,7 @@ def test_everything_of_a_deleted_slice_is_removed():
     assert [port.name for port in todo.ports.remove] == ["net_101", "net_102"]
     assert (todo.gone, todo.clients) == (NOTHING, {"10.60.7.101": (5300, None), "10.60.7.102": (5300, None)})
     assert todo.shares == dict.fromkeys(("10.60.7.101", "10.60.7.102", "169.254.64.1"), (1000, None))
+    assert todo.moved == ("10.60.7.101", "10.60.7.102", "169.254.64.1")
     assert {each.action for each in todo.changes} == {"delete"}
     assert slices(todo.changes) == {1000}
     assert todo.changes[-5:] == [
