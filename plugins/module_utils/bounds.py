@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .errors import Refusal
-from .grammar import PATH_PATTERN, TITLE_PATTERN
+from .grammar import CONTROL_CHARACTERS, PATH_PATTERN, TITLE_PATTERN
 from .vlans import POOL_COUNT, POOL_SIZE
 
 
@@ -133,7 +133,7 @@ INTERFACE_PATTERN = Form(
     "names with up to 4 digits",
 )
 OBJECT_TITLE = Form(
-    r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,200}",
+    rf"[^{CONTROL_CHARACTERS}]{{1,200}}",
     "1-200 characters without control characters",
     "title of a slice, VM, link or network",
     "one line of a table",

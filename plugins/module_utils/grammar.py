@@ -171,5 +171,8 @@ VM = text(r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?", "a VM by id, by name or 
 HOST_NAME = text(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", "a host name")
 UUID = text(identity.PATTERN, "a UUID in lower case")
 MACHINE_MARK = text(identity.MARK_PATTERN, "64 hexadecimal digits in lower case")
-TITLE_PATTERN = r"[^\x00-\x1f\x7f]{1,64}"
+CONTROL_CHARACTERS = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+"""For a set of characters: control characters, other line ends, those that change the direction of the text after them,
+with which a title could show a table's other columns in its place, and halves of a character."""
+TITLE_PATTERN = rf"[^{CONTROL_CHARACTERS}]{{1,64}}"
 TITLE = text(TITLE_PATTERN, "1-64 printable characters")

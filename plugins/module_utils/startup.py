@@ -8,6 +8,7 @@ It may contain secrets. Refusals only contain what is wrong, and in which part.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -80,10 +81,12 @@ def problems(where: str, text: str) -> Iterator[Refusal]:
         where: the VM for messages.
         text: the JSON text.
     """
+    twice: list[str] = []
     try:
-        data = json.loads(text)
-    except ValueError:
+        data = json.loads(text, object_pairs_hook=lambda pairs: _mapping(pairs, twice))
+    except (ValueError, RecursionError):
         data = text
+    yield from (Refusal("key_set_twice", f"{where} startup", {"why": f"{key} is set twice"}) for key in twice)
     data = {} if data is None else data
     if not isinstance(data, Mapping):
         yield _malformed(where, "startup", "a dictionary")
@@ -92,10 +95,20 @@ def problems(where: str, text: str) -> Iterator[Refusal]:
     yield from wrong
     if not wrong:
         found = Startup.from_text(text)
+        paths = [file.path for file in found.files]
+        for number, path in enumerate(paths):
+            if path in paths[:number]:
+                yield _malformed(where, f"path of startup file {number + 1}", "a path that no file before it has")
         yield from bounds.STARTUP_FILES.problems(where, "number of startup files", len(found.files))
         yield from bounds.STARTUP_COMMANDS.problems(where, "number of startup commands", len(found.commands))
         yield from bounds.STARTUP_LENGTH.problems(where, "length of startup", found.length)
         yield from bounds.STARTUP_S.problems(where, "timeout_s of startup", timeout_s(text))
+
+
+def _mapping(pairs: list[tuple[str, Any]], twice: list[str]) -> dict[str, Any]:
+    """Return an object of JSON, and add its duplicate keys to C(twice)."""
+    twice += [key for key, count in Counter(key for key, _value in pairs).items() if count > 1]
+    return dict(pairs)
 
 
 def _shape(where: str, data: Mapping[str, Any]) -> Iterator[Refusal]:

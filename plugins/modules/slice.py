@@ -95,7 +95,7 @@ options:
     description:
       - The C(revision) of the slice that the topology was made from. If objects that the topology would change were
         changed after that revision, it is refused, with a message about who changed them, when, and how. A slice that
-        was deleted since is not created again.
+        was deleted since is not created again, and one that was changed since is not deleted.
     type: int
   vlan_pools:
     &vlan_pools

@@ -25,7 +25,7 @@ from .cloud_init import FIELD, ID
 from .topology_spec import WantedSlice, WantedVM
 
 YamlFault = Callable[[str], Optional[int]]
-"""Returns the line in which a text is not a YAML mapping, C(None) if it is one."""
+"""Returns the line in which a text is not a YAML mapping with unique keys, C(None) if it is one."""
 
 
 def problems(want: WantedSlice, yaml_fault: YamlFault) -> Iterator[Refusal]:

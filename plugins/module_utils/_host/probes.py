@@ -134,7 +134,8 @@ def cloud_init(place: Place) -> str | None:
     except OSError as error:
         return str(error)
     for found in _FINISHED.findall(text):
-        with suppress(ValueError):
+        # What a guest writes may be no time; Python 3.9 raises a TypeError for that.
+        with suppress(TypeError, ValueError):
             # Its clock starts as that of the host, and counts whole seconds.
             if email.utils.parsedate_to_datetime(found).timestamp() >= int(started):
                 return None

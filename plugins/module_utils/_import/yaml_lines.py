@@ -16,6 +16,8 @@ except ImportError:  # the import test of ansible-test runs without PyYAML
     yaml = None  # type: ignore[assignment]
 
 _MERGE = "tag:yaml.org,2002:merge"
+_MOST_LEVELS = 50
+"""PyYAML reads nested values recursively, and takes minutes for some thousand levels."""
 
 
 class Value:
@@ -47,8 +49,13 @@ class Value:
 
     def items(self) -> Iterator[tuple[str, int, Value]]:
         """Yield key, line and value of a mapping; those of merged mappings come last."""
-        if not self.is_mapping:
+        yield from self._items(set())
+
+    def _items(self, merged_nodes: set[int]) -> Iterator[tuple[str, int, Value]]:
+        # A mapping that is merged by several others, which a few lines can do billions of times, is read once.
+        if not self.is_mapping or id(self._node) in merged_nodes:
             return
+        merged_nodes.add(id(self._node))
         own = {key.value for key, _value in self._node.value if isinstance(key, yaml.ScalarNode)}
         merged: list[Value] = []
         for key, value in self._node.value:
@@ -57,7 +64,8 @@ class Value:
             elif isinstance(key, yaml.ScalarNode):
                 yield str(key.value), int(key.start_mark.line) + 1, Value(value)
         for each in merged:
-            yield from ((key, line, value) for key, line, value in each.items() if key not in own)
+            others = each._items(merged_nodes)
+            yield from ((key, line, value) for key, line, value in others if key not in own)
 
     def values(self) -> Iterator[Value]:
         """Yield the items of a list."""
@@ -96,13 +104,13 @@ class _NoMapping(UnreadableTopology):
 
 
 def fault(text: str) -> int | None:
-    """Return the line in which a text is not a YAML mapping, C(None) if it is one.
+    """Return the line in which a text is not a YAML mapping without duplicate keys, C(None) if it is one.
 
     Raises:
         UnreadableTopology: PyYAML is missing.
     """
     try:
-        load(text)
+        load_topology(text)
     except _NoMapping as error:
         return error.line or 1
     return None
@@ -116,7 +124,7 @@ def load_topology(text: str) -> Value:
     """
     document = load(text)
     for duplicate in duplicate_keys(document._node, with_types=False):
-        raise UnreadableTopology(str(duplicate))
+        raise _NoMapping(duplicate.line, f"{duplicate.key} is already set in line {duplicate.first_line}")
     return document
 
 
@@ -133,15 +141,25 @@ def load_data(text: str) -> Any:
         raise _not_yaml(error) from error
 
 
+def _refuse_deep(text: str) -> None:
+    level = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if level > _MOST_LEVELS:
+            mark = event.start_mark
+            raise _NoMapping(int(mark.line) + 1 if mark else None, f"more than {_MOST_LEVELS} nested values")
+
+
 def load(text: str) -> Value:
     """Return the document in a text.
 
     Raises:
-        UnreadableTopology: the text is not a YAML mapping, or PyYAML is missing.
+        UnreadableTopology: the text is not a YAML mapping, its values are nested too deeply, or PyYAML is missing.
     """
     if yaml is None:
         raise UnreadableTopology("YAML requires PyYAML (python3-yaml) for Ansible's Python interpreter on this host")
     try:
+        _refuse_deep(text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise _not_yaml(error) from error

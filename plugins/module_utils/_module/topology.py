@@ -225,15 +225,19 @@ def _put_one(
         return None
     slice_ = access.find(cluster, want["name"], want["owner"], acting_user=acting_user)
     before = _copy(slice_)
+    refusals = [] if slice_.deleting else [*_undoing(cluster, want.get("based_on"), slice_, None)]
+    if refusals:
+        raise Refused(refusals)
     teardown.remove(cluster, slice_)
     return before, cluster.slices.get(slice_.slice_id)
 
 
-def _undoing(cluster: Cluster, based_on: int | None, before: Slice | None, after: Slice) -> Iterable[Refusal]:
-    """Return refusals for later changes that a topology would undo."""
-    if based_on is None:
+def _undoing(cluster: Cluster, based_on: int | None, before: Slice | None, after: Slice | None) -> Iterable[Refusal]:
+    """Return refusals for later changes that a topology, or a deletion, would undo."""
+    slice_ = after or before
+    if based_on is None or slice_ is None:
         return ()
-    where, changes = (after.owner, slice_label(after)), slice_changes.changes(before, after)
+    where, changes = (slice_.owner, slice_label(slice_)), slice_changes.changes(before, after)
     return revisions.problems(cluster, where, based_on, before, changes)
 
 

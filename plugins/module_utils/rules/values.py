@@ -33,7 +33,8 @@ ANY = {
     "same_address": Rule("gateway and DHCP server must have different addresses", "{rule}, got {got} for both"),
     "invalid_user_data": Rule("user data must be {form}", "{rule}"),
     "user_data_not_yaml": Rule(
-        "user data that begins with #cloud-config must be a YAML mapping", "line {line} of the user data: {rule}"
+        "user data that begins with #cloud-config must be a YAML mapping that sets each key once",
+        "line {line} of the user data: {rule}",
     ),
     "startup_malformed": Rule("{part} must be {form}", "{rule}"),
     "startup_needs_console": Rule(

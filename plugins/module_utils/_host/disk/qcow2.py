@@ -124,7 +124,8 @@ def read_header(file: BinaryIO, path: str) -> Header:
     """Return the header of a qcow2 image.
 
     Raises:
-        SlicesError: the header is truncated, or the name of the backing file is outside the limits of the format.
+        SlicesError: the header is truncated, or the name of the backing file is outside the limits of the format or
+            contains a null character.
     """
     head = read_at(file, 0, _VERSION_2_BYTES + _INCOMPATIBLE.size)
     if len(head) < _VERSION_2_BYTES:
@@ -138,6 +139,9 @@ def read_header(file: BinaryIO, path: str) -> Header:
             path=path,
         )
     backing_file = read_at(file, offset, length).decode("utf-8", "replace") if offset else None
+    if "\0" in (backing_file or ""):
+        # No file has such a name, and asking for it is no error of the system, but one of the caller.
+        raise SlicesError(f"image {path}: the backing file name contains a null character", path=path)
     (features,) = _INCOMPATIBLE.unpack(head[_VERSION_2_BYTES:].ljust(_INCOMPATIBLE.size, b"\0"))
     return Header(
         version=version,

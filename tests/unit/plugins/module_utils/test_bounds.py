@@ -104,8 +104,12 @@ def test_values_at_a_limit_are_accepted_and_values_beyond_are_refused_with_the_l
         (bounds.RECEIPT, ("0" * 32,), ("0" * 31, "0" * 33, "F" * 32)),
         (bounds.MACHINE_ID, ("0" * 32,), ("0" * 31, "0" * 33)),
         (bounds.IDENTIFIER, ("a" * 64, "a@b.c"), ("", "a" * 65, ".a", "-a", "@a")),
-        (bounds.OBJECT_TITLE, ("a" * 200, "é –"), ("", "a" * 201, "a\n", "a\u2028")),
-        (bounds.TITLE, ("a" * 64,), ("", "a" * 65)),
+        (
+            bounds.OBJECT_TITLE,
+            ("a" * 200, "é – שלום 👍🏽"),
+            ("", "a" * 201, "a\n", "a\u2028", "\x85", "\u202eb", "\u2067", "\ud800"),
+        ),
+        (bounds.TITLE, ("a" * 64,), ("", "a" * 65, "\u202eb")),
         (bounds.SEED_FILE, ("", "a" * 65536), ("a" * 65537, "\0")),
         (
             bounds.SSH_KEY,

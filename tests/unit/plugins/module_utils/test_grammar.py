@@ -75,7 +75,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import (
         (HOST_NAME, ("a", "a.b-c_d", "a" * 253), ("", "a" * 254, ".a", "a.")),
         (UUID, ("7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11",), ("7F1C7F0E-3A52-4C8E-9D1A-5B0F6E2C4D11", "")),
         (MACHINE_MARK, ("0" * 64, "f" * 64), ("0" * 63, "0" * 65, "F" * 64)),
-        (TITLE, ("a", "é b", "a" * 64), ("", "a" * 65, "a\n")),
+        (TITLE, ("a", "é b", "a" * 64), ("", "a" * 65, "a\n", "a\u2029", "\u202eb")),
     ],
 )
 def test_a_grammar_accepts_only_its_values(grammar: Grammar, right: tuple[Any, ...], wrong: tuple[Any, ...]) -> None:

@@ -83,7 +83,7 @@ def test_a_start_up_may_be_empty(nothing: Any) -> None:
         ({"commands": ["true"], "via": "telnet"}, "VM web/vm1: via of startup must be console or ssh"),
         ({"commands": ["true"] * 257}, "VM web/vm1: number of startup commands must be 0-256, got 257"),
         (
-            {"files": [{"path": "/a", "content": ""}] * 65},
+            {"files": [{"path": f"/{number}", "content": ""} for number in range(65)]},
             "VM web/vm1: number of startup files must be 0-64, got 65",
         ),
         (
@@ -105,4 +105,23 @@ def test_a_text_that_is_no_json_is_refused() -> None:
 def test_the_limits_are_allowed() -> None:
     longest = {"path": f"/{'a' * 1023}", "content": "a" * (262_144 - 4096 * 2), "mode": "0000"}
     assert messages({"files": [longest], "commands": ["a" * 4096, "b" * 4096], "timeout_s": 86_400}) == []
-    assert messages({"files": [{"path": "/a b/ü", "content": ""}] * 64, "commands": ["true"] * 256}) == []
+    files = [{"path": f"/a b/ü{number}", "content": ""} for number in range(64)]
+    assert messages({"files": files, "commands": ["true"] * 256}) == []
+
+
+def test_a_text_that_is_nested_too_deeply_is_refused() -> None:
+    [refusal] = startup.problems("VM web/a", '{"commands": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    assert refusal.message == "VM web/a: startup must be a dictionary"
+
+
+def test_a_key_that_is_set_twice_is_refused() -> None:
+    [refusal] = startup.problems("VM web/a", '{"commands": ["secret"], "commands": ["other"]}')
+    assert refusal.message == "VM web/a startup: commands is set twice"
+    [refusal] = startup.problems("VM web/a", '{"files": [{"path": "/a", "content": "x", "path": "/b"}]}')
+    assert refusal.message == "VM web/a startup: path is set twice"
+
+
+def test_two_files_at_one_path_are_refused() -> None:
+    files = [{"path": f"/etc/{name}", "content": name} for name in "aba"]
+    [refusal] = startup.problems("VM web/a", json.dumps({"files": files}))
+    assert refusal.message == "VM web/a: path of startup file 3 must be a path that no file before it has"

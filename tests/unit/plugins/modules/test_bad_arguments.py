@@ -172,6 +172,27 @@ def test_ten_thousand_bad_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"cloud_init": {"user_data": "#cloud-config\na: " + "[" * 2000 + "]" * 2000 + "\n"}},
+            "line 2 of the user data: user data that begins with #cloud-config must be a YAML mapping that sets each "
+            "key once",
+        ),
+        ({"startup": '{"commands": ' + "[" * 50_000 + "]" * 50_000 + "}"}, "startup must be a dictionary"),
+    ],
+)
+def test_texts_that_are_nested_too_deeply_stop_no_other_slice(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], message: str
+) -> None:
+    door = Door(Memory(builders.cluster()), monkeypatch)
+    slices = [{"name": name, "vms": [builders.vm("a", **more)]} for name, more in (("bad", fields), ("good", {}))]
+    done = door("slice", slices=slices)
+    assert done["msg"] == f"VM bad/a: {message}"
+    assert [slice_["name"] for slice_ in done["slices"]] == ["good"]
+
+
+@pytest.mark.parametrize(
     ("module", "args", "message"),
     [
         (vm, {"slice": "web", "name": "vm1"}, "slice web does not exist; existing: none"),

@@ -378,3 +378,18 @@ def test_the_times_of_probes_are_short() -> None:
 
 def test_a_check_without_an_address_asks_none() -> None:
     assert probes._address(Check(1, "a", "tcp")) == ("", 0)
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError])
+def test_a_guest_cannot_break_the_check_with_what_is_no_time(
+    place: Place, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """Python 3.9 raises a TypeError for it, later ones a ValueError."""
+
+    def fail(_text: str) -> None:
+        raise error("no time")
+
+    Path(place.socket).touch()
+    Path(place.log).write_text(FINISHED.format("Abc, 99 Xyz 2026 00:00:00 +0000"), encoding="utf-8")
+    monkeypatch.setattr("email.utils.parsedate_to_datetime", fail)
+    assert probes.cloud_init(place) == "cloud-init has not finished"

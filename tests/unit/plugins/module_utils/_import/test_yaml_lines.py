@@ -117,3 +117,38 @@ def test_a_topology_is_also_read_as_data() -> None:
 def test_merged_and_repeated_mappings_have_their_keys_once() -> None:
     text = "a: &a {x: 1, y: [&b {z: 1}, *b]}\nb:\n  <<: *a\n  x: 2\n  <<: *b\nc: &c [*c]\n"
     assert [key for key, _line, _value in yaml_lines.load_topology(text).items()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("value", ["[" * 3000 + "]" * 3000, "{a: " * 3000 + "1" + "}" * 3000])
+def test_deeply_nested_documents_are_refused_at_once(value: str) -> None:
+    text = f"a: 1\nb: {value}\n"
+    with pytest.raises(UnreadableTopology) as caught:
+        yaml_lines.load(text)
+    assert caught.value.message == "line 2: more than 50 nested values"
+    assert yaml_lines.fault(text) == 2
+
+
+@pytest.mark.parametrize("inner", [49, 50])
+def test_the_most_levels_are_read(inner: int) -> None:
+    text = f"a: {'[' * inner}{']' * inner}\n"
+    assert yaml_lines.fault(text) == (None if inner == 49 else 1)
+
+
+def test_mappings_that_merge_each_other_many_times_are_read_once() -> None:
+    lines = ["a0: &a0 {x: 1, y: 2}"]
+    lines += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}], z: {n}}}" for n in range(1, 30)]
+    found = yaml_lines.load("\n".join([*lines, "last: *a29"])).get("last")
+    assert found is not None
+    assert sorted((key, value.text) for key, _line, value in found.items()) == [("x", "1"), ("y", "2"), ("z", "29")]
+
+
+def test_a_mapping_may_merge_itself() -> None:
+    found = yaml_lines.load("a: &a {x: 1, <<: *a}").get("a")
+    assert found is not None
+    assert [(key, value.text) for key, _line, value in found.items()] == [("x", "1")]
+
+
+def test_user_data_sets_each_key_once() -> None:
+    assert yaml_lines.fault("#cloud-config\nruncmd: [a]\nbootcmd: [b]\n") is None
+    assert yaml_lines.fault("#cloud-config\nruncmd: [a]\nbootcmd: [b]\nruncmd: [c]\n") == 4
+    assert yaml_lines.fault("#cloud-config\nusers:\n- name: a\n  name: b\n") == 4

@@ -245,6 +245,30 @@ def test_a_change_by_somebody_else_is_only_undone_on_request() -> None:
     assert [each.name for each in held.slices[1000].vms] == ["vm1", "vm2"]
 
 
+def test_a_slice_that_somebody_else_has_changed_is_only_deleted_on_request() -> None:
+    held = cluster()
+    history = Noted(held)
+    history.note(held, put_all(held, want()).changes)
+    gone = want(state="absent", based_on=held.revision)
+    deployed(held.slices[1000])
+    history.note(held, put_all(held, want(vms=[vm("vm1"), vm("vm2"), vm("vm3")])).changes)
+    with pytest.raises(Refused, match=rf"bob made revision {held.revision} .*vm web/vm3 created"):
+        put_all(held, gone)
+    assert not held.slices[1000].deleting
+    history.note(held, put_all(held, gone, overwrite=True).changes)
+    assert held.slices[1000].deleting
+    # What is being deleted already is no change of somebody else.
+    assert put_all(held, gone).changes == []
+
+
+def test_an_unchanged_slice_is_deleted_whatever_it_is_based_on() -> None:
+    held = cluster()
+    history = Noted(held)
+    history.note(held, put_all(held, want()).changes)
+    put_all(held, want(state="absent", based_on=held.revision))
+    assert held.slices == {}
+
+
 def test_append_keeps_unlisted_objects() -> None:
     held = cluster()
     put_all(held, want())

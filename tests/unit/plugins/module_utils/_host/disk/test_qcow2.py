@@ -105,6 +105,14 @@ def test_an_undecodable_name_is_shown_with_replacements(tmp_path: Path) -> None:
     assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, "/\ufffd")
 
 
+def test_a_name_with_a_null_character_is_damage(tmp_path: Path) -> None:
+    """A compromised QEMU can write it, and Python raises a ValueError for such a path, as for a bug."""
+    qcow2(tmp_path / "a", GIB, "/images/base.img")
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-1] + b"\0")
+    found = read_overlay(str(tmp_path / "a"))
+    assert found == Image("raw", 0, damage=f"image {tmp_path / 'a'}: the backing file name contains a null character")
+
+
 def test_an_overlay_is_a_qcow2_image_or_damaged(tmp_path: Path) -> None:
     qcow2(tmp_path / "a", GIB, "/images/base.img")
     assert read_overlay(str(tmp_path / "a")) == read_image(str(tmp_path / "a"))
