@@ -17,7 +17,10 @@ from ..world import World, changes
 
 MANY = [pair(number) for number in range(1, 21)]
 CLAIM = re.compile(r"/cloud\.json|/revisions|/applied/")
-OF_SLICE = ("slice_id", "uuid", "name", "owner", "status", "topology_type", "vlan_pool_used", "links", "networks")
+OF_SLICE = (
+    *("slice_id", "uuid", "name", "owner", "owner_uuid", "status", "topology_type", "vlan_pool_used", "links"),
+    "networks",
+)
 OF_VM = ("vm_id", "uuid", "name", "worker_ip", "vnc_port", "status", "pid", "interfaces", "flavor", "power")
 
 

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import selection
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access, selection
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import ADMIN
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import DATABASE
@@ -153,15 +153,22 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
 
         The path of the database is that of the inventory, because the caller may have set another one. If the
         controller cannot read the database, only the user C(admin) is an admin.
+
+        Raises:
+            Refused: a token was issued for an earlier user of the name.
         """
         if decision.is_database_owner or decision.user == ADMIN:
             return True
         try:
             store = open_store(self._database(task_vars), lock_timeout_s=LOCK_TIMEOUT_S, backups=0)
             with store.transaction(write=False) as cluster:
-                return bool(cluster.is_admin(decision.user))
+                refusals = list(access.token_problems(cluster, decision.user, decision.user_uuid))
+                is_admin = bool(cluster.is_admin(decision.user))
         except SlicesError:
             return False
+        if refusals:
+            raise Refused(refusals)
+        return is_admin
 
     def _database(self, task_vars: Mapping[str, Any]) -> str:
         """Return the path or URL of the inventory's database."""

@@ -69,6 +69,10 @@ options:
           - Name of the module.
         type: str
         default: ""
+      user_uuid:
+        description:
+          - UUID of the user in the signed token. It must be that of O(acting_user) in the database.
+        type: str
   lock_timeout_s:
     description:
       - Seconds to wait for another process that changes the database.

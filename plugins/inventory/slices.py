@@ -196,6 +196,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.socket
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
 
 try:
     from ansible.template import trust_as_template
@@ -252,18 +253,20 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         """Return the VMs from the cache or the database."""
         said = [("the option acting_user", self.get_option("acting_user"))]
         is_cached = self.get_option("cache")
-        user = acting_user.decide(os.environ, self._vars, said).user
-        # Users see different VMs, and a source may have been changed since.
-        asked = [path, user, *(self.get_option(name) for name in ("database", "names", "owner"))]
+        decision = acting_user.decide(os.environ, self._vars, said)
+        # Users see different VMs, and a source may have been changed since. A token of an earlier user of the name gets
+        # nothing that was cached for the present one.
+        who = (decision.user, decision.user_uuid)
+        asked = [path, *who, *(self.get_option(name) for name in ("database", "names", "owner"))]
         key = self.get_cache_key(json.dumps(asked))
         if is_cached and cache and key in self._cache:
             return list(self._cache[key])
-        found = self._read(user)
+        found = self._read(decision)
         if is_cached:
             self._cache[key] = found
         return found
 
-    def _read(self, user: str) -> list[dict[str, Any]]:
+    def _read(self, decision: Decision) -> list[dict[str, Any]]:
         # Without extra variables, because their templates would be evaluated here, and could name another database.
         self.templar.available_variables = {}
         try:
@@ -274,7 +277,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         names, owner = [str(each) for each in self.get_option("names")], self.get_option("owner")
         store = open_store(database, lock_timeout_s=30, backups=0)
         with store.transaction(write=False, create=False) as cluster:
-            chosen = access.choose(cluster, names, owner=owner, everything=True, acting_user=user)
+            access.require_user(cluster, decision.user, decision.user_uuid)
+            chosen = access.choose(cluster, names, owner=owner, everything=True, acting_user=decision.user)
             return rules.guests(chosen)
 
     def _wanted(self, guests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

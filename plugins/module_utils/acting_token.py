@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tokens that prove who acts: they name a user, a cloud and an expiry, and are signed with a key of the cloud.
+"""Tokens that prove who acts: they name a user with UUID, a cloud and an expiry, signed with a key of the cloud.
 
 The key is a file on the orchestrator that only its administrator can read, or the value of a credential. It contains
 the UUID of its cloud, so that a token can be checked where the database cannot be read.
@@ -64,17 +64,20 @@ class Token:
 
     Attributes:
         user: the acting user.
+        uuid: the UUID of this user. Whoever reads the database compares it, because the name may be that of another
+            user since.
         expires: the time from which it is not valid, in seconds since 1970.
         cloud: the UUID of the cloud in which the user acts.
     """
 
     user: str
+    uuid: str
     expires: int
     cloud: str
 
     def signed(self, key: Key) -> str:
         """Return its text, signed."""
-        payload = json.dumps([self.user, self.expires, self.cloud]).encode()
+        payload = json.dumps([self.user, self.uuid, self.expires, self.cloud]).encode()
         data = base64.urlsafe_b64encode(payload).rstrip(b"=")
         return f"{data.decode()}.{_signature(data, key)}"
 
@@ -110,7 +113,7 @@ def _read(text: str) -> tuple[Token, bytes, str]:
         said = json.loads(base64.urlsafe_b64decode(data + b"=" * (-len(data) % 4)))
     except (binascii.Error, ValueError, RecursionError) as error:
         raise _forged("it is not a token") from error
-    if not (isinstance(said, list) and [type(each) for each in said] == [str, int, str]):
+    if not (isinstance(said, list) and [type(each) for each in said] == [str, str, int, str]):
         raise _forged("it is not a token")
     return Token(*said), data, match.group(2)
 

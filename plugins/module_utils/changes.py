@@ -14,11 +14,15 @@ _MOST_LINES = 4
 
 @dataclass(frozen=True)
 class SliceRef:
-    """The slice of a change: its id, its name (the id if it has none) and its owner. Hosts know only the id."""
+    """The slice of a change: its id, its name (the id if it has none) and its owner. Hosts know only the id.
+
+    C(owner_uuid) is that of the owner; C(None) for an owner without one.
+    """
 
     slice_id: int
     name: str = ""
     owner: str = ""
+    owner_uuid: str | None = None
 
 
 @dataclass(frozen=True)

@@ -395,7 +395,7 @@ def stored_vlans(data: Any) -> Vlans:
 
 def slice_ref(slice_: Slice) -> SliceRef:
     """Return the slice as it is named in changes."""
-    return SliceRef(slice_.slice_id, slice_label(slice_), slice_.owner)
+    return SliceRef(slice_.slice_id, slice_label(slice_), slice_.owner, slice_.owner_uuid)
 
 
 def slice_label(slice_: Slice) -> str:

@@ -31,6 +31,7 @@ class Caller:
 
     Attributes:
         proof: one of C(PROOFS).
+        user_uuid: the UUID of the acting user; None for one without. Before the database is read, that in the token.
         because: the same as a phrase.
         controller: name of the host that runs Ansible.
         login: the user there.
@@ -46,6 +47,7 @@ class Caller:
     playbook: str | None = None
     job: str | None = None
     module: str = ""
+    user_uuid: str | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any] | None) -> Caller:

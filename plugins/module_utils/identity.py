@@ -1,8 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""UUIDs identify clouds, slices, VMs and disks.
+"""UUIDs identify clouds, users, slices, VMs and disks.
 
-Ids are not sufficient, because a restored backup or a copied database may allocate them again (docs/decisions/0018).
+Ids are not sufficient, because a restored backup or a copied database may allocate them again, and neither are names of
+users, which may be given to other people (docs/decisions/0018).
 """
 
 from __future__ import annotations

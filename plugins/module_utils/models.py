@@ -24,6 +24,8 @@ from .vm_model import VM as VM
 from .vm_model import Disk as Disk
 from .vm_model import Interface as Interface
 
+OWNER_UUID = "owner_uuid"
+"""The extra field of a slice with the UUID of its owner, because names of users may be given out again."""
 _TRASHED_OF_DELETED = list_of(fields({**TRASHED_DISK, "vm": text, "worker_ip": text}))
 _CARRIED = {"mtu": integer, "qinq": boolean, "forward_bpdu": boolean, "cidr6": text}
 _MEMBERS = list_of(fields({"vm_id": integer, "interface": text}, ADDRESSED))
@@ -34,10 +36,11 @@ _RESERVED = list_of(fields({"vlan_id": integer}, {"name": text}))
 _RELEASING = fields({}, {"vlan_ids": list_of(integer), "addresses": list_of(text)})
 
 
-class User:
+class User(Identified):
     """An authenticated user with a quota of VMs and the ids of the user's slices.
 
-    C(password_hash) is the SHA-256 hex digest of the password. C(!) matches no password.
+    C(password_hash) is the SHA-256 hex digest of the password. C(!) matches no password. Fields beyond the data model:
+    C(role); C(uuid), which distinguishes the user from a removed one of the same name.
     """
 
     def __init__(self, username: str, password_hash: str, quota_vms: int = 10) -> None:
@@ -65,6 +68,7 @@ class User:
     @classmethod
     def from_dict(cls, data: Any) -> User:
         record = Record(data)
+        record.check("uuid", uuid_text)
         user = cls(record.take("username", str), record.take("password_hash", str), record.take("quota_vms", int))
         user.used_vms = record.take("used_vms", int)
         user.slices = record.take_list("slices", integer)
@@ -252,6 +256,11 @@ class Slice(Identified):
         return self.extra.get("name")
 
     @property
+    def owner_uuid(self) -> str | None:
+        """The UUID of its owner, C(None) if the owner has none yet; a field beyond the data model."""
+        return self.extra.get(OWNER_UUID)
+
+    @property
     def live_vms(self) -> list[VM]:
         """The VMs that are not being deleted."""
         return [vm for vm in self.vms if not vm.deleting]
@@ -302,6 +311,7 @@ class Slice(Identified):
             ("name", text),
             ("title", text),
             ("uuid", uuid_text),
+            (OWNER_UUID, uuid_text),
             ("revision", integer),
             ("max_vlan_pools", integer),
             (FURTHER_POOLS, list_of(integer)),

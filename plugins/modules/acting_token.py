@@ -12,6 +12,8 @@ description:
   - Returns a token that contains a user and an expiry time, and is signed with the cloud's key. A run with the token in
     C(CLOUDREPO_ACTING_TOKEN) in the controller's environment acts on behalf of this user. An AWX credential sets it for
     jobs that no person launches, such as scheduled ones.
+  - The token also contains the UUID of the user. It is refused after the user was removed, also if there is a user of
+    the same name again.
   - The controller checks the token with the same key. This is the file O(key_file), the file that
     C(CLOUDREPO_ACTING_KEY_FILE) names, or the text in C(CLOUDREPO_ACTING_KEY), in the controller's environment.
   - Tokens are not stored. To revoke all of them before they expire, delete O(key_file) and run the module again.
@@ -90,7 +92,7 @@ def main() -> None:
     transact(
         module,
         lambda cluster: tokens.issue(cluster, module.params, check_mode=module.check_mode),
-        write=False,
+        create=False,
     )
 
 

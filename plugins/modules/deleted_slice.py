@@ -14,6 +14,8 @@ description:
     restores its disks from the trash of their workers. The playbook C(undelete) does both.
   - The slice keeps its ids, UUIDs, VLANs and MAC addresses. VNC ports and addresses on VLAN 400 that have been assigned
     to other slices are replaced by free ones.
+  - A slice whose owner was removed is refused, also if there is a user of the same name again. Add the removed user
+    again with O(cloudrepo.slices.user#module:uuid), under any name; the message contains the UUID.
   - The slice is refused if its ids, VLANs or name have been assigned to another slice, or if it exceeds the owner's
     quota or the capacity of its workers.
 author:

@@ -12,7 +12,7 @@ description:
   - Returns who changed the database, when, from where, and what was changed. Each change of the database has one entry,
     including changes of users, flavors and workers, backups, restorations and repairs.
   - A tenant gets the entries about the tenant's own slices, and only the part of each entry that concerns these slices.
-    An admin gets all entries with O(all).
+    Entries about those of a removed user of the same name are not included. An admin gets all entries with O(all).
   - Entries of deleted slices are kept as well. How many entries are kept, and for how long, is set with
     M(cloudrepo.slices.cloud).
   - Entries contain no secrets. For a password they only show that it was changed.
@@ -61,13 +61,13 @@ RETURN = r"""
 entries:
   description:
     - The entries, newest last.
-    - C(user) is the user on whose behalf the change was made, and C(proof) and C(because) are how this user was
-      determined. C(controller) and C(login) are the host that ran Ansible and the user there, C(playbook) and C(module)
-      are what was run, and C(job) is the id of the job in AWX.
+    - C(user) is the user on whose behalf the change was made, C(user_uuid) the UUID of this user, null for one without,
+      and C(proof) and C(because) are how the user was determined. C(controller) and C(login) are the host that ran
+      Ansible and the user there, C(playbook) and C(module) are what was run, and C(job) is the id of the job in AWX.
     - C(revision) is the revision of the database after the change. Changes of reported state do not increase it.
     - C(changes) contains the changed objects. C(before) and C(after) of an updated object contain the attributes that
       differ.
-    - C(slices) contains the slices of these objects.
+    - C(slices) contains the slices of these objects. C(owner_uuid) is the UUID of the owner, null for one without.
   returned: success
   type: list
   elements: dict
@@ -75,6 +75,7 @@ entries:
     - number: 17
       at: "2026-11-26T16:20:00Z"
       user: alice
+      user_uuid: 9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21
       proof: awx
       because: AWX job 42, launched by this user (manual)
       controller: awx-task-0
@@ -84,7 +85,7 @@ entries:
       module: slice
       revision: 1795371735123
       slices:
-        - {slice_id: 1000, name: web, owner: alice}
+        - {slice_id: 1000, name: web, owner: alice, owner_uuid: 9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21}
       changes:
         - kind: vm
           id: 1001

@@ -26,7 +26,8 @@ options:
     &state
     description:
       - Whether the user should exist. Users who own slices cannot be removed, nor can C(admin).
-      - Only admins can restore the deleted slices of a removed user. Tokens of the user are valid until they expire.
+      - The tokens of a removed user are refused, and a later user of the same name sees neither the user's history nor
+        the user's deleted slices.
       - V(verified) only checks whether O(password) is correct. Users can check their own passwords, admins those of all
         users.
     type: str
@@ -61,6 +62,15 @@ options:
         V(tenant).
     type: str
     choices: [admin, tenant]
+  uuid:
+    &uuid
+    description:
+      - The UUID by which tokens, the history and deleted slices know the user. A new user gets a new one, also under
+        the name of a removed user.
+      - Set it to add a removed user again, with what belonged to this user. The name may be another one. The history
+        contains the UUID, and so does the message of M(cloudrepo.slices.deleted_slice) that refuses a slice of a
+        removed user.
+    type: str
   users:
     description:
       - A list of users, instead of O(name).
@@ -76,6 +86,7 @@ options:
       password_hash: *password_hash
       quota_vms: *quota_vms
       role: *role
+      uuid: *uuid
 """
 
 EXAMPLES = r"""
@@ -94,6 +105,12 @@ EXAMPLES = r"""
         quota_vms: 4
       - name: dave
         state: absent
+
+- name: Add a removed user again, who keeps the history and the deleted slices
+  cloudrepo.slices.user:
+    name: dave
+    quota_vms: 4
+    uuid: 3b0e7c0e-9f63-4a39-8f0b-0d2c1f5e8a77
 
 - name: Check whether a password is correct
   cloudrepo.slices.user:
@@ -116,6 +133,7 @@ users:
       quota_vms: 6
       used_vms: 4
       slices: [1000]
+      uuid: 9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21
       password_set: false
 verified:
   description: For each user with O(state=verified), whether the password is correct.
@@ -142,6 +160,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "password_hash": {"type": "str", "no_log": True},
     "quota_vms": {"type": "int"},
     "role": {"type": "str", "choices": ["admin", "tenant"]},
+    "uuid": {"type": "str"},
 }
 
 

@@ -46,6 +46,7 @@ users:
       quota_vms: 6
       used_vms: 4
       slices: [1000]
+      uuid: 9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21
       password_set: false
 """
 

@@ -52,6 +52,8 @@ class Decision:
         user: the acting user.
         because: the source of the user, as a phrase.
         proof: the kind of proof, as in C(history.PROOFS).
+        user_uuid: the UUID of the user in a token, which whoever reads the database has to compare; C(None) without a
+            token.
         is_database_owner: whether the caller is trusted only because of access to the database. Such a caller may act
             on behalf of any user.
     """
@@ -59,15 +61,17 @@ class Decision:
     user: str
     because: str
     proof: str = ADMINISTRATOR
+    user_uuid: str | None = None
     is_database_owner: bool = False
 
 
 @dataclass(frozen=True)
 class Word:
-    """A user name and its source."""
+    """A user name and its source; for a token also the user's UUID."""
 
     source: str
     user: str
+    uuid: str | None = None
 
 
 def decide(environment: Mapping[str, str], variables: Mapping[str, Any], named: Sequence[tuple[str, Any]]) -> Decision:
@@ -85,7 +89,8 @@ def decide(environment: Mapping[str, str], variables: Mapping[str, Any], named: 
     proved, because = _proof(environment, variables)
     if proved is not None:
         _agree([proved, *said])
-        return Decision(proved.user, because, {ENVIRONMENT: CREDENTIAL, TOKEN: SIGNED}.get(proved.source, AWX))
+        proof = {ENVIRONMENT: CREDENTIAL, TOKEN: SIGNED}.get(proved.source, AWX)
+        return Decision(proved.user, because, proof, proved.uuid)
     if said:
         _agree(said)
         return Decision(said[0].user, f"{said[0].source}; the caller can read the database", is_database_owner=True)
@@ -103,8 +108,9 @@ def _proof(environment: Mapping[str, str], variables: Mapping[str, Any]) -> tupl
     words = [_word(ENVIRONMENT, environment[ENVIRONMENT])] if ENVIRONMENT in environment else []
     if TOKEN in environment:
         token = acting_token.verify(environment[TOKEN], read_key(environment), now=time.time())
-        _agree([Word(TOKEN, token.user), *words])
-        return Word(TOKEN, token.user), f"{TOKEN}, signed with the cloud's key, until {acting_token.utc(token.expires)}"
+        word = Word(TOKEN, token.user, token.uuid)
+        _agree([word, *words])
+        return word, f"{TOKEN}, signed with the cloud's key, until {acting_token.utc(token.expires)}"
     if words:
         return words[0], f"{ENVIRONMENT} in the controller's environment"
     job_ids = [*_environment_ids(environment), *_said_by_awx(variables, "job_id")]

@@ -83,6 +83,7 @@ def caller(task: Task, decision: Decision) -> Caller:
         playbook=", ".join(playbooks) or None,
         job=acting_user.job_id(os.environ, extra_variables(task)),
         module=task.action.rpartition(".")[2],
+        user_uuid=decision.user_uuid,
     )
 
 

@@ -7,12 +7,12 @@ To a tenant, slices of other users do not exist. No message contains them or the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..cluster import ADMIN, Cluster, slice_label
 from ..errors import Refusal, Refused
-from ..models import Slice
+from ..models import Slice, User
 
 
 def acts_for(cluster: Cluster, acting_user: str, owner: str) -> bool:
@@ -24,6 +24,39 @@ def acts_for(cluster: Cluster, acting_user: str, owner: str) -> bool:
     if acting_user not in cluster.users:
         raise Refused([Refusal("unknown_acting_user", f"acting user {acting_user}")])
     return acting_user == owner or cluster.is_admin(acting_user)
+
+
+def owns(user: User, owner: str, owner_uuid: str | None) -> bool:
+    """Return whether a slice with this owner is, or was, that of the user and not of an earlier one of the same name.
+
+    A user without a UUID, as in an imported file, is known by name.
+    """
+    return user.uuid == owner_uuid and (user.uuid is not None or user.username == owner)
+
+
+def require_user(cluster: Cluster, acting_user: str, uuid: str | None) -> None:
+    """Refuse a token of a user who was removed; see C(token_problems)."""
+    refusals = list(token_problems(cluster, acting_user, uuid))
+    if refusals:
+        raise Refused(refusals)
+
+
+def token_problems(cluster: Cluster, acting_user: str, uuid: str | None) -> Iterator[Refusal]:
+    """Yield a refusal for a token of a user who was removed, no matter whether there is another one of the same name.
+
+    Args:
+        cluster: the database.
+        acting_user: the user in the token.
+        uuid: the UUID of the user in the token; C(None) without a token.
+    """
+    if uuid is None:
+        return
+    user = cluster.users.get(acting_user)
+    if user is None:
+        yield Refusal("unknown_acting_user", f"acting user {acting_user}")
+    elif user.uuid != uuid:
+        figures = {"user": acting_user, "got": uuid, "present": user.uuid or "none"}
+        yield Refusal("acting_token_of_earlier_user", "token", figures)
 
 
 def require_acts_for(cluster: Cluster, acting_user: str, owner: str, where: str) -> None:

@@ -3,12 +3,12 @@
 """Which entries of the history a user may see, and their table.
 
 A tenant sees what has happened to the tenant's own slices, and of an entry only that part. Slices that no longer exist
-are known from their entries.
+are known from their entries, with the UUIDs of their owners: what belonged to an earlier user of the name is not shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from ..changes import SliceRef
@@ -40,18 +40,21 @@ def find(
     Raises:
         Refused: the acting user does not exist, or may not act for the owner.
     """
-    asked = owner
     if owner is not None:
         access.require_acts_for(cluster, acting_user, owner, f"owner {owner}")
-    sees_all = access.acts_for(cluster, acting_user, ADMIN)
-    if not sees_all:
-        owner = acting_user
-    elif not names and owner is None:
-        return _last(cluster.history.newest_first(), limit) if everything else []
-    if not (names or everything or owner == asked):
+    is_admin = access.acts_for(cluster, acting_user, ADMIN)
+    if not (names or everything or owner is not None):
         return []
-    ids = {slice_.slice_id for name in names for slice_ in access.called(cluster, name, owner, acting_user)}
-    return _last(_about(cluster, names, owner, ids, since_of=None if sees_all else acting_user), limit)
+    if is_admin and not names and owner is None:
+        return _last(cluster.history.newest_first(), limit)
+    asker = cluster.users[acting_user]
+    whose = owner if is_admin else acting_user
+
+    def is_visible(ref: SliceRef) -> bool:
+        return owner in (None, ref.owner) if is_admin else access.owns(asker, ref.owner, ref.owner_uuid)
+
+    ids = {slice_.slice_id for name in names for slice_ in access.called(cluster, name, whose, acting_user)}
+    return _last(_about(cluster, names, ids, is_visible), limit)
 
 
 def _last(entries: Iterator[Entry], limit: int) -> list[Entry]:
@@ -59,34 +62,26 @@ def _last(entries: Iterator[Entry], limit: int) -> list[Entry]:
 
 
 def _about(
-    cluster: Cluster, names: Sequence[str], owner: str | None, ids: set[int], *, since_of: str | None
+    cluster: Cluster, names: Sequence[str], ids: set[int], is_visible: Callable[[SliceRef], bool]
 ) -> Iterator[Entry]:
     """Yield the parts of entries that concern the slices, newest first.
 
     Args:
         cluster: the database.
         names: see C(find).
-        owner: see C(find).
         ids: the ids of the slices, to which those of earlier entries are added.
-        since_of: a user; entries are left out that are older than this user, because another had the name before.
+        is_visible: whether the acting user may see a slice of an entry, and asks for those of its owner.
     """
     for entry in cluster.history.newest_first():
-        for ref in entry.slices:
-            if owner in (None, ref.owner) and (not names or _is_called(ref, names)):
-                ids.add(ref.slice_id)
-        own = {ref.slice_id for ref in entry.slices if ref.slice_id in ids and owner in (None, ref.owner)}
+        visible = [ref for ref in entry.slices if is_visible(ref)]
+        ids.update(ref.slice_id for ref in visible if not names or _is_called(ref, names))
+        own = {ref.slice_id for ref in visible if ref.slice_id in ids}
         if own:
             yield entry.only(own)
-        if since_of is not None and _creates(entry, since_of):
-            return
 
 
 def _is_called(ref: SliceRef, names: Sequence[str]) -> bool:
     return not {ref.name, f"{ref.owner}/{ref.name}", str(ref.slice_id)}.isdisjoint(names)
-
-
-def _creates(entry: Entry, user: str) -> bool:
-    return any((each["kind"], each["id"], each["action"]) == ("user", user, "create") for each in entry.changes)
 
 
 def table(entries: Sequence[Entry]) -> str:

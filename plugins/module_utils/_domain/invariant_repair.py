@@ -20,6 +20,7 @@ from ..models import Interface, Link, Slice, User
 from ..vlans import FURTHER_POOLS, POOL_COUNT, pool_number, pool_range, pool_vlans
 from ..workers import USED_KEYS, Worker
 from .allocation import Allocator, ManagementNetwork, mac_address
+from .identities import identify_user
 from .invariants import call, ends, mac_index
 
 
@@ -60,14 +61,35 @@ class _Repair:
 
     def _missing(self) -> Iterator[str]:
         for slice_ in self._slices():
-            if slice_.owner not in self.cluster.users:
-                quota = sum(len(each.vms) for each in self._slices() if each.owner == slice_.owner)
-                self.cluster.users[slice_.owner] = User(slice_.owner, NO_PASSWORD, quota_vms=quota)
-                yield f"user {slice_.owner}: added without a password, with a quota of {quota} VMs"
+            yield from self._owner(slice_)
             for vm in slice_.vms:
                 if vm.worker_ip and vm.worker_ip not in self.cluster.workers:
                     self.cluster.workers[vm.worker_ip] = Worker(vm.worker_ip, schedulable=False)
                     yield f"worker {vm.worker_ip}: added with schedulable: false"
+
+    def _owner(self, slice_: Slice) -> Iterator[str]:
+        """Add the owner of a slice if there is none, under another name if that is the name of another user."""
+        users, uuid = self.cluster.users, slice_.owner_uuid
+        present = users.get(slice_.owner)
+        if present is not None and uuid in (None, present.uuid):
+            return
+        name = next((name for name, user in users.items() if uuid is not None and user.uuid == uuid), None)
+        if name is None and present is not None and present.uuid is None:
+            yield f"user {slice_.owner}: UUID none → {uuid}"
+            identify_user(self.cluster, present, uuid)
+            return
+        if name is None:
+            name = slice_.owner if present is None else _new_name(slice_.owner, set(users))
+            quota = sum(
+                len(each.vms) for each in self._slices() if (each.owner, each.owner_uuid) == (slice_.owner, uuid)
+            )
+            users[name] = User(name, NO_PASSWORD, quota_vms=quota)
+            if uuid is not None:
+                users[name].extra["uuid"] = uuid
+            yield f"user {name}: added without a password, with a quota of {quota} VMs"
+        if name != slice_.owner:
+            yield f"{call(slice_)}: owner {slice_.owner} → {name}"
+            slice_.owner = name
 
     def _slice_ids(self) -> Iterator[str]:
         """Change the id of a slice if its pool, which is determined by the id, belongs to another slice."""

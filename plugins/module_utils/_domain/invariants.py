@@ -90,8 +90,11 @@ def _given_twice(cluster: Cluster) -> Iterator[str]:
 
 
 def _uuids(cluster: Cluster) -> Iterator[str]:
-    """Yield UUIDs that several objects have, because hosts identify objects by them."""
+    """Yield UUIDs that several objects have, because hosts identify objects by them, and tokens users."""
     holders: dict[str, list[str]] = defaultdict(list)
+    for name, user in cluster.users.items():
+        if user.uuid is not None:
+            holders[user.uuid].append(f"user {name}")
     for slice_ in cluster.slices.values():
         things = [(slice_.uuid, call(slice_)), *((vm.uuid, call(slice_, vm)) for vm in slice_.vms)]
         things += [(disk.uuid, f"disk {disk.path} of {call(slice_, vm)}") for vm in slice_.vms for disk in vm.disks]
@@ -130,6 +133,12 @@ def _users(cluster: Cluster) -> Iterator[str]:
         ids = sorted(slice_.slice_id for slice_ in owned[name])
         if sorted(user.slices) != ids:
             yield f"user {name}: slices contains {_list(sorted(user.slices))}, but the user owns {_list(ids)}"
+        for slice_ in owned[name]:
+            if slice_.owner_uuid not in (None, user.uuid):
+                yield (
+                    f"{call(slice_)}: the owner is the user with UUID {slice_.owner_uuid}, but user {name} has "
+                    f"UUID {user.uuid or 'none'}"
+                )
         vms = sum(len(slice_.vms) for slice_ in owned[name])
         if user.used_vms != vms:
             yield f"user {name}: used_vms is {user.used_vms}, but the slices have {vms} VMs"

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from ..applied import HostOrders, KnownDisplay
 from ..claim import InUse
 from ..cloud import Cloud
-from ..cluster import FIRST_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster
+from ..cluster import FIRST_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, slice_label
 from ..errors import Refusal, Refused
-from ..models import User
+from ..models import Slice, User
 from ..report import NETWORK_NODE
 from ..vlans import Vlans, read_pools
 from ..workers import MACHINE_ID, Worker
-from . import counters, displays, startup, user_data
+from . import counters, displays, identities, startup, user_data
 from .invariants import breaches
 from .records_merge import Entry, Merged, entries, leave_out_older, merge
 from .registering import WORKER_OFFERS
@@ -108,9 +108,25 @@ def _contradictions(found: Sequence[Entry]) -> Iterator[Refusal]:
             yield Refusal("slices_differ", f"slice {entry.slice.slice_id}", figures)
         for vm in entry.slice.vms if entry.target != NETWORK_NODE else ():
             places.setdefault(f"VM {vm.name} ({vm.vm_id}, UUID {vm.uuid})", {})[entry.host] = None
+    yield from _owners_differ(found)
     for name, on in places.items():
         if len(on) > 1:
             yield Refusal("vm_on_several_hosts", name, {"hosts": list(on)})
+
+
+def _owners_differ(found: Sequence[Entry]) -> Iterator[Refusal]:
+    """Yield a refusal for slices of different users who had the same name, one after the other."""
+    first: dict[str, Slice] = {}
+    for slice_ in {entry.slice.uuid: entry.slice for entry in found if entry.slice.owner_uuid is not None}.values():
+        other = first.setdefault(slice_.owner, slice_)
+        if other.owner_uuid != slice_.owner_uuid:
+            figures = {
+                "held": other.owner_uuid,
+                "slice": f"{slice_label(other)} ({other.uuid})",
+                "got": slice_.owner_uuid,
+                "other": f"{slice_label(slice_)} ({slice_.uuid})",
+            }
+            yield Refusal("owners_differ", f"user {slice_.owner}", figures)
 
 
 def _cluster(hosts: Sequence[HostOrders], merged: Merged) -> Cluster:
@@ -118,6 +134,8 @@ def _cluster(hosts: Sequence[HostOrders], merged: Merged) -> Cluster:
     cluster.workers.update(_workers(hosts, merged))
     for slice_ in merged.slices:
         user = cluster.users.setdefault(slice_.owner, User(slice_.owner, NO_PASSWORD))
+        if slice_.owner_uuid is not None:
+            identities.identify_user(cluster, user, slice_.owner_uuid)
         user.slices.append(slice_.slice_id)
         user.used_vms += len(slice_.vms)
         cluster.slices[slice_.slice_id] = slice_
@@ -172,6 +190,9 @@ def _unknown(
     cluster: Cluster, hosts: Iterable[HostOrders], merged: Merged, without: Collection[str], asking: Sequence[int]
 ) -> Iterator[str]:
     yield f"passwords, quotas and roles of the users {', '.join(sorted(cluster.users))}"
+    unbound = [name for name, user in cluster.users.items() if user.uuid is None]
+    if unbound:
+        yield f"the UUIDs of the users {', '.join(sorted(unbound))}, whose tokens are refused"
     yield "limits of workers (disk_gb, max_vms, overcommit, schedulable)"
     yield "which workers were declared lost; declare them lost again before the next deploy"
     yield "users without slices, flavors that no VM was created from, kinds of guests, and virtual sizes of images"

@@ -32,7 +32,7 @@ from . import (
 from .address_plan import AddressPlan
 from .addressing import Addresses, Addressing
 from .allocation import Allocator, ManagementNetwork
-from .identities import identify
+from .identities import bind, identify
 from .match import match_topology
 from .placement import Placement
 from .segments import SegmentBuilder
@@ -123,6 +123,7 @@ def _reconcile(
         raise Refused(refusals)
     if before is None or slice_.to_dict() != before.to_dict():
         _complete(slice_)
+        bind(cluster, slice_)
     owner.used_vms += more
     if before is None:
         owner.slices.append(slice_.slice_id)

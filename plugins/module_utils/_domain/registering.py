@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import bounds
 from ..cluster import ADMIN, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, slice_label
 from ..errors import Refusal, Refused
+from ..identity import PATTERN
 from ..models import User
 from ..workers import MACHINE_ID, Worker
-from . import cd, kinds, passwords, undelete
+from . import cd, identities, kinds, passwords
 from .passwords import DIGEST
 
 WORKER_FIELDS = ("cores", "ram_gb", "disk_gb", "max_vms", "cpu_overcommit", "ram_overcommit", "schedulable")
@@ -34,12 +36,14 @@ def put_user(cluster: Cluster, want: Mapping[str, Any]) -> User:
 
     Args:
         cluster: changed in place.
-        want: C({name, password, password_scheme, password_hash, quota_vms, role}); null leaves a value unchanged.
+        want: C({name, password, password_scheme, password_hash, quota_vms, role, uuid}); null leaves a value unchanged.
+            C(uuid) is that of a removed user who is added again.
     """
     name = want["name"]
-    refusals: list[Refusal] = []
     where = f"user {name}"
     user = cluster.users.get(name) or User(name, NO_PASSWORD)
+    before = user.to_dict() if name in cluster.users else None
+    refusals = list(_uuid_problems(cluster, user, want.get("uuid")))
     quota = user.quota_vms if want.get("quota_vms") is None else want["quota_vms"]
     digest = want.get("password_hash")
     refusals += bounds.IDENTIFIER.problems(where, "user", name)
@@ -60,7 +64,23 @@ def put_user(cluster: Cluster, want: Mapping[str, Any]) -> User:
         if name != ADMIN:
             user.extra["role"] = want["role"]
     cluster.users[name] = user
+    if want.get("uuid") is not None or user.to_dict() != before:
+        identities.identify_user(cluster, user, want.get("uuid"))
     return user
+
+
+def _uuid_problems(cluster: Cluster, user: User, uuid: str | None) -> Iterator[Refusal]:
+    """Yield why a user cannot have a UUID."""
+    where = f"user {user.username}"
+    if uuid is None:
+        return
+    if re.fullmatch(PATTERN, uuid) is None:
+        yield Refusal("invalid_uuid", where, {"got": uuid})
+    elif user.uuid not in (None, uuid):
+        yield Refusal("user_uuid_is_fixed", where, {"uuid": user.uuid, "got": uuid})
+    for each in cluster.users.values():
+        if each.uuid == uuid and each.username != user.username:
+            yield Refusal("user_uuid_in_use", where, {"got": uuid, "user": each.username})
 
 
 def _stored_password(user: User, password: str, scheme: str | None) -> str:
@@ -86,7 +106,7 @@ def verify_user(cluster: Cluster, name: str, password: str | None, *, acting_use
 
 
 def remove_user(cluster: Cluster, name: str) -> None:
-    """Remove a user who owns no slices. Deleted ones are left to admins."""
+    """Remove a user who owns no slices. Deleted ones keep the UUID, which no later user of the name has."""
     if name not in cluster.users:
         return
     owned = [f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in cluster.slices_of(name)]
@@ -94,8 +114,8 @@ def remove_user(cluster: Cluster, name: str) -> None:
         raise Refused([Refusal("user_owns_slices", f"user {name}", {"count": len(owned), "slices": owned})])
     if name == ADMIN:
         raise Refused([Refusal("first_admin_stays", f"user {ADMIN}")])
+    identities.identify_user(cluster, cluster.users[name])
     del cluster.users[name]
-    undelete.leave_to_admins(cluster, name)
 
 
 def put_flavor(cluster: Cluster, want: Mapping[str, Any]) -> dict[str, Any]:

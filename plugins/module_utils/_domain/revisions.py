@@ -12,6 +12,7 @@ from ..cluster import REVISION, Cluster, slice_label
 from ..errors import Refusal
 from ..history import Entry, noted
 from ..models import Slice
+from . import access
 from .slice_changes import STATE
 
 Touched = tuple[str, Any, str]
@@ -64,8 +65,10 @@ def _knows(cluster: Cluster, based_on: int) -> bool:
 
 
 def _deleted(cluster: Cluster, owner: str, name: str, based_on: int) -> Iterator[Refusal]:
+    user = cluster.users[owner]
     for entry in _later(cluster.history.newest_first(), based_on):
-        ids = {each.slice_id for each in entry.slices if (each.owner, each.name) == (owner, name)}
+        own = (each for each in entry.slices if access.owns(user, each.owner, each.owner_uuid))
+        ids = {each.slice_id for each in own if each.name == name}
         gone = [each for each in entry.only(ids).changes if (each["kind"], each["action"]) == ("slice", "delete")]
         if gone:
             yield _refusal(entry, f"slice {name}", based_on, gone)

@@ -18,14 +18,13 @@ from ..cluster import ADMIN, DELETED_SLICES, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..history import TIME
 from ..models import VM, Slice
-from . import access, cloud_vlans, data_disks, expiry
+from . import access, cloud_vlans, data_disks, expiry, identities
 from .allocation import Allocator, ManagementNetwork
 from .placement import Placement
 from .reconcile import quota_problems
 from .teardown import drop_released
 
 FIELD = DELETED_SLICES
-LEFT = "owner_removed"
 # A clock that stands ahead must not make the database forget slices whose disks still exist.
 _GRACE = timedelta(days=7)
 
@@ -40,6 +39,7 @@ def keep(cluster: Cluster, slice_: Slice, *, now: str, retention_h: int) -> None
         retention_h: the hours that workers keep its disks.
     """
     forgotten = (_read(now) - _GRACE).strftime(TIME)
+    identities.bind(cluster, slice_)
     entries = [each for each in _entries(cluster) if each["until"] > forgotten]
     if retention_h and any(vm.handed_out for vm in slice_.live_vms):
         until = end_of_retention(cluster, now, retention_h)
@@ -69,6 +69,7 @@ def restore(
     """
     entry = _find(cluster, name, owner, acting_user, now)
     slice_ = _as_before(entry)
+    _return_to_owner(cluster, slice_)
     if expiry.has_expired(slice_, now):
         del slice_.extra[expiry.FIELD]  # else it would be deleted again
     refusals = [*_conflicts(cluster, slice_), *_shortages(cluster, slice_)]
@@ -81,12 +82,6 @@ def restore(
     cluster.slices[slice_.slice_id] = slice_
     _store(cluster, [each for each in _entries(cluster) if each is not entry])
     return slice_
-
-
-def leave_to_admins(cluster: Cluster, owner: str) -> None:
-    """Let only admins restore the deleted slices of a removed user, whose name may become that of another person."""
-    entries = [{**each, LEFT: True} if each["slice"]["owner"] == owner else each for each in _entries(cluster)]
-    _store(cluster, entries)
 
 
 def carry(cluster: Cluster, change: Callable[[Slice], None]) -> None:
@@ -114,10 +109,12 @@ def _store(cluster: Cluster, entries: Sequence[Mapping[str, Any]]) -> None:
 
 def _find(cluster: Cluster, name: str, owner: str | None, acting_user: str, now: str) -> Mapping[str, Any]:
     """Return the deleted slice with a name, C(OWNER/NAME) or an id that the user may act on."""
+    is_admin = access.acts_for(cluster, acting_user, ADMIN)
+    all_of_them = [(entry, Slice.from_dict(entry["slice"])) for entry in _entries(cluster)]
     visible = [
-        (entry, Slice.from_dict(entry["slice"]))
-        for entry in _entries(cluster)
-        if access.acts_for(cluster, acting_user, ADMIN if LEFT in entry else entry["slice"]["owner"])
+        (entry, slice_)
+        for entry, slice_ in all_of_them
+        if is_admin or access.owns(cluster.users[acting_user], slice_.owner, slice_.owner_uuid)
     ]
     called = [
         entry
@@ -152,6 +149,24 @@ def _as_before(entry: Mapping[str, Any]) -> Slice:
     for vm in slice_.vms:
         vm.observed = None  # unknown until the next report of its host
     return slice_
+
+
+def _return_to_owner(cluster: Cluster, slice_: Slice) -> None:
+    """Set the name that the owner of a deleted slice has now.
+
+    Raises:
+        Refused: the owner was removed. Another user may have the name since.
+    """
+    owner = cluster.users.get(slice_.owner)
+    if slice_.owner_uuid is None or (owner is not None and owner.uuid == slice_.owner_uuid):
+        return
+    owner = next((user for user in cluster.users.values() if user.uuid == slice_.owner_uuid), None)
+    if owner is None:
+        figures = {"owner": slice_.owner, "uuid": slice_.owner_uuid}
+        raise Refused([Refusal("owner_was_removed", f"slice {slice_label(slice_)}", figures)])
+    slice_.owner = owner.username
+    for vm in slice_.vms:
+        vm.owner = owner.username
 
 
 def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
+from .._domain import access
 from .._state.masking import log_secrets
 from .._state.opening import open_store
 from .._state.store import Store
@@ -34,6 +36,7 @@ CONTROL_ARGUMENTS: dict[str, dict[str, Any]] = {
             "playbook": {"type": "str"},
             "job": {"type": "str"},
             "module": {"type": "str", "default": ""},
+            "user_uuid": {"type": "str"},
         },
     },
     "lock_timeout_s": {"type": "float", "default": 30.0},
@@ -64,21 +67,35 @@ def within(module: edge.Module, change: Callable[[Cluster], T], *, write: bool =
 
     Raises:
         DatabaseError: see C(Store.transaction).
+        Refused: see C(authenticate).
     """
     store = store_of(module, module.params["database"])
     with store.transaction(
         write=write and not module.check_mode, create=write if create is None else create
     ) as cluster:
+        authenticate(module, cluster)
         result = change(cluster)
         if isinstance(result, edge.Outcome):
-            cluster.noted = [entry_for(module, result.changes, cluster.revision)] if result.changes else []
+            cluster.noted = [entry_for(module, result.changes, cluster)] if result.changes else []
         return result
 
 
-def entry_for(module: edge.Module, changes: Iterable[Change], revision: int | None = None) -> Entry:
-    """Return the entry of the history for changes by this module."""
+def authenticate(module: edge.Module, cluster: Cluster) -> None:
+    """Compare the user in the token of this run, if there is one, with the user of this name in the database.
+
+    Raises:
+        Refused: see C(access.require_user).
+    """
+    uuid = Caller.from_dict(module.params["caller"]).user_uuid
+    access.require_user(cluster, module.params["acting_user"], uuid)
+
+
+def entry_for(module: edge.Module, changes: Iterable[Change], cluster: Cluster) -> Entry:
+    """Return the entry of the history for changes of a cluster by this module."""
     user, caller = module.params["acting_user"], Caller.from_dict(module.params["caller"])
-    return Entry.of(changes, at=utc_now(), user=user, caller=caller, revision=revision)
+    present = cluster.users.get(user)
+    caller = replace(caller, user_uuid=None if present is None else present.uuid)
+    return Entry.of(changes, at=utc_now(), user=user, caller=caller, revision=cluster.revision)
 
 
 def utc_now() -> str:

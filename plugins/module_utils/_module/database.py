@@ -18,7 +18,7 @@ from ..changes import CREATE, UPDATE, Change
 from ..cluster import Cluster
 from ..errors import DatabaseError, Refusal, Refused
 from ..history import Entry
-from .control import entry_for, store_of
+from .control import authenticate, entry_for, store_of
 from .edge import Outcome
 from .registries import FLAVORS, KINDS, USERS, WORKERS, all_stored, registry_changes
 
@@ -36,9 +36,14 @@ def act(module: AnsibleModule) -> Outcome:
     return actions[params["state"]](module, store)
 
 
+def _require_admin(module: AnsibleModule, store: Store, cluster: Cluster) -> None:
+    authenticate(module, cluster)
+    require_admin(cluster, module.params["acting_user"], store.name)
+
+
 def _check(module: AnsibleModule, store: Store) -> Outcome:
     cluster = _read(store)
-    require_admin(cluster, module.params["acting_user"], store.name)
+    _require_admin(module, store, cluster)
     found = breaches(cluster)
     if found and module.params["fail_on_breach"]:
         raise DatabaseError(f"{store.name} violates {len(found)} rules: {'; '.join(found)}", breaches=found)
@@ -47,7 +52,7 @@ def _check(module: AnsibleModule, store: Store) -> Outcome:
 
 def _backup(module: AnsibleModule, store: Store) -> Outcome:
     cluster = _read(store)
-    require_admin(cluster, module.params["acting_user"], store.name)
+    _require_admin(module, store, cluster)
     before = _backups(store)
     if module.check_mode:
         name, changed = None, cluster.to_dict() != Cluster.initial().to_dict()
@@ -56,7 +61,7 @@ def _backup(module: AnsibleModule, store: Store) -> Outcome:
         changed = name is not None and name not in before
     made = Change("backup", name or store.name, CREATE, after={})
     if changed and not module.check_mode:
-        store.note(entry_for(module, [made], cluster.revision))
+        store.note(entry_for(module, [made], cluster))
     return Outcome([made] if changed else [], {"backup": name, **_told(store, cluster)})
 
 
@@ -68,14 +73,15 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
         # An unreadable database has no users to check; write access to the file is sufficient.
         present = Cluster()
     else:
-        require_admin(present, module.params["acting_user"], store.name)
+        _require_admin(module, store, present)
     wanted = store.read_backup(name)
     changed = present.content() != wanted.content()
     foretold = Cluster.from_dict(present.to_dict())
     foretold.replace(wanted)
     changes = differences(store, present, foretold) if changed else []
     if changes and not module.check_mode:
-        store.restore(name, entry_for(module, [Change("backup", name, "restore", after={}), *changes]))
+        restored = [Change("backup", name, "restore", after={}), *changes]
+        store.restore(name, entry_for(module, restored, present))
     warnings = {"warnings": [told]} if changes and (told := _of_another_cloud(name, present, wanted)) else {}
     return Outcome(changes, {"breaches": breaches(wanted), **_told(store, foretold), **warnings})
 
@@ -96,7 +102,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
     """Copy the cluster to its destination, repaired on request, and verify the copy."""
     params = module.params
     source = _read(store)
-    require_admin(source, params["acting_user"], store.name)
+    _require_admin(module, store, source)
     wanted = Cluster.from_dict(source.to_dict())
     repairs = repair(wanted)
     if repairs and not params["repair"]:
@@ -115,7 +121,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
         if changed:
             cluster.replace(wanted)
             changes = differences(target, before, wanted)
-            cluster.noted = [*_copied(store, target), entry_for(module, changes, cluster.revision)]
+            cluster.noted = [*_copied(store, target), entry_for(module, changes, cluster)]
     if changed and not module.check_mode and _read(target).content() != meant:
         raise DatabaseError(f"{target.name} differs from what was written; {store.name} was not changed")
     return Outcome(

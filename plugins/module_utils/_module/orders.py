@@ -188,6 +188,8 @@ def _hand_out(cluster: Cluster, slices: Sequence[Slice]) -> dict[str, Any]:
         displays.make_key(cluster)
     to_start = [vm.vm_id for slice_ in slices for vm in slice_.live_vms if vm.power == RUNNING and vm.status != RUNNING]
     work_orders.hand_out(slices)
+    for slice_ in slices:
+        identities.bind(cluster, slice_)
     return {"vms_to_start": to_start}
 
 

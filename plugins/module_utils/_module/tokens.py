@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import bounds
+from .._domain import identities
 from .._domain.registering import require_admin
 from .._host import files
 from ..acting_token import Key, Token, utc
@@ -20,7 +21,7 @@ from .edge import Outcome
 
 
 def issue(cluster: Cluster, params: Mapping[str, Any], *, check_mode: bool) -> Outcome:
-    """Return a token for a user, and create the cloud's key if there is none.
+    """Return a token for a user, and create the cloud's key, and the user's UUID, if there is none.
 
     Raises:
         Refused: the acting user is not an admin, there is no such user or no cloud yet, or the file is not this
@@ -36,7 +37,12 @@ def issue(cluster: Cluster, params: Mapping[str, Any], *, check_mode: bool) -> O
     if refusals or cluster.cloud is None:
         raise Refused(refusals)
     key, changes = _key(path, cluster.cloud.uuid, check_mode=check_mode)
-    token = Token(user, int(time.time()) + params["valid_h"] * 3600, key.cloud)
+    stored = cluster.users[user]
+    before = {"uuid": stored.uuid}
+    identities.identify_user(cluster, stored)
+    if before != {"uuid": stored.uuid}:
+        changes.append(between("user", user, before, {"uuid": stored.uuid}))
+    token = Token(user, str(stored.uuid), int(time.time()) + params["valid_h"] * 3600, key.cloud)
     return Outcome(changes, {"token": token.signed(key), "user": user, "expires": utc(token.expires)})
 
 

@@ -17,6 +17,11 @@ ACCESS = {
     "acting_token_expired": Rule(
         "a token must not have expired", "the token of {user} expired at {expired}", "create another with acting_token"
     ),
+    "acting_token_of_earlier_user": Rule(
+        "a token is valid for the user whom it was issued for, not for a later one of the same name",
+        "it was issued for an earlier user {user} (UUID {got}), the present one has UUID {present}; {rule}",
+        "create another with acting_token",
+    ),
     "acting_token_of_another_cloud": Rule(
         "a token is valid in its own cloud", "it belongs to cloud {got}, this is cloud {cloud}; {rule}"
     ),

@@ -56,6 +56,11 @@ EDITS = {
         "it was deleted at {deleted} and could be restored until {until}; the clock of this controller says {now}",
         "set the clock if it is wrong, and try again; the playbook orphans lists the disks that are still in the trash",
     ),
+    "owner_was_removed": Rule(
+        "a deleted slice is restored for its owner, not for a later user of the same name",
+        "it belongs to user {owner} with UUID {uuid}, who was removed; {rule}",
+        "add this user again with the module user and uuid {uuid}, under a name that is free",
+    ),
     "slice_not_deleted_yet": Rule(
         "a slice can be restored once its hosts have deleted it",
         "slice {slice_id} still exists",

@@ -276,6 +276,11 @@ HOST = {
         "{object} has UUID {held} on host {host}, and {got} on {other}",
         "list one of the hosts in -e rebuild_without to leave it out",
     ),
+    "owners_differ": Rule(
+        "a name belongs to one user at a time",
+        "{object} has UUID {held} as the owner of slice {slice}, and {got} as the owner of slice {other}",
+        "list the UUID of one of the slices in -e rebuild_without to leave it out; its objects are orphans then",
+    ),
     "vm_on_several_hosts": Rule(
         "a VM is on one host",
         "{object} is on {hosts}",

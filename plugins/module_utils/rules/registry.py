@@ -22,6 +22,13 @@ REGISTRY = {
     "user_owns_slices": Rule(
         "a user with slices cannot be removed", "{object} still owns slices: {slices}", "delete them first"
     ),
+    "invalid_uuid": Rule("a UUID must be 32 lower-case hex digits in groups of 8-4-4-4-12", "{rule}, got {got!r}"),
+    "user_uuid_is_fixed": Rule(
+        "the UUID of a user cannot change",
+        "{object} has UUID {uuid}, got {got}; {rule}",
+        "add the removed user under a name that is free, or remove this one first",
+    ),
+    "user_uuid_in_use": Rule("a UUID identifies one user", "UUID {got} is that of user {user}; {rule}"),
     "invalid_image": Rule("image must be a path or URL", "{rule}, got {got!r}"),
     "invalid_checksum": Rule("checksum must be a SHA-256 digest of 64 hex digits", "{rule}, got {got!r}"),
     "disk_smaller_than_image": Rule("disk_gb must be at least {least}, the size of the disk in the image"),

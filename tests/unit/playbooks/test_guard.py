@@ -154,6 +154,9 @@ def test_a_run_without_an_acting_user_changes_nothing(
     assert not (tmp_path / "database.yaml").exists()
 
 
+OTHER = "3b0e7c0e-9f63-4a39-8f0b-0d2c1f5e8a77"
+
+
 def database(**roles: str) -> dict[str, Any]:
     """A database with users of these roles besides admin and alice, who is a tenant; each of these two has a slice."""
     cluster = builders.cluster()
@@ -212,6 +215,17 @@ def test_a_token_determines_the_acting_user_and_is_returned_as_the_reason(tmp_pa
     assert done.failure["msg"] == "slice nothing does not exist; existing: blue (1003)"
     assert "CLOUDREPO_ACTING_TOKEN, signed with the cloud's key, until 20" in done.stdout
     assert given["CLOUDREPO_ACTING_TOKEN"] not in done.stdout
+    # The user is removed, and another person gets the name and the role of an admin.
+    held = yaml.safe_load((tmp_path / "database.yaml").read_text(encoding="utf-8"))
+    was = held["users"]["alice"]["uuid"]
+    held["users"]["alice"].update(uuid=OTHER, role="admin")
+    for variables, tasks_run in ((scheduled, 2), ({**scheduled, "cloudrepo_placement": "pack"}, 1)):
+        done = run(tmp_path, "smoke_test", variables, environment=given, database=held)
+        told = f"token: it was issued for an earlier user alice (UUID {was}), the present one has UUID {OTHER}; "
+        assert (done.tasks, done.failure["msg"].startswith(told)) == (tasks_run, True)
+    del held["users"]["alice"]
+    done = run(tmp_path, "smoke_test", scheduled, environment=given, database=held)
+    assert done.failure["msg"] == "acting user alice does not exist"
 
 
 @pytest.mark.parametrize(

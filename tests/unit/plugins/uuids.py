@@ -36,7 +36,7 @@ def without_uuids(data: Any) -> Any:
         return [without_uuids(each) for each in data]
     if not isinstance(data, dict):
         return data
-    found = {key: without_uuids(value) for key, value in data.items() if key != "uuid"}
+    found = {key: without_uuids(value) for key, value in data.items() if key not in ("uuid", "owner_uuid")}
     if [set(disk) for disk in found.get("disks", [])] == [{"path"}]:
         del found["disks"]
     return found

@@ -18,6 +18,7 @@ import yaml
 
 from ansible_collections.cloudrepo.slices.plugins.inventory import slices as plugin
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, Token
 
 from ...conftest import KINDS
 from ..module_utils._domain.builders import cluster, deployed, link, put, topology, vm
@@ -283,6 +284,35 @@ def test_the_acting_user_is_determined_as_in_modules(stored: str, tmp_path: Path
         said = "acting user: CLOUDREPO_ACTING_USER is alice, but the option acting_user is admin"
         assert (said in " ".join(done.stderr.split())) == (named == "admin")
     assert hosts == {"alice": ["lab-vm1"], None: ["lab-vm1"], "admin": []}
+
+
+def test_a_token_of_an_earlier_user_of_the_name_reads_nothing_not_even_from_the_cache(
+    stored: str, tmp_path: Path
+) -> None:
+    cloud, other = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10", "3b0e7c0e-9f63-4a39-8f0b-0d2c1f5e8a77"
+    with open_store(stored, lock_timeout_s=5, backups=0).transaction(write=False) as held:
+        present = str(held.users["alice"].uuid)
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
+    source = tmp_path / "vms.slices.yml"
+    source.write_text(yaml.safe_dump({"plugin": "cloudrepo.slices.slices", "database": stored, **cache}))
+    key = Key(cloud, "ab" * 32)
+
+    def read_with(uuid: str) -> tuple[list[str], str]:
+        token = Token("alice", uuid, 4_000_000_000, cloud).signed(key)
+        given = {"CLOUDREPO_ACTING_TOKEN": token, "CLOUDREPO_ACTING_KEY": str(key)}
+        done = subprocess.run(
+            [sys.executable, "-m", "ansible", "inventory", "-i", str(source), "--list", "--limit=cloudrepo_vms"],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **given, "CLOUDREPO_ACTING_KEY_FILE": "/nowhere"},
+        )
+        return list(json.loads(done.stdout)["_meta"]["hostvars"]), " ".join(done.stderr.split())
+
+    assert read_with(present)[0] == ["lab-vm1"]
+    hosts, said = read_with(other)
+    assert hosts == []
+    assert f"issued for an earlier user alice (UUID {other}), the present one has UUID {present}" in said
 
 
 @pytest.mark.usefixtures("stored")

@@ -15,7 +15,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 
 CLOUD = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
 KEY = Key(CLOUD, "0123456789abcdef" * 4)
-TOKEN = Token("bob", 2_000_000_000, CLOUD)
+BOB = "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21"
+TOKEN = Token("bob", BOB, 2_000_000_000, CLOUD)
 TEXT = TOKEN.signed(KEY)
 
 
@@ -30,7 +31,7 @@ def code(text: str, key: Key = KEY, now: float = 1_999_999_999) -> str:
 def test_a_token_is_valid_until_it_expires() -> None:
     assert verify(TEXT, KEY, now=1_999_999_999.9) == TOKEN
     assert verify(f"{TEXT}\n", KEY, now=0) == TOKEN
-    assert verify(Token("jürgen", 5, CLOUD).signed(KEY), KEY, now=4).user == "jürgen"
+    assert verify(Token("jürgen", BOB, 5, CLOUD).signed(KEY), KEY, now=4).user == "jürgen"
     assert code(TEXT, now=2_000_000_000) == "acting_token_expired"
 
 
@@ -45,7 +46,14 @@ def payload(said: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=").decode()
 
 
-@pytest.mark.parametrize("said", [{}, [], ["bob", 1], ["bob", True, CLOUD], ["bob", "1", CLOUD], [1, 1, CLOUD], "bob"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        *({}, [], ["bob", 1], "bob"),
+        *(["bob", BOB, True, CLOUD], ["bob", BOB, "1", CLOUD], [1, BOB, 1, CLOUD], ["bob", None, 1, CLOUD]),
+        ["bob", 1, CLOUD],  # whoever is called bob
+    ],
+)
 def test_invalid_tokens_are_refused(said: object) -> None:
     assert code(f"{payload(said)}.{'0' * 64}") == "acting_token_invalid"
 
@@ -92,7 +100,7 @@ def test_a_key_is_read_back() -> None:
 
 @pytest.mark.parametrize("length", range(1, 9))
 def test_a_token_is_read_back_whatever_its_length(length: int) -> None:
-    token = Token("b" * length, 2_000_000_000, CLOUD)
+    token = Token("b" * length, BOB, 2_000_000_000, CLOUD)
     assert verify(token.signed(KEY), KEY, now=0) == token
     assert "=" not in token.signed(KEY)
 

@@ -246,9 +246,11 @@ def test_the_role_determines_who_is_an_admin() -> None:
 def test_a_slice_is_named_in_changes_by_id_name_and_owner() -> None:
     held = builders.cluster()
     slice_ = builders.put(held, builders.topology())
-    assert slice_ref(slice_) == SliceRef(1000, "web", "admin")
+    uuid = held.users["admin"].uuid
+    assert uuid is not None
+    assert slice_ref(slice_) == SliceRef(1000, "web", "admin", uuid)
     del slice_.extra["name"]
-    assert slice_ref(slice_) == SliceRef(1000, "1000", "admin")
+    assert slice_ref(slice_) == SliceRef(1000, "1000", "admin", uuid)
 
 
 def test_the_history_is_no_part_of_the_content() -> None:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import identity
-from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Disk, Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Disk, Slice, User
 
 
 def test_uuids_are_unique_and_have_the_same_format() -> None:
@@ -17,7 +17,9 @@ def test_uuids_are_unique_and_have_the_same_format() -> None:
     assert all(re.fullmatch(identity.PATTERN, each) for each in made)
 
 
-@pytest.mark.parametrize("thing", [Slice(1000, "admin"), VM(1001, "vm1", "admin", "10.0.10.1", 5901, []), Disk("/x")])
+@pytest.mark.parametrize(
+    "thing", [User("alice", "!"), Slice(1000, "admin"), VM(1001, "vm1", "admin", "10.0.10.1", 5901, []), Disk("/x")]
+)
 def test_an_object_has_the_uuid_that_was_assigned(thing: identity.Identified) -> None:
     assert thing.uuid is None
     thing.extra["uuid"] = made = identity.new_uuid()

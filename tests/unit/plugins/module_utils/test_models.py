@@ -211,6 +211,18 @@ def test_an_invalid_uuid_is_reported_with_its_place(where: tuple[str | int, ...]
     assert (caught.value.path, caught.value.reason) == ((*where, "uuid"), "must be a UUID, got str '1036'")
 
 
+@pytest.mark.parametrize(("kind", "field"), [(User, "uuid"), (Slice, "owner_uuid")])
+def test_an_invalid_uuid_of_a_user_is_reported(kind: type[User | Slice], field: str) -> None:
+    data: dict[str, Any] = {"uuid": User("a", "h").to_dict(), "owner_uuid": stored()}[field]
+    assert getattr(kind.from_dict(data), field) is None
+    data[field] = "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11"
+    assert (kind.from_dict(data).to_dict(), getattr(kind.from_dict(data), field)) == (data, data[field])
+    data[field] = "alice"
+    with pytest.raises(FieldError) as caught:
+        kind.from_dict(data)
+    assert (caught.value.path, caught.value.reason) == ((field,), "must be a UUID, got str 'alice'")
+
+
 def test_pools_are_the_own_one_and_further_ones() -> None:
     slice_ = Slice(1003, "admin")
     assert (slice_.pools, slice_.further_pools) == ([3], [])

@@ -64,7 +64,7 @@ def known_to_hosts(data: dict[str, Any], lost: set[str]) -> dict[str, Any]:
         if lost & {vm["worker_ip"] for vm in slice_["vms"]}:
             del slice_["status"]
     owners = {slice_["owner"] for slice_ in data["slices"].values()}
-    users = {name: (sorted(user["slices"]), user["used_vms"]) for name, user in data["users"].items()}
+    users = {name: (sorted(each["slices"]), each["used_vms"], each.get("uuid")) for name, each in data["users"].items()}
     return {
         "slices": data["slices"],
         "users": {name: users[name] for name in owners},

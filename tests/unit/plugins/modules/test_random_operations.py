@@ -189,6 +189,7 @@ class Operations(RuleBasedStateMachine):
         self.backups: list[str] = []
         # What hosts have received, from any version of the database.
         self.owners: dict[int, tuple[str, str]] = {}
+        self.removed: dict[str, str] = {}
         self.given_up: set[str] = set()
         with self.store.transaction(write=True) as cluster:
             made = first_cluster()
@@ -265,7 +266,7 @@ class Operations(RuleBasedStateMachine):
         slices = self.door.data()["slices"]
         for order in orders["workers"].values():
             for slice_ in order["slices"]:
-                owner = slices[str(slice_["slice_id"])]["owner"]
+                owner = slices[str(slice_["slice_id"])]["owner_uuid"]
                 for vm in slice_.get("vms", ()):
                     told = (vm["vm_uuid"], owner)
                     assert self.owners.setdefault(vm["vm_id"], told) == told, "a host has another VM of this id"
@@ -296,7 +297,17 @@ class Operations(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(["alice", "bob"]))
     def remove_user(self, name: str) -> None:
-        self.do("user", name=name, state="absent")
+        user = self.door.data()["users"].get(name, {})
+        if not self.do("user", name=name, state="absent").get("failed") and "uuid" in user:
+            self.removed[name] = user["uuid"]
+
+    @precondition(lambda machine: machine.removed)
+    @rule(pick=PICK, name=st.sampled_from(["alice", "bob"]))
+    def add_user_again(self, pick: int, name: str) -> None:
+        """A removed user comes back, perhaps under another name."""
+        uuids = list(self.removed.values())
+        done = self.do("user", name=name, uuid=uuids[pick % len(uuids)])
+        assert done.get("failed") or done["users"][0]["uuid"] == uuids[pick % len(uuids)]
 
     @rule(name=SLICES, owner=USERS, topology=TOPOLOGY, append=st.booleans())
     def put_slice(self, name: str, owner: str, topology: dict[str, Any], append: bool) -> None:
@@ -458,8 +469,12 @@ class Operations(RuleBasedStateMachine):
     def undelete(self, pick: int) -> None:
         entries = self.door.data()["deleted_slices"]
         before = entries[pick % len(entries)]["slice"]
-        done = self.do("deleted_slice", again=False, name=str(before["slice_id"]))
+        user = ["admin", "alice", "bob"][pick % 3]
+        done = self.do("deleted_slice", again=False, name=str(before["slice_id"]), acting_user=user)
         if not done.get("failed"):
+            users = self.door.data()["users"]
+            assert done["slice"]["owner_uuid"] == before["owner_uuid"] == users[done["slice"]["owner"]]["uuid"]
+            assert user in ("admin", done["slice"]["owner"])
             assert done["slice"]["uuid"] == before["uuid"]
             disks = {disk["uuid"] for vm in before["vms"] for disk in vm["disks"]}
             assert disks >= {disk["uuid"] for vm in done["slice"]["vms"] for disk in vm["disks"]}
@@ -512,6 +527,7 @@ class Operations(RuleBasedStateMachine):
                 held += [network.vlan_id for network in slice_.networks]
                 held += [each["vlan_id"] for each in slice_.extra.get("reserved_vlans", ())]
                 held += slice_.extra.get("releasing", {}).get("vlan_ids", [])
+                assert slice_.owner_uuid == cluster.users[slice_.owner].uuid is not None
                 assert sorted(held) == sorted(slice_.vlan_pool_used)
                 assert all(
                     any(100 + 20 * pool <= vlan < 120 + 20 * pool for vlan in held) for pool in slice_.further_pools

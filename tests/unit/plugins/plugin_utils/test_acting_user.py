@@ -179,11 +179,12 @@ def test_refused_acting_users(
 
 CLOUD = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
 ACTING_KEY = Key(CLOUD, "ab" * 32)
+BOB = "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21"
 
 
 def with_token(user: str = "bob", key: Key = ACTING_KEY, **more: str) -> dict[str, str]:
     """An environment with the cloud's key and a token that expires in the distant future."""
-    token = Token(user, 4_000_000_000, key.cloud).signed(key)
+    token = Token(user, BOB, 4_000_000_000, key.cloud).signed(key)
     return {TOKEN: token, KEY: str(ACTING_KEY), KEY_FILE: "/nowhere", **more}
 
 
@@ -199,7 +200,7 @@ def with_token(user: str = "bob", key: Key = ACTING_KEY, **more: str) -> dict[st
 )
 def test_a_valid_token_determines_the_acting_user(more: dict[str, str], variables: dict[str, Any], named: Any) -> None:
     because = "CLOUDREPO_ACTING_TOKEN, signed with the cloud's key, until 2096-10-02T07:06:40Z"
-    assert decided(with_token(**more), variables, *named) == Decision("bob", because, SIGNED)
+    assert decided(with_token(**more), variables, *named) == Decision("bob", because, SIGNED, BOB)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ def test_a_valid_token_determines_the_acting_user(more: dict[str, str], variable
         (with_token(key=Key(CLOUD, "cd" * 32)), (), "acting_token_invalid"),
         (with_token(key=Key(CLOUD.replace("4", "5"), "ab" * 32)), (), "acting_token_of_another_cloud"),
         (with_token(**{TOKEN: ""}), (), "acting_token_invalid"),
-        (with_token(**{TOKEN: Token("bob", 1, CLOUD).signed(ACTING_KEY)}), (), "acting_token_expired"),
+        (with_token(**{TOKEN: Token("bob", BOB, 1, CLOUD).signed(ACTING_KEY)}), (), "acting_token_expired"),
         (with_token(**{KEY: "secret"}), (), "acting_key_unusable"),
         ({TOKEN: "x", KEY_FILE: "/nowhere"}, (), "acting_key_unusable"),
     ],

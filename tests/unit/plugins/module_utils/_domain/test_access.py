@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 
 from .builders import cluster, put, topology
 
@@ -115,3 +116,47 @@ def test_what_identifies_the_slice_of_a_topology(want: dict[str, Any], acting_us
     put(held, topology())
     put(held, topology("mail", owner="alice"))
     assert access.places(held, {"owner": None, "state": "present", **want}, acting_user) == found
+
+
+UUID, OTHER = "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21", "3b0e7c0e-9f63-4a39-8f0b-0d2c1f5e8a77"
+
+
+def test_a_token_is_that_of_a_user_and_not_of_a_name() -> None:
+    held = cluster()
+
+    def message(user: str, uuid: str) -> str:
+        with pytest.raises(Refused) as caught:
+            access.require_user(held, user, uuid)
+        return caught.value.message
+
+    advice = (
+        "a token is valid for the user whom it was issued for, not for a later one of the same name; create another "
+        "with acting_token"
+    )
+    access.require_user(held, "alice", None)
+    earlier = f"token: it was issued for an earlier user alice (UUID {UUID}), the present one has UUID {{}}; {advice}"
+    assert message("alice", UUID) == earlier.format("none")
+    held.users["alice"].extra["uuid"] = OTHER
+    assert message("alice", UUID) == earlier.format(OTHER)
+    access.require_user(held, "alice", OTHER)
+    assert message("carol", UUID) == "acting user carol does not exist"
+
+
+@pytest.mark.parametrize(
+    ("uuid", "owner", "owner_uuid", "is_owner"),
+    [
+        (UUID, "alice", UUID, True),
+        (UUID, "bob", UUID, True),
+        (UUID, "alice", OTHER, False),
+        (UUID, "alice", None, False),
+        (None, "alice", None, True),
+        (None, "bob", None, False),
+        (None, "alice", UUID, False),
+    ],
+)
+def test_a_slice_belongs_to_a_uuid_and_without_one_to_a_name(
+    uuid: str | None, owner: str, owner_uuid: str | None, is_owner: bool
+) -> None:
+    alice = User("alice", "!")
+    alice.extra.update({} if uuid is None else {"uuid": uuid})
+    assert access.owns(alice, owner, owner_uuid) is is_owner

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import hi
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, SliceRef, between
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
+from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 
 from .builders import cluster
 from .test_revisions import Entries
@@ -94,10 +96,35 @@ def test_entries_are_found_by_slice_owner_or_all(choice: dict[str, Any], expecte
 
 
 def test_a_user_does_not_see_what_an_earlier_one_of_the_name_did() -> None:
-    created = between("user", "alice", None, {})
-    entries = (about(WEB, 1), about(WEB, 2, created), about(WEB, 3))
-    assert jobs(*entries, everything=True, acting_user="alice") == ["3"]
-    assert jobs(*entries, names=("web",)) == ["1", "3"]
+    """Neither by all, nor by the name or the id, under which the present user has a slice as well."""
+    earlier, present = "3b0e7c0e-9f63-4a39-8f0b-0d2c1f5e8a77", "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21"
+    refs = (WEB, replace(WEB, owner_uuid=earlier), replace(WEB, owner_uuid=present))
+    held = cluster()
+    held.history = Entries(*(about(ref, number) for number, ref in enumerate(refs)), about(OTHERS, 3))
+
+    def seen(user: str, uuid: str | None, *names: str, owner: str | None = None) -> list[str | None]:
+        held.users["alice"].extra.clear()
+        held.users["alice"].extra.update({} if uuid is None else {"uuid": uuid})
+        choice: dict[str, Any] = {"owner": owner, "everything": not (names or owner), "limit": 50}
+        return [each.caller.job for each in history.find(held, names, acting_user=user, **choice)]
+
+    for uuid, expected in ((present, ["2"]), (earlier, ["1"]), (None, ["0"])):
+        for names in ((), ("web",), ("alice/web",), ("1000",)):
+            assert seen("alice", uuid, *names) == expected
+        assert seen("alice", uuid, owner="alice") == expected
+    assert seen("admin", present) == ["0", "1", "2", "3"]
+    assert seen("admin", present, "1000") == ["0", "1", "2"]
+    assert seen("admin", present, owner="alice") == ["0", "1", "2"]
+
+
+def test_a_user_who_was_added_again_under_another_name_sees_what_happened_under_the_first() -> None:
+    uuid = "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21"
+    held = cluster()
+    held.users["bob"] = User("bob", "!")
+    held.users["bob"].extra["uuid"] = uuid
+    held.history = Entries(about(replace(WEB, owner_uuid=uuid), 1), about(OTHERS, 2))
+    found = history.find(held, [], owner=None, everything=True, acting_user="bob", limit=5)
+    assert [each.caller.job for each in found] == ["1"]
 
 
 def test_the_first_of_many_changes_are_listed_and_the_others_counted() -> None:

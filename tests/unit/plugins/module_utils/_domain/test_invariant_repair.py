@@ -440,6 +440,49 @@ def test_a_missing_owner_gets_the_quota_of_what_is_owned_and_a_missing_worker_no
     assert (held.users["alice"].quota_vms, held.users["alice"].password_hash) == (4, "!")
 
 
+UUID = "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21"
+
+
+def test_a_missing_owner_comes_back_with_the_uuid_in_the_slices() -> None:
+    held = two_slices()
+    uuid = held.users["alice"].uuid
+    del held.users["alice"]
+    assert repair(held)[0] == "user alice: added without a password, with a quota of 3 VMs"
+    assert (held.users["alice"].uuid, breaches(held)) == (uuid, [])
+
+
+def test_slices_of_an_earlier_user_of_a_name_stay_with_that_user() -> None:
+    held = two_slices()
+    builders.put(held, builders.topology("more", owner="alice", vms=[builders.vm("x")], links=[]))
+    uuid = held.users["alice"].uuid
+    held.users["alice"].extra["uuid"] = UUID
+    mine = builders.put(held, builders.topology("mine", owner="alice", vms=[], links=[]))
+    told = repair(held)
+    assert told[:3] == [
+        "user alice-2: added without a password, with a quota of 4 VMs",
+        "slice lab (1003) of alice: owner alice → alice-2",
+        "slice more (1007) of alice: owner alice → alice-2",
+    ]
+    assert (held.users["alice-2"].uuid, held.users["alice-2"].slices) == (uuid, [1003, 1007])
+    assert (held.users["alice"].uuid, held.users["alice"].slices) == (UUID, [mine.slice_id])
+    assert breaches(held) == []
+
+
+def test_a_slice_follows_its_owner_to_another_name() -> None:
+    held = two_slices()
+    held.users["bob"] = held.users.pop("alice")
+    held.users["bob"].username = "bob"
+    assert repair(held)[0] == "slice lab (1003) of alice: owner alice → bob"
+    assert (held.users["bob"].slices, breaches(held)) == ([1003], [])
+
+
+def test_a_user_whose_uuid_is_missing_gets_that_of_the_slices() -> None:
+    held = two_slices()
+    uuid = held.users["alice"].extra.pop("uuid")
+    assert repair(held) == [f"user alice: UUID none → {uuid}"]
+    assert (held.users["alice"].uuid, breaches(held)) == (uuid, [])
+
+
 def test_several_vms_with_one_id_get_one_each() -> None:
     held = two_slices()
     lab = held.slices[1003]

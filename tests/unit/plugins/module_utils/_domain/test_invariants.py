@@ -293,6 +293,25 @@ def test_a_duplicate_uuid_is_reported_with_both_objects() -> None:
     ]
 
 
+def test_the_owner_of_a_slice_is_the_user_with_its_uuid() -> None:
+    held = two_slices()
+    alice, uuid = held.users["alice"], held.users["alice"].uuid
+    other = "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21"
+    told = f"slice lab (1003) of alice: the owner is the user with UUID {uuid}, but user alice has UUID {{}}"
+    alice.extra["uuid"] = other
+    assert breaches(held) == [told.format(other)]
+    del alice.extra["uuid"]
+    assert breaches(held) == [told.format("none")]
+    del held.slices[1003].extra["owner_uuid"]
+    assert breaches(held) == []
+
+
+def test_users_with_one_uuid_are_reported() -> None:
+    held = two_slices()
+    uuid = held.users["admin"].extra["uuid"] = held.slices[1000].extra["owner_uuid"] = held.users["alice"].uuid
+    assert breaches(held) == [f"UUID {uuid} is allocated 2 times: to user admin and user alice"]
+
+
 @pytest.mark.parametrize(
     ("gateway", "is_right"),
     [("192.168.100.1", True), ("192.168.100.9", True), ("192.168.101.1", False), ("many", False), (None, True)],

@@ -15,6 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.rebuild i
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import VLAN_POOL
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, HostOrders, KnownDisplay
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldSlice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
@@ -24,12 +25,20 @@ from .test_records_merge import A, B, host
 
 LAB = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
 OTHER = "5d2f6a7e-8c1d-4f39-9a53-0d6f2b7e9c11"
+ALICE = "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21"
 NOW = "2026-01-31T12:00:00Z"
+
+
+def lab() -> Cluster:
+    """Return a cluster in which alice has always the same UUID."""
+    held = cluster()
+    held.users["alice"].extra["uuid"] = ALICE
+    return held
 
 
 def web(**fields: Any) -> Slice:
     """Return a slice of alice with a VM on each of two workers."""
-    return put(cluster(), topology(owner="alice", **fields))
+    return put(lab(), topology(owner="alice", **fields))
 
 
 def hosts_of(slice_: Slice, *, cloud: str | None = LAB, **fields: Any) -> list[HostOrders]:
@@ -161,9 +170,47 @@ def test_the_newer_record_of_a_recreated_vm_is_used() -> None:
         assert left in done.unknown
 
 
+def test_users_keep_the_uuids_in_their_slices() -> None:
+    done = rebuilt(hosts_of(web()))
+    assert done.cluster.users["alice"].uuid == ALICE
+    assert "the UUIDs of the users admin, whose tokens are refused" in done.unknown
+    older = web()
+    del older.extra["owner_uuid"]
+    done = rebuilt(hosts_of(older))
+    assert done.cluster.users["alice"].uuid is None
+    assert "the UUIDs of the users admin, alice, whose tokens are refused" in done.unknown
+    held = lab()
+    held.users["admin"].extra["uuid"] = OTHER
+    both = [put(held, topology("web", owner="alice")), put(held, topology("lab"))]
+    hosts = [
+        replace(one, applied=(*one.applied, *other.applied)) for one, other in zip(hosts_of(both[0]), hosts_of(both[1]))
+    ]
+    done = rebuilt(hosts)
+    assert {name: user.uuid for name, user in done.cluster.users.items()} == {"admin": OTHER, "alice": ALICE}
+    assert not any("UUIDs of the users" in sentence for sentence in done.unknown)
+
+
+def test_slices_of_two_users_who_had_the_same_name_are_refused() -> None:
+    first = web()
+    held = lab()
+    held.users["alice"].extra["uuid"], held.next_vm_id = OTHER, 1003
+    second = put(held, topology("lab", owner="alice"))
+    hosts = [
+        replace(one, applied=(*one.applied, *other.applied)) for one, other in zip(hosts_of(first), hosts_of(second))
+    ]
+    assert [refusal.message for refusal in refusals(hosts)] == [
+        f"user alice has UUID {ALICE} as the owner of slice web ({first.uuid}), and {OTHER} as the owner of slice lab "
+        f"({second.uuid}); list the UUID of one of the slices in -e rebuild_without to leave it out; its objects are "
+        "orphans then"
+    ]
+    for left_out, kept in ((second, ALICE), (first, OTHER)):
+        done = rebuilt(hosts, without=[str(left_out.uuid)])
+        assert done.cluster.users["alice"].uuid == kept
+
+
 def test_violations_of_rules_are_refused() -> None:
     first = web()
-    held = cluster()
+    held = lab()
     held.next_vm_id = 1050
     second = put(held, topology("lab", owner="alice"))
     hosts = [

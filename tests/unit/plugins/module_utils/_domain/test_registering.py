@@ -37,9 +37,11 @@ def test_a_new_user_and_a_changed_one() -> None:
         "quota_vms": 10,
         "used_vms": 0,
         "slices": [],
+        "uuid": user.uuid,
     }
+    uuid = user.uuid
     registering.put_user(held, {"name": "bob", "quota_vms": 2, "role": "admin"})
-    assert (user.quota_vms, held.is_admin("bob"), user.password_hash[:4]) == (2, True, "2bb8")
+    assert (user.quota_vms, held.is_admin("bob"), user.password_hash[:4], user.uuid) == (2, True, "2bb8", uuid)
     registering.put_user(held, {"name": "bob", "role": "tenant"})
     assert not held.is_admin("bob")
 
@@ -134,6 +136,48 @@ def test_unused_objects_can_be_removed() -> None:
         ["10.0.10.1"],
     )
     assert refused(registering.remove_user, held, "admin") == [Refusal("first_admin_stays", "user admin")]
+
+
+UUID = "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21"
+
+
+def test_a_user_of_the_data_model_has_no_further_keys_until_it_is_changed() -> None:
+    held = cluster()
+    alice = registering.put_user(held, {"name": "alice", "quota_vms": 6})
+    assert alice.extra == {}
+    assert registering.put_user(held, {"name": "alice", "quota_vms": 5}).uuid is not None
+
+
+def test_a_name_that_is_given_out_again_is_another_user() -> None:
+    held = cluster()
+    first = registering.put_user(held, {"name": "bob"}).uuid
+    registering.remove_user(held, "bob")
+    second = registering.put_user(held, {"name": "bob"}).uuid
+    assert None not in (first, second)
+    assert first != second
+    registering.remove_user(held, "bob")
+    assert registering.put_user(held, {"name": "bob", "uuid": first}).uuid == first
+
+
+def test_the_uuid_of_a_user_is_that_of_no_other_and_never_changes() -> None:
+    held = cluster()
+    registering.put_user(held, {"name": "bob", "uuid": UUID})
+    assert registering.put_user(held, {"name": "bob", "uuid": UUID}).uuid == UUID
+    other = UUID.replace("9", "8")
+
+    def messages(name: str, uuid: str) -> list[str]:
+        return [each.message for each in refused(registering.put_user, held, {"name": name, "uuid": uuid})]
+
+    assert messages("bob", other) == [
+        f"user bob has UUID {UUID}, got {other}; the UUID of a user cannot change; add the removed user under a name "
+        "that is free, or remove this one first"
+    ]
+    assert messages("alice", UUID) == [f"user alice: UUID {UUID} is that of user bob; a UUID identifies one user"]
+    assert messages("alice", UUID.upper()) == [
+        "user alice: a UUID must be 32 lower-case hex digits in groups of 8-4-4-4-12, "
+        "got '9F1C2E64-6C0B-4C55-9D56-0A4F5D0A7B21'"
+    ]
+    assert registering.put_user(held, {"name": "alice", "uuid": other}).uuid == other
 
 
 def test_only_admins_can_register_objects() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Ca
 from .builders import cluster, put, topology
 
 WEB = SliceRef(1000, "web", "admin")
+OWNER = "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21"
 
 
 class Entries:
@@ -39,6 +41,7 @@ def vm(before: dict[str, Any] | None, after: dict[str, Any] | None, vm_id: int =
 
 def held(*entries: Entry, revision: int = 9) -> Cluster:
     made = cluster()
+    made.users["admin"].extra["uuid"] = OWNER
     put(made, topology()).extra["revision"] = revision
     made.extra["revision"] = revision
     made.history = Entries(*entries)
@@ -108,7 +111,10 @@ def test_changes_as_phrases() -> None:
 
 
 def test_a_slice_that_was_deleted_since_is_not_created_again() -> None:
-    gone = between("slice", 1000, {"name": "web"}, None, name="web", slice=WEB)
+    def deleted(owner_uuid: str | None) -> Change:
+        return between("slice", 1000, {"name": "web"}, None, name="web", slice=replace(WEB, owner_uuid=owner_uuid))
+
+    gone, of_earlier, of_unknown = deleted(OWNER), deleted(OWNER.replace("9", "8")), deleted(None)
     other = between("slice", 1000, {"name": "web"}, None, name="web", slice=SliceRef(1000, "web", "alice"))
 
     def codes(made: Cluster, based_on: int) -> list[str]:
@@ -118,6 +124,8 @@ def test_a_slice_that_was_deleted_since_is_not_created_again() -> None:
     assert codes(held(OLD, entry(7, gone), entry(8, CORES)), 7) == []
     assert codes(held(OLD, entry(7, CORES)), 5) == []
     assert codes(held(OLD, entry(7, other)), 5) == []
+    # Neither does an earlier user of the name concern the present one.
+    assert codes(held(OLD, entry(7, of_earlier), entry(8, of_unknown)), 5) == []
     assert codes(held(OLD, entry(6, gone), entry(7, gone)), 5) == ["changed_since"]
 
 

@@ -215,7 +215,7 @@ def test_vlans_and_addresses_are_free_after_their_hosts_have_released_them() -> 
     assert slice_.vlan_pool_used == [100]
     assert slice_.extra["releasing"]["addresses"] == ["10.60.7.101"]
     tell(held, report("10.0.10.1", 1001), report("10.0.10.2"), NODE)
-    assert (slice_.vlan_pool_used, set(slice_.extra), len(slice_.vms)) == ([], {"name", "uuid"}, 1)
+    assert (slice_.vlan_pool_used, set(slice_.extra), len(slice_.vms)) == ([], {"name", "owner_uuid", "uuid"}, 1)
     assert held.users["admin"].used_vms == 1
 
 

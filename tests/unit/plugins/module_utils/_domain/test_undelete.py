@@ -113,6 +113,7 @@ def test_quota_and_capacity_are_checked_as_for_new_vms():
         "user alice: 1 VMs allowed, 0 owned, 2 more requested",
         "VM web/vm2: worker 10.0.10.2 does not exist; existing: 10.0.10.1",
     ]
+    held.extra[undelete.FIELD][0]["slice"].pop("owner_uuid")
     del held.users["alice"]
     assert refusals(held)[0] == "slice web: user alice does not exist; existing: admin"
 
@@ -147,14 +148,50 @@ def test_only_the_owner_and_admins_see_a_deleted_slice():
 def test_the_next_user_of_a_name_does_not_restore_what_the_last_one_has_deleted() -> None:
     held = cluster()
     was = identity(deployed(put(held, topology(owner="alice"))))
+    uuid = held.users["alice"].uuid
     delete(held, held.slices[1000])
-    undelete.leave_to_admins(held, "bob")
-    assert undelete.LEFT not in held.extra[undelete.FIELD][0]
     registering.remove_user(held, "alice")
+    belongs = (
+        f"slice web: it belongs to user alice with UUID {uuid}, who was removed; a deleted slice is restored for its "
+        f"owner, not for a later user of the same name; add this user again with the module user and uuid {uuid}, "
+        "under a name that is free"
+    )
+    assert refusals(held) == [belongs]
     registering.put_user(held, {"name": "alice", "quota_vms": 4})
     assert refusals(held, acting_user="alice") == ["deleted slice web does not exist; existing: none"]
-    back = restore(held, acting_user="admin")
-    assert (identity(back), back.owner, undelete.FIELD in held.extra) == (was, "alice", False)
+    assert refusals(held) == [belongs]
+    registering.put_user(held, {"name": "alice2", "uuid": uuid})
+    back = restore(held, acting_user="alice2")
+    assert (identity(back), back.owner, {vm.owner for vm in back.vms}) == (was, "alice2", {"alice2"})
+    assert (held.users["alice2"].slices, held.users["alice"].slices) == ([1000], [])
+    assert (undelete.FIELD in held.extra, breaches(held)) == (False, [])
+
+
+def test_a_user_who_was_added_again_restores_deleted_slices() -> None:
+    held = cluster()
+    was = identity(deployed(put(held, topology(owner="alice"))))
+    uuid = held.users["alice"].uuid
+    delete(held, held.slices[1000])
+    registering.remove_user(held, "alice")
+    registering.put_user(held, {"name": "alice", "uuid": uuid})
+    back = restore(held, acting_user="alice")
+    assert (identity(back), back.owner, breaches(held)) == (was, "alice", [])
+
+
+def test_a_deleted_slice_of_a_user_without_a_uuid_is_not_that_of_the_next_one() -> None:
+    """As from a file of Cloud Repositorio: the user and the slice get the UUID at the deletion."""
+    held = cluster()
+    first, second = (deployed(put(held, topology(name, owner="alice"))) for name in ("web", "lab"))
+    delete(held, first)
+    held.extra[undelete.FIELD][0]["slice"].pop("owner_uuid")
+    del second.extra["owner_uuid"], held.users["alice"].extra["uuid"]
+    delete(held, second)
+    uuid = held.users["alice"].uuid
+    assert uuid is not None
+    assert [each["slice"]["owner_uuid"] for each in held.extra[undelete.FIELD]] == [uuid, uuid]
+    registering.remove_user(held, "alice")
+    registering.put_user(held, {"name": "alice"})
+    assert refusals(held, acting_user="alice") == ["deleted slice web does not exist; existing: none"]
 
 
 def test_slices_with_the_same_name_are_selected_by_id():

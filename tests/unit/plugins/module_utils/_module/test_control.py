@@ -21,7 +21,8 @@ from .stand_in import Exit, StandIn
 
 
 def arguments(tmp_path: Path, **changes: Any) -> dict[str, Any]:
-    return {"database": str(tmp_path / "d.yaml"), "lock_timeout_s": 5.0, "backups": 3, **changes}
+    common = {"acting_user": "admin", "caller": None, "lock_timeout_s": 5.0, "backups": 3}
+    return {"database": str(tmp_path / "d.yaml"), **common, **changes}
 
 
 def count_on(cluster: Cluster) -> Outcome:
@@ -43,6 +44,30 @@ def test_a_change_is_stored_once(tmp_path: Path) -> None:
 def test_check_mode_and_reads_store_nothing(tmp_path: Path, check_mode: bool, write: bool) -> None:
     assert transact(StandIn(arguments(tmp_path), check_mode=check_mode), write=write, create=True)["next"] == 1001
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_token_of_an_earlier_user_of_the_name_changes_and_reads_nothing(tmp_path: Path) -> None:
+    present, earlier = "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21", "3b0e7c0e-9f63-4a39-8f0b-0d2c1f5e8a77"
+    with control.store_of(StandIn(arguments(tmp_path)), str(tmp_path / "d.yaml")).transaction(write=True) as held:
+        held.users["admin"].extra["uuid"] = present
+    before = (tmp_path / "d.yaml").read_bytes()
+    for write in (True, False):
+        result = transact(StandIn(arguments(tmp_path, caller={"user_uuid": earlier})), write=write)
+        assert [each["code"] for each in result["refusals"]] == ["acting_token_of_earlier_user"]
+        assert (tmp_path / "d.yaml").read_bytes() == before
+    assert transact(StandIn(arguments(tmp_path, caller={"user_uuid": present})))["next"] == 1001
+
+
+def test_an_entry_contains_the_uuid_of_the_acting_user(tmp_path: Path) -> None:
+    held = Cluster.initial()
+    module = StandIn(arguments(tmp_path, caller={"proof": "awx", "module": "slice"}))
+    assert control.entry_for(module, [], held).caller.user_uuid is None
+    uuid = held.users["admin"].extra["uuid"] = "9f1c2e64-6c0b-4c55-9d56-0a4f5d0a7b21"
+    held.extra["revision"] = 7
+    entry = control.entry_for(module, [], held)
+    assert (entry.user, entry.caller.user_uuid, entry.caller.proof, entry.revision) == ("admin", uuid, "awx", 7)
+    module.params["acting_user"] = "nobody"
+    assert control.entry_for(module, [], held).caller.user_uuid is None
 
 
 def test_errors_of_the_database_are_failures(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import identities
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import tokens
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.tokens import issue
 from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, verify
+from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import between
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
@@ -23,6 +25,7 @@ from .._domain import builders
 def cluster() -> Cluster:
     made = builders.cluster()
     made.identify(title="lab")
+    identities.identify_user(made, made.users["alice"])
     return made
 
 
@@ -41,11 +44,23 @@ def test_tokens_are_valid_and_the_key_is_created_once(cluster: Cluster, tmp_path
     again = issue(cluster, params(tmp_path), check_mode=False)
     assert [change.kind for change in first.changes] == ["acting key"]
     assert (first.changes, again.changes) == (predicted.changes, [])
+    uuid = cluster.users["alice"].uuid
     assert cluster.cloud is not None
     for made in (first, again):
         token = verify(made.result["token"], key, now=0)
-        assert (token.user, token.cloud) == ("alice", cluster.cloud.uuid)
+        assert (token.user, token.uuid, token.cloud) == ("alice", uuid, cluster.cloud.uuid)
     assert key.secret not in str(first)
+
+
+def test_a_user_without_a_uuid_gets_one_with_the_first_token(cluster: Cluster, tmp_path: Path) -> None:
+    del cluster.users["alice"].extra["uuid"]
+    issue(cluster, params(tmp_path, user="admin"), check_mode=False)
+    first = issue(cluster, params(tmp_path), check_mode=False)
+    uuid = cluster.users["alice"].uuid
+    assert uuid is not None
+    assert first.changes == [between("user", "alice", {"uuid": None}, {"uuid": uuid})]
+    assert issue(cluster, params(tmp_path), check_mode=False).changes == []
+    assert cluster.users["alice"].uuid == uuid
 
 
 @pytest.mark.parametrize("valid_h", [1, 48])
