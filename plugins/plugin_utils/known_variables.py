@@ -27,6 +27,14 @@ OF_GUESTS = tuple(
     )
 )
 """Variables of the hosts that the inventory plugin makes of VMs, and of the connection to consoles."""
+OF_WORKERS = tuple(
+    f"worker_{name}"
+    for name in (
+        *("accept_machine", "cores", "cpu_overcommit", "disk_gb", "ip", "max_vms", "netem", "ram_gb"),
+        *("ram_overcommit", "schedulable", "trunk_mtu"),
+    )
+)
+"""Variables of workers that C(site) registers, besides those of the role C(worker)."""
 REGISTERED = ("cloudrepo_call", "cloudrepo_host_info")
 """Results of earlier playbooks of a run."""
 CLOSE = 0.88
@@ -36,7 +44,7 @@ CLOSE = 0.88
 @cache
 def settings() -> frozenset[str]:
     """Return the variables that roles, plugins and modules read from the inventory."""
-    found = {VARIABLE, *OF_GUESTS, *REGISTERED}
+    found = {VARIABLE, *OF_GUESTS, *OF_WORKERS, *REGISTERED}
     for path in ROLES.glob("*/meta/argument_specs.yml"):
         entry_points = yaml_load(path.read_text(encoding="utf-8"))["argument_specs"].values()
         found.update(name for entry in entry_points for name in entry.get("options") or {})

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_records
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import WORKER_FIELDS, WORKER_OFFERS
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import read_table
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.known_variables import mistyped, settings, warnings
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.known_variables import (
+    OF_WORKERS,
+    mistyped,
+    settings,
+    warnings,
+)
 
 ROOT = Path(__file__).resolve().parents[4]
 TABLE = read_table()
@@ -33,6 +40,7 @@ def refused(playbook: str, *extra: str, own: tuple[str, ...] = ()) -> list[str]:
         ("deploy", "cloudrepo_databse", "cloudrepo_database"),
         ("site", "claim_host", "claim_hosts"),
         ("site", "worker_uplnk", "worker_uplink"),
+        ("site", "worker_schedulble", "worker_schedulable"),
         ("connect", "vm", "connect_vm"),
         ("capture", "seconds", "capture_seconds"),
         ("save", "dest", "save_dest"),
@@ -88,3 +96,10 @@ def test_every_variable_with_the_prefix_is_known() -> None:
     assert len(found) > 50
     assert found - NO_VARIABLES - settings() == set()
     assert not NO_VARIABLES & settings()
+
+
+def test_variables_of_workers_are_those_that_are_registered() -> None:
+    given = dict.fromkeys(OF_WORKERS, "x")
+    [record] = worker_records([{**given, "worker_host_info": {"cores": 2, "machine_id": "m"}}])
+    assert record == {"machine_id": "m", **{name.removeprefix("worker_"): value for name, value in given.items()}}
+    assert set(record) >= {*WORKER_FIELDS, *WORKER_OFFERS}
