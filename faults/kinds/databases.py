@@ -60,7 +60,7 @@ def _second(world: World, turn: Turn) -> None:
             shutil.copy(DATABASE, place)
         for playbook, selection in runs:
             done = world.lab.run(playbook, **selection, cloudrepo_database=str(place))
-            turn.expect(done, "site_claim_hosts=true", words)
+            turn.expect(done, "claim_hosts=true", words)
         _remove(place.name, FOLDER)
     turn.lost += changes(before, world.snapshot())
 

@@ -267,7 +267,7 @@ def _workers(name: str, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) 
     An empty group is what is left after the last worker is lost or retired.
     """
     workers = task_vars["groups"].get("workers")
-    may_be_empty = name not in ("deploy", "site") or extra.get("site_retire")
+    may_be_empty = name not in ("deploy", "site") or extra.get("retire")
     if name in NEED_WORKERS and (workers is None or not (workers or may_be_empty)):
         yield Refusal("workers_missing", "inventory")
 

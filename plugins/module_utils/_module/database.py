@@ -94,7 +94,7 @@ def _of_another_cloud(name: str, present: Cluster, wanted: Cluster) -> str | Non
     return (
         f"backup {name} is of cloud {other.title} ({other.uuid}), but the database was that of cloud {mine.title} "
         f"({mine.uuid}); hosts that the latter has claimed refuse work orders until site is run with "
-        "-e site_claim_hosts=true, and its VMs are orphans then"
+        "-e claim_hosts=true, and its VMs are orphans then"
     )
 
 

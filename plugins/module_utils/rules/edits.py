@@ -33,14 +33,12 @@ EDITS = {
     "changed_since": Rule(
         "a topology must not undo changes that were made after the revision in based_on",
         "based_on is {got}, and {user} made revision {revision} at {at}, which this topology would undo: {changes}",
-        "add these changes to the topology and set based_on to the slice's revision, or set overwrite to true "
-        "(-e deploy_overwrite=true)",
+        "add these changes to the topology and set based_on to the slice's revision, or set overwrite=true",
     ),
     "changed_since_unknown": Rule(
         "a topology must not undo changes that were made after the revision in based_on",
         "based_on is {got}, the slice has revision {revision}, and the history does not reach back to what was changed",
-        "check the topology against the slice and set based_on to the slice's revision, or set overwrite to true "
-        "(-e deploy_overwrite=true)",
+        "check the topology against the slice and set based_on to the slice's revision, or set overwrite=true",
     ),
     "revision_unknown": Rule(
         "based_on must be a revision of this database", "based_on is {got}, the newest revision is {newest}"

@@ -130,20 +130,20 @@ HOST = {
     "another_cloud": Rule(
         "a host belongs to one cloud",
         "{object} belongs to cloud {held}, claimed from controller {controller} at {since}, and not to {got}{vlans}",
-        "run cloudrepo.slices.site with -e site_claim_hosts=true to take the host over",
+        "run cloudrepo.slices.site with -e claim_hosts=true to take the host over",
     ),
     "another_incarnation": Rule(
         "a host follows one database of its cloud",
         "{object} follows another database of cloud {cloud}, claimed from controller {controller} at {since}: "
         "incarnation {held}, and not the copy {got}",
-        "run cloudrepo.slices.site with -e site_claim_hosts=true if this database replaces the other one",
+        "run cloudrepo.slices.site with -e claim_hosts=true if this database replaces the other one",
     ),
     "address_answered": Rule(
         "only the network node answers for its addresses on the management VLAN",
         "{object} needs {address} on VLAN {vlan} with MAC {own}, but {who} on {interface} answers for it "
         "with MAC {mac}",
-        "run cloudrepo.slices.site with -e site_retire=true if that is a former network node; otherwise take it off "
-        "the trunk, or give each cloud a management VLAN or a trunk of its own",
+        "run cloudrepo.slices.site with -e retire=true if that is a former network node; otherwise take it off the "
+        "trunk, or give each cloud a management VLAN or a trunk of its own",
     ),
     "not_this_machine": Rule(
         "a worker is its machine, not its address",

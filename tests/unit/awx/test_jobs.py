@@ -260,7 +260,7 @@ def test_a_prompt_shows_no_slice_of_another_tenant(start: Start, cloud: Cloud) -
         ("smoke test, a slice", {}, "slice red does not exist"),
         # A call for each name.
         ("undelete, a slice", {"slice_name": "red", "recreate_disks": "redvm1"}, "deleted slice red does not exist"),
-        ("deploy, a slice", {"recreate_disks": "1001", "deploy_overwrite": True}, "slice red does not exist"),
+        ("deploy, a slice", {"recreate_disks": "1001", "overwrite": True}, "slice red does not exist"),
         ("displays, a slice", {}, "slice red does not exist"),
     ],
 )
@@ -302,7 +302,7 @@ def test_a_survey_shows_no_history_of_another_tenant(start: Start, cloud: Cloud)
 def test_a_topology_in_a_survey_changes_no_slice_of_another_tenant(start: Start, cloud: Cloud) -> None:
     text = yaml.safe_dump([{"name": cloud.uuid, "owner": "alice", "vms": []}])
     flags = dict.fromkeys(("apply_work_order_restart", "wait_ready"), "false")
-    answers = {"slices": text, "deploy_overwrite": "true", **flags, "wait_ready_seconds": 300}
+    answers = {"slices": text, "overwrite": "true", **flags, "wait_ready_seconds": 300}
     done = start(launched(locked("deploy, topologies"), "bob", answers))
     assert_refused(done, "bob is not an admin; only admins may act for other users")
 

@@ -103,7 +103,7 @@ def test_a_call_without_the_inventory_of_the_cloud_is_refused(inventory: str, tm
         ("deploy", WEB, True),
         ("site", {}, True),
         # After the last worker is lost or retired.
-        ("site", {"site_retire": True}, False),
+        ("site", {"retire": True}, False),
         ("delete", {"slice_all": True}, False),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_limit_to_a_host_without_a_role_is_refused(tmp_path: Path) -> None:
         "others": {"hosts": {"stray": {**NOBODY, "ansible_ssh_executable": "/bin/false"}}},
     }
     (tmp_path / "more.json").write_text(json.dumps(inventory), encoding="utf-8")
-    forged = {"site_retire": True, "site_cloud": {"hosts": ["stray"], "cloud": {"uuid": "x"}}}
+    forged = {"retire": True, "site_cloud": {"hosts": ["stray"], "cloud": {"uuid": "x"}}}
     done = run(tmp_path, "site", forged, "--limit=stray", inventory=tmp_path / "more.json")
     assert (done.rc, done.tasks) == (2, 1)
     assert done.failure["msg"] == "--limit excludes the orchestrator; add localhost to it"

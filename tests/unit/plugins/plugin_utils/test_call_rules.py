@@ -173,7 +173,7 @@ def test_variables_have_the_prefix_of_a_playbook() -> None:
     folders = {path.name for path in (ROOT / "roles").iterdir()}
     prefixes = tuple(f"{name}_" for name in {"slice", "slices", "molecule", *folders, *PLAYBOOKS})
     others = [name for name in SAID["variables"] if not name.startswith(prefixes)]
-    assert others == ["slices", "recreate_disks", "accept_database"]
+    assert others == ["slices", "overwrite", "recreate_disks", "accept_database", "claim_hosts", "retire"]
 
 
 def row(name: str, said: dict[str, Any]) -> str:

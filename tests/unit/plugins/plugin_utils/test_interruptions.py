@@ -33,7 +33,7 @@ def test_a_playbook_is_run_again(given: str) -> None:
     [
         ("capture", "capture_stop=true"),
         ("delete", "status deleting"),
-        ("rebuild", "cloudrepo.slices.site with site_claim_hosts=true"),
+        ("rebuild", "cloudrepo.slices.site with claim_hosts=true"),
         ("status", "Nothing was changed."),
         ("undelete", "deploy it with cloudrepo.slices.deploy"),
     ],

@@ -145,7 +145,7 @@ def test_another_cloud_or_copy_is_refused_unless_it_takes_the_host_over(
         with pytest.raises(Refused) as refused:
             refused_call()
         assert codes(refused) == [code]
-        for told in ("lab", LAB.uuid, "2026-01-31T12:00:00Z", "controller1", "-e site_claim_hosts=true"):
+        for told in ("lab", LAB.uuid, "2026-01-31T12:00:00Z", "controller1", "-e claim_hosts=true"):
             assert told in refused.value.message
     assert (tmp_path / "cloud.json").read_text() == before
     claimed(tmp_path, caller, claim=True)
@@ -270,7 +270,7 @@ def test_clouds_with_vlans_in_common_are_told_when_a_host_is_refused_and_when_it
     )
     assert refused.value.message == (
         f"this host belongs to cloud lab ({uuid(1)}), claimed from controller controller1 at 2026-01-31T12:00:00Z, "
-        f"and not to other ({uuid(3)}); {both}; run cloudrepo.slices.site with -e site_claim_hosts=true to take the "
+        f"and not to other ({uuid(3)}); {both}; run cloudrepo.slices.site with -e claim_hosts=true to take the "
         "host over"
     )
     with pytest.raises(Refused) as refused:

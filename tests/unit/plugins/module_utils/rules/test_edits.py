@@ -33,7 +33,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             (
                 "slice web: based_on is 5, and bob made revision 6 at 2026-01-31T12:00:00Z, which this "
                 "topology would undo: add VM vm2; add these changes to the topology and set based_on to the "
-                "slice's revision, or set overwrite to true (-e deploy_overwrite=true)"
+                "slice's revision, or set overwrite=true"
             ),
         ),
     ],

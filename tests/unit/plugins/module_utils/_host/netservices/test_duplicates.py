@@ -142,8 +142,8 @@ def test_a_duplicate_address_is_refused_with_both_macs() -> None:
         find(link, a_host())
     assert refused.value.message == (
         "this host needs 10.60.7.1 on VLAN 400 with MAC 02:00:0a:3c:07:01, but another machine on trunk0 answers for it"
-        " with MAC 02:00:00:00:00:aa; run cloudrepo.slices.site with -e site_retire=true if that is a former network "
-        "node; otherwise take it off the trunk, or give each cloud a management VLAN or a trunk of its own"
+        " with MAC 02:00:00:00:00:aa; run cloudrepo.slices.site with -e retire=true if that is a former network node;"
+        " otherwise take it off the trunk, or give each cloud a management VLAN or a trunk of its own"
     )
     assert not link.is_open
 
