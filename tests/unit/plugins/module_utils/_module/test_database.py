@@ -141,7 +141,7 @@ def test_a_backup_of_another_cloud_is_restored_with_a_warning(path: Path, tmp_pa
     (warning,) = done.result["warnings"]
     lab, new = (act(where, "check").result["cloud"]["uuid"] for where in (path, tmp_path / "new.yaml"))
     assert warning.startswith(f"backup {name} is of cloud lab ({lab}), but the database was that of cloud new (")
-    assert "-e site_claim_hosts=true" in warning
+    assert "-e claim_hosts=true" in warning
     assert (new == lab) is not check_mode
     own = act(path, "restore", name=name)
     assert "warnings" not in own.result
