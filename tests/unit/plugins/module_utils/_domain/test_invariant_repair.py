@@ -511,3 +511,10 @@ def test_a_link_of_a_vm_with_itself_is_removed() -> None:
     told = repair(held)
     assert told[0] == "link lab/2: removed, it does not connect two unused interfaces"
     assert [link.link_id for link in lab.links] == [1]
+
+
+@pytest.mark.parametrize(("next_id", "told"), [(0, ["next_vm_id 0 → 1"]), (1, [])])
+def test_without_objects_the_counter_is_above_zero(next_id: int, told: list[str]) -> None:
+    held = builders.cluster()
+    held.next_vm_id = next_id
+    assert repair(held) == told

@@ -16,12 +16,15 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files import Backups
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Interface, Link, Slice
+
+from ....locks import is_held
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -271,6 +274,45 @@ def test_a_reader_sees_one_state_of_a_server_and_a_writer_the_newest(new_postgre
     store = SqlDatabase(new_postgresql(), lock_timeout_s=5)
     levels = [store._engine(write).connect().get_isolation_level() for write in (False, True)]
     assert levels == ["REPEATABLE READ", "READ COMMITTED"]
+
+
+@pytest.mark.parametrize(("timeout_s", "limit"), [(0.05, "50ms"), (2, "2s"), (0, "1ms")])
+def test_a_server_waits_for_the_lock_until_the_timeout(
+    new_postgresql: Callable[[], str], timeout_s: float, limit: str
+) -> None:
+    """A limit of zero would be none."""
+    store = SqlDatabase(new_postgresql(), lock_timeout_s=timeout_s)
+    with store._connected(True) as connection:
+        assert store._open(connection, True) is None
+        assert connection.scalar(text("SHOW lock_timeout")) == limit
+
+
+def test_a_file_is_flushed_before_a_change_counts_as_stored(tmp_path: Path) -> None:
+    store = SqlDatabase(f"sqlite:///{tmp_path}/d.sqlite", lock_timeout_s=5)
+    with store._connected(True) as connection:
+        assert connection.scalar(text("PRAGMA synchronous")) == 3, "EXTRA: its journal is gone from the folder, too"
+
+
+def test_backups_are_written_one_at_a_time_and_the_oldest_go(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(url, lock_timeout_s=5, backups=1, backup_dir=str(tmp_path / "kept"))
+    held: list[bool] = []
+    keep = Backups.keep_if_new
+
+    def told(backups: Backups, data: bytes) -> str:
+        held.append(is_held(tmp_path / "kept.lock"))
+        return keep(backups, data)
+
+    monkeypatch.setattr(Backups, "keep_if_new", told)
+    names = []
+    for slice_id in (1000, 1003):
+        with store.transaction(write=True) as cluster:
+            add(cluster, slice_id, slice_id + 1)
+        names.append(store.backup())
+    assert held == [True, True]
+    assert store.backups is not None
+    assert store.backups.names() == names[1:]
 
 
 def test_errors_without_one_of_the_driver_are_told_as_well(tmp_path: Path) -> None:

@@ -240,6 +240,7 @@ def test_the_first_gap_is_cached_until_a_lower_number_is_released(store: SqlData
     with store.transaction(write=True) as cluster:
         release(1006)(cluster)
     assert [lowest(), lowest()] == [5903, 5906]
+    assert lowest(release(1000)) == 5901
 
 
 def test_duplicates_are_reported_by_kind(store: SqlDatabase) -> None:
