@@ -283,6 +283,9 @@ PASSWORD_VERSION = Limit(1, 1_000_000, "version of a display's password", "more 
 ID = Limit(1, 9_999_999, "id of a slice or VM", "the names of taps")
 LINK_ID = Limit(1, (1 << 31) - 1, "id of a link", "integers of 32 bits")
 REVISION = Limit(1, 253_402_300_799_999, "revision of a work order", "the year 9999")
+KNOWN_REVISION = Limit(
+    1, REVISION.most - 10**12, "revision of hosts that a database continues from", "room for later ones"
+)
 
 QUOTA_VMS = Limit(0, 1_000_000_000, "VMs of a user", "more than needed")
 WORKER = {

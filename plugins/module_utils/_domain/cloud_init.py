@@ -125,7 +125,7 @@ def _invalid(address: str) -> str | None:
 def conflicts(slice_: Slice) -> Iterator[Refusal]:
     """Yield refusals for set-ups that do not fit the interfaces of their VMs, and for duplicate addresses."""
     holders: dict[tuple[int, str], list[str]] = defaultdict(list)
-    taken = addressing.guest_addresses(slice_)
+    taken, segments = addressing.guest_addresses(slice_), host_requirements.segments(slice_)
     for vm in slice_.live_vms:
         for own in vm.interfaces:
             for address in taken.get((vm.vm_id, own.name), ()):
@@ -140,6 +140,9 @@ def conflicts(slice_: Slice) -> Iterator[Refusal]:
             elif nic.ip_config:
                 yield Refusal("address_from_dhcp", f"{where} {each.name}", {"got": list(each.addresses)})
             elif nic.vlan_id is not None:
+                if any(":" in address for address in each.addresses):
+                    mtu = segments.get(nic.vlan_id, {}).get("mtu", DEFAULT_MTU)
+                    yield from bounds.IPV6_MTU.problems(f"{where} {each.name}", "mtu with an IPv6 address", mtu)
                 known = {address.partition("/")[0] for address in taken.get((vm.vm_id, nic.name), ())}
                 for address in each.addresses:
                     if _bare(address) not in known:

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..allocations import ADDRESS, VLAN_POOL, address_number
+from ..bounds import KNOWN_REVISION
 from ..changes import Change, between
 from ..claim import HeldSlice, InUse
 from ..cluster import LEFT_BEHIND, Cluster
-from ..errors import Refusal
+from ..errors import Refusal, Refused
 from ..vlans import pool_number
 from ..work_order import revision_text
 
@@ -24,7 +25,8 @@ def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None
         complete: whether these are all hosts of the cluster, so that earlier reservations of others are released.
     """
     highest = max((each.highest_id or 0 for each in hosts), default=0)
-    cluster.lift(next_vm_id=highest + 1, revision=None if cluster.slices else _known(hosts))
+    revisions = [each.highest_revision for each in hosts]
+    cluster.lift(next_vm_id=highest + 1, revision=None if cluster.slices else highest_known(revisions))
     strangers = [each for host in hosts for each in host.slices if not _is_known(cluster, each)]
     left = {VLAN_POOL: {pool_number(each.slice_id) for each in strangers}, ADDRESS: set(_addresses(strangers))}
     if not complete or strangers:
@@ -56,8 +58,14 @@ def accept(cluster: Cluster, known: int | None) -> list[Change]:
     Args:
         cluster: changed in place.
         known: the highest revision on the hosts.
+
+    Raises:
+        Refused: no revision would be left for later orders.
     """
     before = cluster.revision
+    if known is not None and known > KNOWN_REVISION.most:
+        figures = {"got": known, "most": KNOWN_REVISION.most}
+        raise Refused([Refusal("revision_too_high", "accept_revision", figures)])
     if known is None or known < (before or 0):
         return []
     cluster.revise(known)
@@ -68,9 +76,9 @@ def accept(cluster: Cluster, known: int | None) -> list[Change]:
     ]
 
 
-def _known(hosts: Iterable[InUse]) -> int | None:
-    """Return the highest revision on the hosts."""
-    return max((each.highest_revision for each in hosts if each.highest_revision is not None), default=None)
+def highest_known(revisions: Iterable[int | None]) -> int | None:
+    """Return the highest revision on hosts that leaves room for later ones: any other is that of a damaged file."""
+    return max((each for each in revisions if each is not None and KNOWN_REVISION.allows(each)), default=None)
 
 
 def _is_known(cluster: Cluster, held: HeldSlice) -> bool:

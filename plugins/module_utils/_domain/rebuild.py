@@ -147,8 +147,8 @@ def _cluster(hosts: Sequence[HostOrders], merged: Merged) -> Cluster:
     # Another incarnation: should the lost database reappear, the hosts refuse it.
     cluster.vlans = Vlans(read_pools(cloud.vlan_pools), cloud.management_vlan)
     cluster.become(Cloud(str(cloud.cloud_uuid), cloud.cloud_title or "", "").reborn())
-    revisions = [host.highest_revision for host in hosts if host.highest_revision is not None]
-    cluster.lift(next_vm_id=max([FIRST_ID, *merged.next_vm_ids]), revision=max(revisions, default=None))
+    revision = counters.highest_known(host.highest_revision for host in hosts)
+    cluster.lift(next_vm_id=max([FIRST_ID, *merged.next_vm_ids]), revision=revision)
     in_use = [InUse(host.host, host.highest_id, host.highest_revision, host.slices) for host in hosts]
     counters.take_in(cluster, in_use, complete=True)
     trunks = [host.trunk_mtu for host in hosts if host.target == NETWORK_NODE and host.trunk_mtu is not None]

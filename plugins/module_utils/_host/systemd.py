@@ -255,16 +255,26 @@ def last_words(units: Sequence[str], runner: Runner, *, since_s: float | None = 
     for line in runner.run(["journalctl", *options, *matches], check=False).stdout.splitlines():
         entry = json.loads(line)
         is_own = entry.get("_SYSTEMD_UNIT") in units
-        unit = entry["_SYSTEMD_UNIT"] if is_own else entry.get("UNIT")
+        unit = entry["_SYSTEMD_UNIT"] if is_own else next(filter(units.__contains__, _all(entry.get("UNIT"))), "")
         said.setdefault((unit, is_own), []).extend(_message(entry).splitlines())
     words = {unit: said.get((unit, True)) or said.get((unit, False), []) for unit in units}
     return {unit: "\n".join(list(dict.fromkeys(lines))[-_MOST_LINES:]) for unit, lines in words.items()}
 
 
 def _message(entry: Mapping[str, Any]) -> str:
-    """Return the message of an entry. It is a list of bytes if not printable, and null if too long."""
+    """Return the message of an entry. It is a list of bytes if not printable, and null if too long.
+
+    A process may write several messages in one entry, which are a list of these.
+    """
     message = entry.get("MESSAGE") or ""
-    return bytes(message).decode("utf-8", "replace") if isinstance(message, list) else str(message)
+    if isinstance(message, list) and all(isinstance(each, int) for each in message):
+        return bytes(message).decode("utf-8", "replace")
+    return "\n".join(_message({"MESSAGE": each}) for each in message) if isinstance(message, list) else str(message)
+
+
+def _all(value: Any) -> list[Any]:
+    """Return the values of a field, which a process may write several times in one entry."""
+    return value if isinstance(value, list) else [value]
 
 
 def _unit(block: Mapping[str, str]) -> Unit | None:

@@ -251,6 +251,11 @@ HOST = {
         "run cloudrepo.slices.deploy with -e slice_all=true -e accept_database=true to make the hosts follow this "
         "database; --check --diff shows first what that undoes",
     ),
+    "revision_too_high": Rule(
+        "a revision must leave room for later ones",
+        "{object} must be at most {most}, got {got}, which is no revision that this collection has made; {rule}",
+        "delete the folder STATE_DIR/revisions of the host that has applied it",
+    ),
     "host_not_read": Rule(
         "a database is rebuilt from all hosts",
         "{object} could not be read: {failure}",

@@ -320,3 +320,27 @@ def test_addresses_on_different_vlans_may_be_equal_and_on_no_vlan_too() -> None:
     with pytest.raises(Refused) as caught:
         put(cluster(), topology(vms=vms, links=[link("a", "b")]))
     assert [each.code for each in caught.value.refusals] == ["guest_address_twice"]
+
+
+@pytest.mark.parametrize(
+    ("mtu", "address", "is_refused"),
+    [
+        (1280, "2001:db8::5/64", False),
+        (1279, "2001:db8::5/64", True),
+        (1279, "10.9.0.5/24", False),
+    ],
+)
+def test_an_interface_with_an_ipv6_address_needs_the_least_mtu_of_ipv6(
+    mtu: int, address: str, is_refused: bool
+) -> None:
+    """Linux has no IPv6 on an interface with a smaller one."""
+
+    def make() -> Slice:
+        return pair(mtu=mtu, interfaces=[{"name": "eth1", "addresses": [address]}])
+
+    if is_refused:
+        with pytest.raises(Refused) as caught:
+            make()
+        assert caught.value.message == "VM web/a eth1: mtu with an IPv6 address must be 1280-65521, got 1279"
+    else:
+        make()

@@ -9,8 +9,10 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import counters, teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import ADDRESS, VLAN_POOL, address_number
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import KNOWN_REVISION, REVISION
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldAddress, HeldSlice, InUse
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import LEFT_BEHIND, Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
 from .builders import cluster, put, topology
 
@@ -114,3 +116,30 @@ def test_a_database_without_a_revision_accepts_that_of_its_hosts() -> None:
     assert len(counters.accept(held, 0)) == 1
     assert held.revision is not None
     assert counters.accept(held, None) == []
+
+
+def test_a_revision_that_leaves_no_room_for_later_ones_is_not_accepted() -> None:
+    """Hosts would refuse every later order, and no restore lowers a revision."""
+    most = int(KNOWN_REVISION.most)
+    held = cluster()
+    counters.accept(held, most)
+    assert held.revision == most + 1
+    before = held.revision
+    with pytest.raises(Refused) as caught:
+        counters.accept(held, most + 1)
+    assert caught.value.message == (
+        f"accept_revision must be at most {most}, got {most + 1}, which is no revision that this collection has made; "
+        "a revision must leave room for later ones; "
+        "delete the folder STATE_DIR/revisions of the host that has applied it"
+    )
+    assert held.revision == before
+
+
+@pytest.mark.parametrize(("others", "revision"), [([5], 5), ([None], None), ([], None)])
+def test_an_empty_database_does_not_continue_from_the_revision_of_a_damaged_file(
+    others: list[int | None], revision: int | None
+) -> None:
+    held = cluster()
+    hosts = [InUse("w0", None, each) for each in (*others, int(REVISION.most))]
+    counters.take_in(held, hosts, complete=True)
+    assert held.revision == revision

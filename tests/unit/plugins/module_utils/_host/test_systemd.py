@@ -136,6 +136,20 @@ def test_log_lines_may_be_long_or_unprintable():
     assert systemd.last_words(["a.service"], runner)["a.service"].splitlines() == ["5", "6", "7", "8", "no \ufffd such"]
 
 
+def test_a_process_may_write_a_field_several_times_in_one_entry():
+    entries = [
+        {"MESSAGE": ["a", list(b"b \xff")], "_SYSTEMD_UNIT": "a.service"},
+        {"MESSAGE": "c", "_SYSTEMD_UNIT": "a.service", "UNIT": ["b.service", "a.service"]},
+        {"MESSAGE": "Failed.", "_SYSTEMD_UNIT": "init.scope", "UNIT": ["x.service", "b.service"]},
+        {"MESSAGE": "Neither.", "_SYSTEMD_UNIT": "init.scope", "UNIT": [["b.service"], None]},
+    ]
+    runner = FakeRunner().tell("journalctl", MORE, stdout="".join(f"{json.dumps(each)}\n" for each in entries))
+    assert systemd.last_words(["a.service", "b.service"], runner) == {
+        "a.service": "a\nb \ufffd\nc",
+        "b.service": "Failed.",
+    }
+
+
 def test_a_template_contains_the_name_of_its_slice() -> None:
     assert systemd.template_uuid(template_text("cloudrepo-0", uuid(1))) == uuid(1)
     assert systemd.template_uuid(template_text("cloudrepo-0")) is None
