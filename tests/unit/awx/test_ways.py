@@ -341,7 +341,7 @@ def test_a_name_that_was_written_as_a_number_is_no_user(guarded: Guarded) -> Non
 
 
 def test_a_user_called_admin_is_the_admin_of_the_database(guarded: Guarded) -> None:
-    """AWX itself calls its first administrator so; check_awx reports any other user of this name."""
+    """AWX itself calls its first administrator so; awx_check reports any other user of this name."""
     job, _user = ways("status")["prompt"]
     done = guarded(replace(job, user="admin", variables={**job.variables, "cloudrepo_placement": "pack"}))
     assert done["acting_user"] == "admin"

@@ -215,7 +215,7 @@ def test_a_workflow_leads_from_each_step_to_the_next() -> None:
 
 
 def test_settings_that_have_no_default_are_documented() -> None:
-    paths = [*(portal.path(name) for name in FILES), ROOT / "playbooks/portal.yml"]
+    paths = [*(portal.path(name) for name in FILES), ROOT / "playbooks/awx_portal.yml"]
     text = "".join(path.read_text(encoding="utf-8") for path in paths)
     own = {"objects", "result.lines"}  # Of the playbook itself.
     used = {word.split(" ")[0] for word in text.split("{{ portal_")[1:]} - own

@@ -168,14 +168,6 @@ def test_every_variable_is_described_and_accepted_by_a_playbook() -> None:
     assert set(table.grammars) == accepted - raw
 
 
-def test_variables_have_the_prefix_of_a_playbook() -> None:
-    """So that a variable of somebody's own inventory is not taken for one of ours."""
-    folders = {path.name for path in (ROOT / "roles").iterdir()}
-    prefixes = tuple(f"{name}_" for name in {"slice", "slices", "molecule", *folders, *PLAYBOOKS})
-    others = [name for name in SAID["variables"] if not name.startswith(prefixes)]
-    assert others == ["slices", "overwrite", "recreate_disks", "accept_database", "claim_hosts", "retire"]
-
-
 def row(name: str, said: dict[str, Any]) -> str:
     """A line of the table in the documentation."""
     listed = [", ".join(f"`{each}`" for each in said.get(key, ())) for key in ("variables", "admin_variables")]

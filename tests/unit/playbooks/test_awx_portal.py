@@ -96,7 +96,7 @@ def load(folder: Path, collections: Path | None, *options: str, **variables: Any
         "CONTROLLER_OAUTH_TOKEN": "t0ken",
     }
     environment.update(variables.pop("environment", {}))
-    done = run(folder, "portal", {**VARIABLES, **variables}, *options, environment=environment)
+    done = run(folder, "awx_portal", {**VARIABLES, **variables}, *options, environment=environment)
     assert [secret for secret in SECRETS if secret in done.stdout] == []
     return done
 
@@ -162,5 +162,5 @@ def test_a_portal_that_cannot_be_loaded_is_reported(
 def test_a_variable_without_a_value_is_named(tmp_path: Path) -> None:
     variables = dict(VARIABLES)
     del variables["portal_image"]
-    done = run(tmp_path, "portal", variables)
+    done = run(tmp_path, "awx_portal", variables)
     assert (done.rc, done.failure["msg"]) == (2, "Set portal_image.")

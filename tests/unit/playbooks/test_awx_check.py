@@ -24,7 +24,7 @@ TEMPLATE = {"name": "deploy", "playbook": "playbooks/deploy.yml", "ask_variables
 def test_it_fails_if_a_setting_is_not_locked(setting: bool, told: str | None, tmp_path: Path) -> None:
     data = {"assets": {"job_templates": [{**TEMPLATE, "ask_variables_on_launch": setting}]}}
     (tmp_path / "awx.json").write_text(json.dumps(data), encoding="utf-8")
-    done = run(tmp_path, "check_awx", {"check_awx_src": str(tmp_path / "awx.json"), "check_awx_admins": "operators"})
+    done = run(tmp_path, "awx_check", {"check_awx_src": str(tmp_path / "awx.json"), "check_awx_admins": "operators"})
     if told is None:
         assert done.rc == 0, done.stdout
     else:
