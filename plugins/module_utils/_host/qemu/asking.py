@@ -106,7 +106,7 @@ def _ask(paths: list[str], deadline: float, now: Callable[[], float]) -> dict[st
                 silent = len(paths) - len(found) > len(selector.get_map())
                 # A socket that does not exist yet is tried again.
                 for key, _events in selector.select(min(left_s, _AGAIN_S) if silent else left_s):
-                    _hear(key.data, selector, found, late)
+                    _hear(key.data, selector, found)
         finally:
             for key in list(selector.get_map().values()):
                 key.data.client.close()
@@ -125,18 +125,15 @@ def _begin(path: str, selector: selectors.BaseSelector, found: dict[str, Answer]
         selector.register(talk.client, selectors.EVENT_READ, talk)
 
 
-def _hear(
-    talk: _Conversation, selector: selectors.BaseSelector, found: dict[str, Answer], late: dict[str, Answer]
-) -> None:
+def _hear(talk: _Conversation, selector: selectors.BaseSelector, found: dict[str, Answer]) -> None:
     try:
         answer = talk.hear()
     except (BlockingIOError, InterruptedError):
         return
-    except OSError as error:
-        # QEMU is being stopped or restarted. In the second case, the new process is queried.
-        answer, late[talk.path] = None, Answer(why=error.strerror or str(error))
+    except OSError:
+        pass  # QEMU is being stopped or restarted. In the second case, the new process is queried.
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        answer = found[talk.path] = Answer(pid=talk.pid, why=f"its answer is not QMP: {error}")
+        found[talk.path] = Answer(pid=talk.pid, why=f"its answer is not QMP: {error}")
     else:
         if answer is None:
             return

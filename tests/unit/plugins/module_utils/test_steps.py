@@ -60,7 +60,9 @@ def test_the_results_of_all_steps_are_returned_and_later_ones_take_precedence() 
 
 
 def test_steps_need_no_results() -> None:
-    assert Steps(plan=Plan, apply=lambda _todo: None).run() == (Plan(), {})
+    steps = Steps(plan=Plan, apply=lambda _todo: None)
+    assert steps.run() == (Plan(), {})
+    assert (steps.result(Plan()), steps.failure(Plan())) == ({}, None)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,8 @@ def test_a_command_that_fails_ends_it_and_it_begins_anew(guest: Guest, tmp_path:
     [
         ("", "no output"),
         ("\n a \n\n\x1b[31mred\x1b[0m\n", "a | red"),
-        ("x" * 400, "…" + "x" * 280),
+        ("x" * 280, "x" * 280),
+        ("x" * 281, "…" + "x" * 280),
     ],
 )
 def test_the_end_of_an_output_is_shown_as_one_line(output: str, shown: str) -> None:

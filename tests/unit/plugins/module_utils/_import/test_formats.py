@@ -17,6 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph imp
         ("graph [ ]", "gml"),
         ('# a comment\nCreator "x"\ngraph [ ]', "gml"),
         ("name: a\ntopology: {}", "containerlab"),
+        ('{"project_id": "a", "topology": {}}', "gns3"),
         ("nodes: [a]", "netlab"),
     ],
 )
