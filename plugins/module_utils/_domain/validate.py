@@ -41,6 +41,18 @@ def _name_problems(want: WantedSlice) -> Iterator[Refusal]:
         yield from bounds.VM_NAME.problems(where, "VM", name)
     for kind, names in (("VM", vms), ("link", links), ("network", networks), ("VLAN", reserved)):
         yield from _alike(where, kind, names)
+    yield from _loopback_names(want)
+
+
+def _loopback_names(want: WantedSlice) -> Iterator[Refusal]:
+    """Yield refusals for members of networks whose DNS name C(MEMBER.NETWORK.internal) is that of a loopback address,
+    C(lo.VM.internal)."""
+    vms = {vm.name.lower(): vm.name for vm in want.vms}
+    for network in want.networks:
+        vm = vms.get(network.name.lower())
+        if vm is not None and any(end.vm.lower() == "lo" for end in network.members):
+            figures = {"vm": vm, "network": network.name}
+            yield Refusal("name_of_loopback", f"slice {want.name}", figures)
 
 
 def _title_problems(want: WantedSlice) -> Iterator[Refusal]:

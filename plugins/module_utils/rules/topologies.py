@@ -21,6 +21,11 @@ TOPOLOGY = {
     "names_differ_in_case": Rule(
         "names are unique within a slice regardless of case", "{kind}s {names} differ only in case; {rule}"
     ),
+    "name_of_loopback": Rule(
+        "a DNS name must have one meaning",
+        "{object}: VM lo on network {network} would be lo.{network}.internal, as is the loopback address of VM {vm}",
+        "give one of them another name",
+    ),
     "numeric_name": Rule("a name must not consist of digits only, because it would be read as an id"),
     "endpoint_count": Rule("a link has 2 endpoints"),
     "link_to_itself": Rule("a link must connect two different VMs", "{rule}, got VM {vm} twice"),

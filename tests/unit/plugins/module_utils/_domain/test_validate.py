@@ -297,3 +297,25 @@ def test_an_interface_is_called_as_in_the_guest() -> None:
     first, second = want.vms
     (found,) = problems(replace(want, vms=(replace(first, of_kind=kind), second)))
     assert found.figures == {"kind": "interface", "name": "a:swp3", "known": ["swp1", "swp2"]}
+
+
+@pytest.mark.parametrize(
+    ("network", "members", "is_refused"),
+    [
+        ("r1", ["lo", "r1"], True),
+        ("R1", ["LO"], True),
+        ("r1", ["r1"], False),
+        ("lan", ["lo", "r1"], False),
+    ],
+)
+def test_a_member_does_not_get_the_dns_name_of_a_loopback_address(
+    network: str, members: list[str], is_refused: bool
+) -> None:
+    name = next((each for each in members if each.lower() == "lo"), "lo")
+    data = topology(vms=[vm(name), vm("r1")], links=[], networks=[{"name": network, "members": members}])
+    found = [refusal.message for refusal in problems(read_slice(data, default_owner="admin"))]
+    message = (
+        f"slice web: VM lo on network {network} would be lo.{network}.internal, as is the loopback address of VM r1; "
+        "give one of them another name"
+    )
+    assert found == ([message] if is_refused else [])
