@@ -67,9 +67,9 @@ options:
     description:
       - The UUID by which tokens, the history and deleted slices know the user. A new user gets a new one, also under
         the name of a removed user.
-      - Set it to add a removed user again, with what belonged to this user. The name may be another one. The history
-        contains the UUID, and so does the message of M(cloudrepo.slices.deleted_slice) that refuses a slice of a
-        removed user.
+      - Set it to add a removed user again, with what belonged to this user. The name may be another one, for which the
+        old tokens are not valid. The history contains the UUID, and so does the message of
+        M(cloudrepo.slices.deleted_slice) that refuses a slice of a removed user.
     type: str
   users:
     description:
