@@ -518,3 +518,11 @@ def test_without_objects_the_counter_is_above_zero(next_id: int, told: list[str]
     held = builders.cluster()
     held.next_vm_id = next_id
     assert repair(held) == told
+
+
+def test_the_first_pool_may_be_a_further_one() -> None:
+    held = two_slices()
+    del held.slices[1000]
+    held.slices[1003].extra[FURTHER_POOLS] = [0, 5]
+    repair(held)
+    assert held.slices[1003].further_pools == [0, 5]
