@@ -33,6 +33,7 @@ from .._host.tool import (
     process,
     program,
     restore_flows,
+    restore_forwarding,
     restore_taps,
     trim_logs,
 )
@@ -56,6 +57,7 @@ SENT = (
     power_down,
     process,
     restore_flows,
+    restore_forwarding,
     restore_taps,
     trim_logs,
 )

@@ -154,3 +154,9 @@ def test_elements_of_dynamic_sets_are_left_out() -> None:
         " rules: set senders { type ipv4_addr flags dynamic } set rates { type mark flags dynamic,timeout timeout 1m }"
         " map slices { type ipv4_addr : mark elements = { 10.60.7.101 : 0x3e8 } }"
     ]
+
+
+@pytest.mark.parametrize(("state", "told"), [("UNKNOWN", "UP"), ("UP", "UP"), ("DOWN", "DOWN")])
+def test_a_device_that_does_not_tell_its_carrier_is_up(state: str, told: str) -> None:
+    found = next(snapshot.network(Host(address=f"gw400            {state:14} 10.60.7.1/24")))
+    assert found == f" gw400            {told:14} 10.60.7.1/24"

@@ -101,7 +101,10 @@ def network(ask: Ask) -> Iterator[str]:
     for space in ["", *(line.split()[0] for line in ask(["ip", "netns", "list"]).splitlines() if line)]:
         enter = ["nsenter", f"--net=/run/netns/{space}"] if space else []
         for command in (["ip", "-brief", "address"], ["tc", "qdisc", "show"]):
-            yield from (f"{space} {line}" for line in ask([*enter, *command]).splitlines())
+            # A device that does not tell its carrier is up as well. Which it is depends on when its port was created.
+            yield from (
+                f"{space} {line.replace(' UNKNOWN ', ' UP      ')}" for line in ask([*enter, *command]).splitlines()
+            )
         rules = re.sub(r"\s+", " ", ask([*enter, "nft", "-s", "list", "ruleset"]))
         # What passes fills dynamic sets.
         rules = re.sub(r"(flags dynamic\S*(?: timeout \S+)?) elements = { [^}]* }", r"\1", rules)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...bounds import DEFAULT_MTU
 from .. import files
+from ..datapath import forwarding
 from ..runner import Runner
 
 DHCP_NAMESPACE = "slices-dhcp"
@@ -67,17 +68,20 @@ def rules(runner: Runner) -> str | None:
     return "".join(done.stdout for done in listed) if all(done.rc == 0 for done in listed) else None
 
 
-def gateway(wan: str, runner: Runner, *, proc_sys: str = PROC_SYS) -> str:
+def gateway(wan: str, bridge: str, runner: Runner, *, proc_sys: str = PROC_SYS) -> str:
     """Return the state of VLAN 400's gateway and of the DHCP server's namespace, including packet rules.
 
     Args:
-        wan: the external interface; the first line contains it for C(gateway_differences).
+        wan: the external interface.
+        bridge: the bridge with the ports of both. The first lines contain these names for C(gateway_differences).
         runner: runs commands on the host.
         proc_sys: the mount point of the kernel's settings.
     """
     return _lines(
         [
             f"wan {wan}",
+            f"bridge {bridge}",
+            *([f"{bridge} forwards"] if forwarding.forwards(bridge, runner) else []),
             *_device(_GATEWAY_PORT, runner),
             *(_forwarding(device, proc_sys) for device in (_GATEWAY_PORT, wan)),
             *_device(_DHCP_PORT, runner, DHCP_NAMESPACE),
@@ -91,12 +95,12 @@ def gateway(wan: str, runner: Runner, *, proc_sys: str = PROC_SYS) -> str:
 def network(slice_id: int, runner: Runner, *, proc_sys: str = PROC_SYS) -> str:
     """Return packet rules, routes and forwarding of a slice's namespace."""
     space = f"slice-{slice_id}"
-    forwarding = runner.run(in_namespace(space, "sysctl", "net.ipv4.ip_forward"), check=False).stdout
+    sysctl = runner.run(in_namespace(space, "sysctl", "net.ipv4.ip_forward"), check=False).stdout
     return _lines(
         [
             *_rules_of(space, runner),
             *_routes(space, runner),
-            *forwarding.splitlines(),
+            *sysctl.splitlines(),
             _forwarding(f"nat_{slice_id}", proc_sys),
         ]
     )
@@ -106,8 +110,10 @@ def gateway_differences(run_dir: str, runner: Runner, *, proc_sys: str = PROC_SY
     """Return the differences between the saved and the current state of the gateway (C(differences))."""
     noted = files.read_text(gateway_note(run_dir))
     # Without a saved state, the unit has never been started.
-    wan = (noted or "").partition("\n")[0].partition(" ")[2]
-    return differences(noted, gateway(wan, runner, proc_sys=proc_sys)) if noted and wan else ()
+    names = dict(line.partition(" ")[::2] for line in (noted or "").splitlines()[:2])
+    if not noted or not names.keys() >= {"wan", "bridge"}:
+        return ()
+    return differences(noted, gateway(names["wan"], names["bridge"], runner, proc_sys=proc_sys))
 
 
 def network_differences(slice_id: int, run_dir: str, runner: Runner, *, proc_sys: str = PROC_SYS) -> tuple[str, ...]:

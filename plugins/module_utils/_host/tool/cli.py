@@ -31,8 +31,9 @@ COMMANDS = {
     "list-lost": "STATE_DIR",
     "load-nat": "FILE",
     "make-network": "FOLDER",
-    "note-gateway": "WAN_INTERFACE",
+    "note-gateway": "WAN_INTERFACE BRIDGE",
     "place-port": "NAMESPACE PORT",
+    "restore-forwarding": "BRIDGE",
 }
 
 

@@ -9,11 +9,11 @@ from ..runner import Runner
 from . import process
 
 
-def main(wan: str) -> int:
+def main(wan: str, bridge: str) -> int:
     """See C(note)."""
-    return process.run(lambda runner: note(wan, runner))
+    return process.run(lambda runner: note(wan, bridge, runner))
 
 
-def note(wan: str, runner: Runner, *, run_dir: str = live.RUN_DIR, proc_sys: str = live.PROC_SYS) -> None:
-    """Save the state of the gateway; C(wan) is the external interface."""
-    live.note(live.gateway_note(run_dir), live.gateway(wan, runner, proc_sys=proc_sys))
+def note(wan: str, bridge: str, runner: Runner, *, run_dir: str = live.RUN_DIR, proc_sys: str = live.PROC_SYS) -> None:
+    """Save the state of the gateway; see C(live.gateway)."""
+    live.note(live.gateway_note(run_dir), live.gateway(wan, bridge, runner, proc_sys=proc_sys))

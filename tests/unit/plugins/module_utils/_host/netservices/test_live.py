@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.flows import OFCTL
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import live
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.live import Device
 
 from ..fakes import FakeRunner
 
+FLOWS = (*OFCTL, "--no-stats", "dump-flows", "br-int", "table=0")
+FAIL_MODE = ("ovs-vsctl", "--timeout=30", "get-fail-mode", "br-int")
 SPACE = ("nsenter", "--net=/run/netns/slices-dhcp")
 RULES = ("nft", "--stateless", "list", "table", "ip", "cloudrepo")
 SHARES = ("nft", "--stateless", "--terse", "list", "table", "ip", "cloudrepo_shares")
@@ -41,11 +44,14 @@ def row(name: str, mac: str, address: str, *flags: str) -> str:
     return json.dumps([{"ifname": name, "address": mac, "flags": flags, "mtu": 1500, "addr_info": info}])
 
 
-def gateway(*, flags: tuple[str, ...] = ("UP",), rules: str = LISTED) -> FakeRunner:
+def gateway(*, flags: tuple[str, ...] = ("UP",), rules: str = LISTED, forwards: bool = True) -> FakeRunner:
     """Return a host with a gateway."""
     runner = FakeRunner()
     gw400 = row("gw400", "02:01:00:00:00:01", "10.60.7.1/24", *flags)
     dhcp400 = row("dhcp400", "02:01:00:00:00:02", "10.60.7.2/24", "UP")
+    runner.tell(*FLOWS, stdout=" priority=0 actions=NORMAL\n" if forwards else "")
+    if not forwards:
+        runner.tell(*FAIL_MODE, stdout="standalone\n")
     runner.tell("ip", "-json", "address", "show", "dev", "gw400", stdout=gw400)
     runner.tell("ip", "-json", "-n", "slices-dhcp", "address", "show", "dev", "dhcp400", stdout=dhcp400)
     runner.tell("ip", "-n", "slices-dhcp", "route", "show", stdout="default via 10.60.7.1 dev dhcp400 linkdown \n")
@@ -63,8 +69,10 @@ def proc_sys(tmp_path: Path) -> str:
 
 
 def test_the_state_of_a_gateway_contains_devices_settings_routes_and_rules_without_clients(proc_sys):
-    assert live.gateway("wan0", gateway(), proc_sys=proc_sys).splitlines() == [
+    assert live.gateway("wan0", "br-int", gateway(), proc_sys=proc_sys).splitlines() == [
         "wan wan0",
+        "bridge br-int",
+        "br-int forwards",
         "gw400 02:01:00:00:00:01",
         "gw400 10.60.7.1/24",
         "gw400 forwarding 1",
@@ -87,17 +95,18 @@ def test_the_state_of_a_gateway_contains_devices_settings_routes_and_rules_witho
 
 
 def test_the_state_of_a_gateway_does_not_depend_on_its_clients(tmp_path, proc_sys):
-    live.note(live.gateway_note(str(tmp_path)), live.gateway("wan0", gateway(), proc_sys=proc_sys))
+    live.note(live.gateway_note(str(tmp_path)), live.gateway("wan0", "br-int", gateway(), proc_sys=proc_sys))
     fewer = "".join(line for line in LISTED.splitlines(keepends=True) if "10.60.7.10" not in line)
     for rules in (LISTED, fewer):
         assert live.gateway_differences(str(tmp_path), gateway(rules=rules), proc_sys=proc_sys) == ()
 
 
 def test_differences_of_a_gateway_are_listed(tmp_path, proc_sys):
-    live.note(live.gateway_note(str(tmp_path)), live.gateway("wan0", gateway(), proc_sys=proc_sys))
+    live.note(live.gateway_note(str(tmp_path)), live.gateway("wan0", "br-int", gateway(), proc_sys=proc_sys))
     (Path(proc_sys) / "net/ipv4/conf/wan0/forwarding").write_text("0\n")
-    other = gateway(flags=(), rules=LISTED.replace("accept", "drop"))
+    other = gateway(flags=(), rules=LISTED.replace("accept", "drop"), forwards=False)
     assert live.gateway_differences(str(tmp_path), other, proc_sys=proc_sys) == (
+        "< br-int forwards",
         "< gw400 02:01:00:00:00:01",
         "< gw400 10.60.7.1/24",
         "< wan0 forwarding 1",

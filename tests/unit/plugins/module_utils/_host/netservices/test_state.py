@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.flows import OFCTL
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import VSCTL
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import (
     apply as netservices_apply,
@@ -148,19 +149,21 @@ def note_gateway(tmp_path: Path, runner: FakeRunner, noted: str, now: str | None
     """Save the state of a gateway with one address; now it has another one, or is missing."""
     rows = [] if now is None else [address("gw400", now)]
     (tmp_path / "slices-gateway.live").write_text(
-        f"wan wan0\ngw400 02:01:00:00:00:65\ngw400 {noted}\ngw400 forwarding none\nwan0 forwarding none\n"
+        "wan wan0\nbridge br-int\nbr-int forwards\n"
+        f"gw400 02:01:00:00:00:65\ngw400 {noted}\ngw400 forwarding none\nwan0 forwarding none\n"
     )
+    runner.tell(*OFCTL, "--no-stats", "dump-flows", "br-int", "table=0", stdout=" priority=0 actions=NORMAL\n")
     runner.tell("ip", "-json", "address", "show", "dev", "gw400", stdout=json.dumps(rows))
     runner.tell("ip", "-json", "-n", "slices-dhcp", "address", "show", "dev", "dhcp400", rc=1)
     runner.tell("ip", "-n", "slices-dhcp", "route", "show", rc=1)
     runner.tell(*IN_GATEWAY, *NAT_RULES, rc=1).tell(*IN_GATEWAY, *SHARE_RULES, rc=1)
 
 
-def test_a_slice_without_a_network_takes_five_commands_and_five_for_the_gateway(tmp_path):
+def test_a_slice_without_a_network_takes_five_commands_and_six_for_the_gateway(tmp_path):
     runner = bare_host()
     note_gateway(tmp_path, runner, "10.60.7.1/24", "10.60.7.1/24")
     have = look(tmp_path, runner, order(reservations=(VM1,)))
-    assert (len(runner.argvs), have.clients, have.texts, have.gateway) == (10, None, {}, ())
+    assert (len(runner.argvs), have.clients, have.texts, have.gateway) == (11, None, {}, ())
 
 
 def test_shared_objects_are_repaired_even_if_no_slice_is_listed(tmp_path):
