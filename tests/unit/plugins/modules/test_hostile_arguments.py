@@ -42,6 +42,15 @@ from ..module_utils._host.fakes import FakeRunner
 MODULES = sorted(yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]["host"])
 PLACE = "ansible_collections.cloudrepo.slices.plugins.modules"
 
+BOOT_IMAGES = [
+    {
+        "checksum": digit * 64,
+        "path": f"/var/lib/cloudrepo/images/{digit * 64}.img",
+        "source": f"/srv/images/{content}",
+        "content": content,
+    }
+    for digit, content in (("a", "kernel"), ("b", "initrd"))
+]
 # A valid value for each argument that is a text or contains texts.
 RIGHT: dict[str, Any] = {
     "state_dir": "/var/lib/cloudrepo",
@@ -65,7 +74,7 @@ RIGHT: dict[str, Any] = {
     "packages": ["nftables"],
     "users": "g cloudrepo -\n",
     "ports": [{"name": "trunk0"}],
-    "images": WorkerOrder.sample()["images"],
+    "images": [*WorkerOrder.sample()["images"], *BOOT_IMAGES],
     "command": "ip address",
     "vnc_passwords": {"1001": "hMr3kWpa"},
     "user_data": {"1001": "#!/bin/sh\ntrue\n"},
@@ -135,7 +144,10 @@ FREE = {
     "slices.trunk.name": "in messages, and in JSON",
     "slices.vms.seed.content": "alone in a file of an ISO image",
     "slices.record": "a JSON object, stored in a file of its own, which hosts never read",
-    "slices.vms.title": "alone between double quotes in QEMU's configuration, where it has none itself",
+    **dict.fromkeys(
+        ("slices.vms.title", "slices.vms.kernel_arguments"),
+        "alone between double quotes in QEMU's configuration, where it has none itself",
+    ),
     "vm_uuids": "compared with those in VM folders, and written nowhere",
     "remove": "compared with the names of what the host holds, and written nowhere",
     "images.source": "shown in messages, quoted where it stands in a command, and written nowhere",
@@ -196,6 +208,9 @@ def specification(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def right(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return valid arguments of a module, with all texts that are possible."""
     order = NetworkOrder.sample() if name == "network_services" else WorkerOrder.sample()
+    # The sample boots from a disk.
+    for vm in (vm for slice_ in order["slices"] for vm in slice_.get("vms", ())):
+        vm.update(kernel=BOOT_IMAGES[0]["path"], initrd=BOOT_IMAGES[1]["path"], kernel_arguments="console=ttyS0")
     orders = {name: order[name] for name in ("slices", "lost_machines") if name in order}
     values = {**RIGHT, **orders, "vm_id": 1001, "role": "network_node"}
     fits = {option for option in values.keys() & spec.keys() if spec[option].get("type") != "bool"}
@@ -329,10 +344,10 @@ CHARACTERS = "aZ0._-+:/@,=;#%*~!?<>&|$`'\"\\ \n\t\r[]{}()\x7fä"
 
 
 def skeleton(rendered: Mapping[str, str]) -> dict[str, str]:
-    """Return files in which every value without special characters, and a title, is replaced by the same text."""
-    title = re.compile(r'^  guest = "[^"\n]*"$', re.MULTILINE)
+    """Return files in which every value without special characters, and each free text, becomes the same text."""
+    free = re.compile(r'^  (?:guest|append) = "[^"\n]*"$', re.MULTILINE)
     return {
-        re.sub(r"[0-9]+", "N", name): re.sub(r"[A-Za-z0-9._+/:-]+", "value", title.sub("title", text))
+        re.sub(r"[0-9]+", "N", name): re.sub(r"[A-Za-z0-9._+/:-]+", "value", free.sub("free text", text))
         for name, text in rendered.items()
     }
 
