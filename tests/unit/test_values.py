@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # What is changed in place: the database and its parts, and collections that are filled step by step.
 MUTABLE = {
-    "cluster.py": {"Cluster", "Load", "Worker"},
+    "cluster.py": {"Cluster"},
+    "workers.py": {"Load", "Worker"},
     "_domain/match.py": {"Matches"},
     "_domain/records_merge.py": {"_Draft"},
     "_domain/segments.py": {"SegmentBuilder"},
