@@ -38,7 +38,7 @@ OF_WORKERS = tuple(
 REGISTERED = ("cloudrepo_call", "cloudrepo_host_info")
 """Results of earlier playbooks of a run."""
 CLOSE = 0.88
-"""Similarity of names, from 0 to 1, of which one is taken for the other: C(slice_nmae), but not C(site_owner)."""
+"""Similarity of names, from 0 to 1, of which one is taken for the other: C(slices_name), but not C(site_owner)."""
 
 
 @cache
