@@ -17,12 +17,10 @@ from . import lifecycle
 from .identity import Identified
 from .stored_fields import Record, boolean, fields, integer, list_of, text, uuid_text
 from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_range, pool_vlans
-from .vm_model import ADDRESSED, TRASHED_DISK
+from .vm_model import ADDRESSED, TRASHED_DISK, VM, Disk, Interface
 
 # All classes of the data model are imported from here, as in Cloud Repositorio.
-from .vm_model import VM as VM
-from .vm_model import Disk as Disk
-from .vm_model import Interface as Interface
+__all__ = ["Disk", "Flavor", "Interface", "Link", "Network", "Slice", "User", "VM"]
 
 OWNER_UUID = "owner_uuid"
 """The extra field of a slice with the UUID of its owner, because names of users may be given out again."""

@@ -49,7 +49,7 @@ def with_checksums(wants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         Refused: for every one that is a missing file, differs from its checksum, is a URL without a checksum, or is
             something else; and for a checksum that comes without its file or URL.
     """
-    return for_all(wants, lambda want: _with_checksums(want))
+    return for_all(wants, _with_checksums)
 
 
 def _with_checksums(want: Mapping[str, Any]) -> dict[str, Any]:

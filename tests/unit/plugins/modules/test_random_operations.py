@@ -527,7 +527,8 @@ class Operations(RuleBasedStateMachine):
                 held += [network.vlan_id for network in slice_.networks]
                 held += [each["vlan_id"] for each in slice_.extra.get("reserved_vlans", ())]
                 held += slice_.extra.get("releasing", {}).get("vlan_ids", [])
-                assert slice_.owner_uuid == cluster.users[slice_.owner].uuid is not None
+                assert slice_.owner_uuid is not None
+                assert slice_.owner_uuid == cluster.users[slice_.owner].uuid
                 assert sorted(held) == sorted(slice_.vlan_pool_used)
                 assert all(
                     any(100 + 20 * pool <= vlan < 120 + 20 * pool for vlan in held) for pool in slice_.further_pools

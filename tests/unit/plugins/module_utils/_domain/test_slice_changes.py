@@ -152,13 +152,13 @@ def test_renaming_a_vm_does_not_change_the_endpoints_of_links() -> None:
 
 
 def test_other_stored_fields_are_changes_as_well() -> None:
-    before = put(cluster(), topology())
-    after = copy(before)
-    after.extra["note"] = "new"
-    assert changes(before, after) == [
+    plain = put(cluster(), topology())
+    noted = copy(plain)
+    noted.extra["note"] = "new"
+    assert changes(plain, noted) == [
         Change("slice", 1000, "update", {"note": None}, {"note": "new"}, name="web"),
     ]
-    assert changes(after, before) == [
+    assert changes(noted, plain) == [
         Change("slice", 1000, "update", {"note": "new"}, {"note": None}, name="web"),
     ]
 
