@@ -20,7 +20,7 @@ from .vlans import FURTHER_POOLS, MANAGEMENT_VLAN, POOL_SIZE, pool_number, pool_
 from .vm_model import ADDRESSED, TRASHED_DISK, VM, Disk, Interface
 
 # All classes of the data model are imported from here, as in Cloud Repositorio.
-__all__ = ["Disk", "Flavor", "Interface", "Link", "Network", "Slice", "User", "VM"]
+__all__ = ["VM", "Disk", "Flavor", "Interface", "Link", "Network", "Slice", "User"]
 
 OWNER_UUID = "owner_uuid"
 """The extra field of a slice with the UUID of its owner, because names of users may be given out again."""
