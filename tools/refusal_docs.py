@@ -27,6 +27,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.rules import (  #
     hosts,
     images,
     inventory,
+    playbooks,
     registry,
     topologies,
     values,
@@ -37,6 +38,7 @@ MARKER = "<!-- The rest is written by tools/refusal_docs.py from plugins/module_
 GROUPS = {
     "Arguments of modules": calls.ARGUMENTS,
     "Calls of playbooks": calls.SELECTION,
+    "Checks of playbooks and roles": playbooks.PLAYBOOK,
     "Who acts, and files of jobs": access.ACCESS,
     "Topologies": topologies.TOPOLOGY,
     "Changes of what exists": edits.EDITS,

@@ -96,6 +96,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             *(self._addresses(task_vars) if name == "site" else ()),
             *table.malformed(extra),
             *known_variables.mistyped(playbook, table, extra, lambda each: self._is_in_inventory(each, task_vars)),
+            *call_rules.incomplete(playbook, task_vars),
             *self._selection_problems(playbook, given),
         ]
         refusals += self._vanishing_database(extra, task_vars)
@@ -105,6 +106,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         if refusals:
             raise Refused(refusals)
         found = selection.read(given, raw_text.load) if given else selection.Selection()
+        refusals += call_rules.several_slices(playbook, found.names)
+        if refusals:
+            raise Refused(refusals)
         folder = job_files.folder(files_dir, decision.user, job) if files_dir else None
         return {
             "acting_user": decision.user,

@@ -24,4 +24,9 @@ options:
     type: list
     elements: str
     default: []
+  must_exist:
+    description:
+      - Whether to fail if no object matches one of O(names).
+    type: bool
+    default: false
 """

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.module_utils.refusals import RULES
 
 
 def earlier_result(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], name: str) -> Any:
@@ -24,8 +25,24 @@ def earlier_result(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[st
     return found
 
 
+def refusal_message(code: str, where: str, **figures: Any) -> str:
+    """Return the message for a violation of a rule.
+
+    Args:
+        code: the rule, a key of C(RULES).
+        where: the object, such as C(VM web/vm1).
+        figures: the values for the rule's texts.
+
+    Raises:
+        AnsibleFilterError: there is no such rule.
+    """
+    if code not in RULES:
+        raise AnsibleFilterError(f"no rule has the code {code}")
+    return Refusal(code, where, figures).message
+
+
 class FilterModule:
     """The filters by name."""
 
     def filters(self) -> dict[str, Any]:
-        return {"earlier_result": earlier_result}
+        return {"earlier_result": earlier_result, "refusal": refusal_message}

@@ -281,6 +281,7 @@ PORT = Limit(1, 65535, "TCP port of a check", "TCP")
 PASSWORD_VERSION = Limit(1, 1_000_000, "version of a display's password", "more than needed")
 
 ID = Limit(1, 9_999_999, "id of a slice or VM", "the names of taps")
+KNOWN_ID = Limit(1, ID.most - 10**6, "id on hosts that a database continues from", "room for later ones")
 LINK_ID = Limit(1, (1 << 31) - 1, "id of a link", "integers of 32 bits")
 REVISION = Limit(1, 253_402_300_799_999, "revision of a work order", "the year 9999")
 KNOWN_REVISION = Limit(

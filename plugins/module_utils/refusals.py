@@ -13,6 +13,7 @@ from .rules.edits import EDITS
 from .rules.hosts import HOST
 from .rules.images import IMAGE
 from .rules.inventory import INVENTORY
+from .rules.playbooks import PLAYBOOK
 from .rules.registry import REGISTRY
 from .rules.rule import Rule
 from .rules.topologies import TOPOLOGY
@@ -22,6 +23,7 @@ RULES: dict[str, Rule] = {
     **ANY,
     **ARGUMENTS,
     **SELECTION,
+    **PLAYBOOK,
     **CONTRACT,
     **DATABASE,
     **INVENTORY,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class Playbook:
         ignored: variables that a workflow passes to all of its jobs and that this playbook does not read.
         writes: the variable for the file that it writes on the controller, if it writes one.
         interrupted: what to do after a signal has ended a run, unless it is to run the playbook again.
+        required: variables that must be set.
+        one_slice: whether it refuses more than one slice.
     """
 
     name: str
@@ -54,6 +56,8 @@ class Playbook:
     interrupted: str = ""
     ignored: tuple[str, ...] = ()
     writes: str = ""
+    required: tuple[str, ...] = ()
+    one_slice: bool = False
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -93,6 +97,8 @@ def read_table(path: Path = TABLE) -> Table:
             said.get("interrupted", "").strip(),
             tuple(said.get("ignored", ())),
             said.get("writes", ""),
+            tuple(said.get("required", ())),
+            said.get("one_slice", False),
         )
         for name, said in data["playbooks"].items()
     }
@@ -108,6 +114,19 @@ def refuse(playbook: Playbook, names: Iterable[str], user: str) -> Iterator[Refu
     if strangers and not playbook.admins_only:
         figures = {"variables": strangers, "user": user, "accepted": list(playbook.variables)}
         yield Refusal("variables_of_admins", f"playbook {playbook.name}", figures)
+
+
+def incomplete(playbook: Playbook, given: Container[str]) -> Iterator[Refusal]:
+    """Yield a refusal if a required variable is not set, by the caller or in the inventory."""
+    missing = [name for name in playbook.required if name not in given]
+    if missing:
+        yield Refusal("variables_missing", f"playbook {playbook.name}", {"missing": missing})
+
+
+def several_slices(playbook: Playbook, names: Sequence[str]) -> Iterator[Refusal]:
+    """Yield a refusal if a playbook for one slice gets the names of several."""
+    if playbook.one_slice and len(names) > 1:
+        yield Refusal("several_slices", f"playbook {playbook.name}", {"got": list(names)})
 
 
 def _grammar(said: Mapping[str, Any]) -> Grammar:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..allocations import ADDRESS, VLAN_POOL, address_number
-from ..bounds import KNOWN_REVISION
+from ..bounds import KNOWN_ID, KNOWN_REVISION
 from ..changes import Change, between
 from ..claim import HeldSlice, InUse
 from ..cluster import LEFT_BEHIND, Cluster
@@ -24,7 +24,9 @@ def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None
         hosts: the values in use on hosts.
         complete: whether these are all hosts of the cluster, so that earlier reservations of others are released.
     """
-    highest = max((each.highest_id or 0 for each in hosts), default=0)
+    highest = max(
+        (each.highest_id for each in hosts if each.highest_id and KNOWN_ID.allows(each.highest_id)), default=0
+    )
     revisions = [each.highest_revision for each in hosts]
     cluster.lift(next_vm_id=highest + 1, revision=None if cluster.slices else highest_known(revisions))
     strangers = [each for host in hosts for each in host.slices if not _is_known(cluster, each)]

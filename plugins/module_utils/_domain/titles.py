@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Optional, TypeVar
+from typing import NamedTuple, TypeVar
 
 from ..bounds import LABEL, LABEL_LENGTH, VM_NAME
 from ..errors import Refusal, Refused
@@ -17,8 +17,6 @@ from ..models import Slice
 from .addressing import End
 from .topology_spec import Endpoint, WantedNetwork, WantedSlice, WantedVM
 
-Named = tuple[str, Optional[str]]
-"""A name, and the title that belongs to it."""
 _Thing = TypeVar("_Thing", WantedVM, WantedNetwork)
 
 
@@ -44,19 +42,25 @@ def named(want: WantedSlice, stored: Slice | None) -> WantedSlice:
     """Return the topology with a name for each VM and network that has only a title, and with names in endpoints.
 
     A stored object with the same id or title keeps its name, so names do not depend on the order of the topology. A new
-    one gets the name that its title is turned into, with a number if it is taken.
+    one gets the name that its title is turned into, with a number if it is taken. Of several with the same title, those
+    of the same flavor belong together.
 
     Raises:
-        Refused: an endpoint refers to a title that several VMs have.
+        Refused: an endpoint refers to a title that several VMs have, or of several stored objects with the same title
+            some are no longer in the topology, so that others might lose their disks.
     """
     vms = list(stored.live_vms) if stored else []
     known = [network for network in stored.networks if "name" in network.extra] if stored else []
     networks = _Names(
         "network",
         {network.vlan_id: network.extra["name"] for network in known},
-        [(network.extra["name"], network.extra.get("title")) for network in known],
+        [_Stored(network.extra["name"], network.extra.get("title")) for network in known],
     )
-    names = _Names("vm", {vm.vm_id: vm.name for vm in vms}, [(vm.name, vm.extra.get("title")) for vm in vms])
+    names = _Names(
+        "vm",
+        {vm.vm_id: vm.name for vm in vms},
+        [_Stored(vm.name, vm.extra.get("title"), (vm.flavor or {}).get("name")) for vm in vms],
+    )
     own = names.complete(want.vms, [vm.vm_id for vm in want.vms])
     ends = _Endpoints(own)
     done = replace(
@@ -71,9 +75,17 @@ def named(want: WantedSlice, stored: Slice | None) -> WantedSlice:
             for network in networks.complete(want.networks, [network.vlan_id for network in want.networks])
         ),
     )
-    if ends.ambiguous:
-        where = f"slice {want.name}"
-        raise Refused([Refusal("ambiguous_title", where, {"title": each}) for each in sorted(ends.ambiguous)])
+    where = f"slice {want.name}"
+    refusals = [
+        *(
+            Refusal("title_of_several", where, {"title": title, "kind": kind, "names": left})
+            for kind, found in (("VM", names), ("network", networks))
+            for title, left in found.left_over()
+        ),
+        *(Refusal("ambiguous_title", where, {"title": each}) for each in sorted(ends.ambiguous)),
+    ]
+    if refusals:
+        raise Refused(refusals)
     return done
 
 
@@ -96,19 +108,27 @@ def free_name(title: str, taken: Iterable[str], kind: str) -> str:
     )
 
 
+class _Stored(NamedTuple):
+    """A stored object; networks have no flavor."""
+
+    name: str
+    title: str | None
+    flavor: str | None = None
+
+
 @dataclass
 class _Names:
     """Gives names to the objects of a kind.
 
     Attributes:
         by_id: the names of stored objects by id.
-        stored: their names and titles.
     """
 
     kind: str
     by_id: Mapping[int, str]
-    stored: Sequence[Named]
+    stored: Sequence[_Stored]
     _taken: set[str] = field(default_factory=set)
+    _titles: set[str] = field(default_factory=set)
 
     def complete(self, wanted: Iterable[_Thing], ids: Sequence[int | None]) -> tuple[_Thing, ...]:
         things = [
@@ -116,12 +136,21 @@ class _Names:
             for thing, number in zip(wanted, ids)
         ]
         self._taken = {thing.name.lower() for thing in things if thing.name}
-        kept = [thing if thing.name or not thing.title else self._kept(thing, thing.title) for thing in things]
-        return tuple(thing if thing.name or not thing.title else self._new(thing, thing.title) for thing in kept)
+        self._titles = {thing.title for thing in things if thing.title and not thing.name}
+        for is_like in (_has_flavor_of, _is_any):
+            things = [thing if thing.name or not thing.title else self._kept(thing, is_like) for thing in things]
+        return tuple(thing if thing.name or not thing.title else self._new(thing, thing.title) for thing in things)
 
-    def _kept(self, thing: _Thing, title: str) -> _Thing:
-        free = (name for name, known in self.stored if known == title and name.lower() not in self._taken)
-        return self._with(thing, next(free, ""))
+    def left_over(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield each title of which C(complete) has found some of the stored objects, but not all, with their names."""
+        for title in sorted(self._titles):
+            names = [each.name for each in self.stored if each.title == title]
+            if any(name.lower() not in self._taken for name in names):
+                yield title, names
+
+    def _kept(self, thing: _Thing, is_like: Callable[[WantedVM | WantedNetwork, _Stored], bool]) -> _Thing:
+        free = (each for each in self.stored if each.title == thing.title and each.name.lower() not in self._taken)
+        return self._with(thing, next((each.name for each in free if is_like(thing, each)), ""))
 
     def _new(self, thing: _Thing, title: str) -> _Thing:
         base = slug(title, self.kind)
@@ -133,6 +162,14 @@ class _Names:
     def _with(self, thing: _Thing, name: str) -> _Thing:
         self._taken.add(name.lower())
         return replace(thing, name=name)
+
+
+def _has_flavor_of(thing: WantedVM | WantedNetwork, stored: _Stored) -> bool:
+    return isinstance(thing, WantedVM) and thing.flavor == stored.flavor
+
+
+def _is_any(_thing: WantedVM | WantedNetwork, _stored: _Stored) -> bool:
+    return True
 
 
 class _Endpoints:

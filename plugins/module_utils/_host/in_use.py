@@ -34,7 +34,8 @@ def look(state_dir: str, *, unit_dir: str = systemd.UNIT_DIR) -> dict[str, Any]:
         if bounds.ID.allows(slice_id)
     ]
     return {
-        "highest_id": max(filter(bounds.ID.allows, (*found, *folders)), default=None),
+        # Any higher one is that of a folder that somebody made.
+        "highest_id": max(filter(bounds.KNOWN_ID.allows, (*found, *folders)), default=None),
         "highest_revision": revisions.highest(state_dir),
         "slices": [each.to_dict() for each in slices],
     }
@@ -50,4 +51,4 @@ def _reserved(state_dir: str) -> dict[int, list[str]]:
 
 def _numbers(folder: str) -> list[int]:
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    return [int(name) for name in names if name.isdigit()]
+    return [int(name) for name in names if name.isdecimal()]

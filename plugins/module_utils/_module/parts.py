@@ -11,6 +11,7 @@ from typing import Any
 from .._domain import access, edits, kinds, reconcile, slice_changes
 from .._domain.topology_spec import wanted_from
 from ..cluster import Cluster, slice_label
+from ..errors import Refusal, Refused
 from ..models import Slice
 from ..names import NAME, NAME_OR_ID
 from . import topology
@@ -25,6 +26,7 @@ PART_INFO_ARGUMENTS: dict[str, dict[str, Any]] = {
     "slice": {"type": NAME_OR_ID},
     "owner": {"type": NAME},
     "names": {"type": "list", "elements": NAME_OR_ID, "default": []},
+    "must_exist": {"type": "bool", "default": False},
 }
 
 
@@ -33,7 +35,7 @@ class Part:
     """A kind of part of a slice.
 
     Attributes:
-        kind: the noun, which is the name of a part in results, and with an s that of a list of parts.
+        kind: the name of a part in results, and with an s that of a list of parts.
         key: the field that contains its id.
         put: adds a part to a desired slice, or changes it.
         take: removes a part.
@@ -45,6 +47,11 @@ class Part:
     put: edits.Put
     take: edits.Take
     listed: Callable[[Slice], Sequence[dict[str, Any]]]
+
+    @property
+    def noun(self) -> str:
+        """The kind in messages."""
+        return self.kind.upper() if self.kind in ("vm", "vlan") else self.kind
 
 
 VM = Part(
@@ -102,16 +109,30 @@ def change(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
 
 
 def info(cluster: Cluster, part: Part, params: Mapping[str, Any]) -> Outcome:
-    """Return the parts of one kind in a slice, or in all slices that the acting user may see."""
-    slices = topology.chosen_or_visible(cluster, params)
+    """Return the parts of one kind in a slice, or in all slices that the acting user may see.
+
+    Raises:
+        Refused: C(must_exist), and no part has one of the names. The error lists all such names.
+    """
+    things = [
+        {"slice_id": slice_.slice_id, "slice": slice_label(slice_), **thing}
+        for slice_ in topology.chosen_or_visible(cluster, params)
+        for thing in part.listed(slice_)
+    ]
     names = set(params["names"])
-    return Outcome(
-        result={
-            f"{part.kind}s": [
-                {"slice_id": slice_.slice_id, "slice": slice_label(slice_), **thing}
-                for slice_ in slices
-                for thing in part.listed(slice_)
-                if not names or names & {thing.get("name"), str(thing[part.key])}
-            ]
-        },
-    )
+    found = [thing for thing in things if not names or names & _called(part, thing)]
+    if params["must_exist"]:
+        missing = [name for name in params["names"] if not any(name in _called(part, thing) for thing in found)]
+        known = [_title(part, thing) for thing in things]
+        if missing:
+            raise Refused(Refusal("not_found", f"{part.noun} {name}", {"known": known}) for name in missing)
+    return Outcome(result={f"{part.kind}s": found})
+
+
+def _called(part: Part, thing: Mapping[str, Any]) -> set[str]:
+    """Return what a part can be called by: its name, if it has one, and its id."""
+    return {str(thing[key]) for key in ("name", part.key) if thing.get(key) is not None}
+
+
+def _title(part: Part, thing: Mapping[str, Any]) -> str:
+    return f"{thing['slice']}/{thing.get('name') or thing[part.key]}"

@@ -226,6 +226,11 @@ def slice_rows(slice_: Slice) -> Iterator[tuple[Key, Row]]:
             position=position,
             document=text_of(network.to_dict()),
         )
+    yield from allocation_rows(slice_)
+
+
+def allocation_rows(slice_: Slice) -> Iterator[tuple[Key, Row]]:
+    """Yield the rows of the numbers that are allocated to a slice."""
     for allocation in allocated(slice_):
         yield _row(
             "allocations",

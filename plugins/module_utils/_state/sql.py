@@ -185,7 +185,7 @@ class SqlDatabase:
         file = self._file()
         if row is None and not create:
             raise does_not_exist(self.name)
-        cluster = SqlCluster(connection, row)
+        cluster = SqlCluster(connection, row, write=write)
         if row is not None:
             cluster.history = SqlHistory(connection, cluster.kept)
         if self._high_water is not None:

@@ -38,15 +38,19 @@ class SqlCluster(Cluster):
     Args:
         connection: the connection, in a transaction.
         meta: the columns of the row that locks allocation; C(None) if the database has no tables yet.
+        write: whether C(save) will be called. Otherwise nothing needs the rows as they were read, except for those of
+            allocations, which half of the time of reading 2,000 VMs would be spent on.
     """
 
-    def __init__(self, connection: Connection, meta: Mapping[str, Any] | None) -> None:
+    def __init__(self, connection: Connection, meta: Mapping[str, Any] | None, *, write: bool = True) -> None:
         self._connection = connection
         self._fresh = meta is None
         initial = Cluster.initial()
         document = {"extra": {}, "absent": []} if meta is None else meta["document"]
         users: LazyTable[str, User] = LazyTable(_Nothing() if meta is None else _Users(connection), _rows_of_user)
-        slices: LazyTable[int, Slice] = LazyTable(_Nothing() if meta is None else _Slices(connection), _rows_of_slice)
+        slices: LazyTable[int, Slice] = LazyTable(
+            _Nothing() if meta is None else _Slices(connection), _rows_of_slice if write else _allocations_of_slice
+        )
         # Workers and flavors are few, and placement needs all of them.
         base = {
             "workers": {} if meta is None else self._documents("workers"),
@@ -394,6 +398,10 @@ def _rows_of_user(user: User) -> Rows:
 
 def _rows_of_slice(slice_: Slice) -> Rows:
     return dict(schema.slice_rows(slice_))
+
+
+def _allocations_of_slice(slice_: Slice) -> Rows:
+    return dict(schema.allocation_rows(slice_))
 
 
 def _call(key: Key) -> str:

@@ -163,4 +163,5 @@ def test_a_variable_without_a_value_is_named(tmp_path: Path) -> None:
     variables = dict(VARIABLES)
     del variables["portal_image"]
     done = run(tmp_path, "awx_portal", variables)
-    assert (done.rc, done.failure["msg"]) == (2, "Set portal_image.")
+    told = "playbook awx_portal requires portal_image; set each with -e NAME=VALUE"
+    assert (done.rc, done.failure["msg"]) == (2, told)

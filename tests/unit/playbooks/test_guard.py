@@ -98,7 +98,7 @@ def test_the_guarded_names_include_all_variables_of_roles_and_playbooks() -> Non
     assert {
         *("cloudrepo_database", "worker_state_dir", "network_node_wan_interface", "apply_work_order_accelerator"),
         *("deploy_planned", "apply_work_orders_plan", "apply_work_order_result", "apply_work_orders_report"),
-        *("__capture_vms", "smoke_test_pings", "capture_dest", "private_file", "hostvars", "item", "lab_prefix"),
+        *("__capture_vm", "smoke_test_pings", "capture_dest", "private_file", "hostvars", "item", "lab_prefix"),
     } <= set(NAMES)
     # A job of AWX may have any word with these beginnings, so nothing of ours may read one.
     assert [name for name in NAMES if name.startswith(JOB_WORDS)] == []

@@ -59,7 +59,7 @@ def test_the_slice_is_named_after_scenario_and_run_and_the_name_is_kept(tmp_path
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (None, "topology.yml does not exist; write the topology of the scenario to it"),
+        (None, "topology.yml does not exist; create it with the topology of the scenario"),
         ("slices: []", "a scenario has one slice, in the list slices of its topology, got 0"),
     ],
 )
@@ -72,12 +72,15 @@ def test_a_scenario_without_a_topology_is_refused(tmp_path: Path, text: str | No
 
 def test_a_run_without_molecule_is_refused(tmp_path: Path) -> None:
     done = run(tmp_path, "molecule_create", {})
-    assert done.failure["msg"] == "This playbook is for Molecule: MOLECULE_EPHEMERAL_DIRECTORY is not set"
+    assert done.failure["msg"] == (
+        "MOLECULE_EPHEMERAL_DIRECTORY is not set; this playbook can only be run in a Molecule scenario; run molecule "
+        "create"
+    )
 
 
 def test_there_is_nothing_to_wait_for_before_the_slice_is_created(tmp_path: Path) -> None:
     done = molecule(tmp_path, "molecule_prepare")
-    assert done.failure["msg"] == "The scenario has no slice; run molecule create first."
+    assert done.failure["msg"] == "the scenario has no slice; run molecule create"
 
 
 def test_other_slices_are_not_destroyed(tmp_path: Path) -> None:

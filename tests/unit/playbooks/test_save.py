@@ -92,10 +92,10 @@ def test_a_file_that_the_guest_has_no_more_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ({"user_data": "#!/bin/sh\n:\n"}, "No VM of slice web has user data with write_files"),
+        ({"user_data": "#!/bin/sh\n:\n"}, "slice web has no VM with files in its user data or start-up"),
         (
             {"cloudrepo_slice_id": 1003},
-            "VMs r1 of slice web are not hosts of the inventory in the group cloudrepo_vms; add a source of the plugin "
+            "slice web: VMs r1 are not hosts of the group cloudrepo_vms; add a source of the inventory plugin "
             "cloudrepo.slices.slices with -i",
         ),
     ],

@@ -219,7 +219,7 @@ def _shares(runner: Runner) -> dict[str, int]:
 
 def _served(folders: Folders) -> set[int]:
     places = (folders.dhcp_hosts, folders.networks)
-    return {int(name) for place in places if os.path.isdir(place) for name in os.listdir(place) if name.isdigit()}
+    return {int(name) for place in places if os.path.isdir(place) for name in os.listdir(place) if name.isdecimal()}
 
 
 def _reserved(folders: Folders, slices: Iterable[int]) -> dict[str, int]:

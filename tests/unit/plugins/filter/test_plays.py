@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.cloudrepo.slices.plugins.filter.plays import earlier_result
+from ansible_collections.cloudrepo.slices.plugins.filter.plays import earlier_result, refusal_message
 
 GROUPS = {"orchestrator": ["o"]}
 
@@ -22,3 +22,14 @@ def test_a_missing_result_of_an_earlier_play() -> None:
         match=r"^result done: the task that registers it did not run; run the playbook from its start",
     ):
         earlier_result({"o": {}, "w": {"done": 1}}, GROUPS, "done")
+
+
+def test_the_message_for_a_violation_of_a_rule() -> None:
+    assert refusal_message("worker_not_in_inventory", "VM web/vm1", worker_ip="10.0.10.1") == (
+        "VM web/vm1 is on worker 10.0.10.1, which is not in the inventory; add the worker to the group workers"
+    )
+
+
+def test_a_rule_that_does_not_exist() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"^no rule has the code no_such$"):
+        refusal_message("no_such", "VM web/vm1")

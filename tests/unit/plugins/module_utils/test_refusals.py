@@ -10,21 +10,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
+import yaml
+from jinja2 import Environment, nodes
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import refusals
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.refusals import RULES
 from ansible_collections.cloudrepo.slices.plugins.module_utils.rules.rule import Rule
 
-PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
+ROOT = Path(__file__).resolve().parents[4]
+PLUGINS = ROOT / "plugins"
+FILTER = "cloudrepo.slices.refusal"
 FOLDERS = ("action", "connection", "filter", "inventory", "module_utils", "modules", "plugin_utils")
 MAKERS = {"Refusal", "_refuse"}
-"""What is called with a code, an object and figures; C(_refuse) hands its own on to C(Refusal)."""
+"""What is called with a code, an object and figures."""
+INTERMEDIARIES = {"_refuse", "refusal_message"}
+"""Functions that pass their own arguments on to C(Refusal), among them the filter."""
 IMPERATIVES = {
     *("add", "boot", "check", "continue", "copy", "correct", "create", "delete", "deploy", "fetch", "give", "install"),
-    *("list", "merge", "move", "omit", "quote", "register", "restart", "restore", "run", "set", "stop", "use"),
+    *(
+        "list",
+        "merge",
+        "move",
+        "omit",
+        "quote",
+        "register",
+        "remove",
+        "restart",
+        "restore",
+        "run",
+        "set",
+        "stop",
+        "use",
+        "write",
+    ),
 }
 CLUMSY = re.compile(r"\b((are|is) possible|ask(s|ed) for|promised|(is|are) none|(is|are) called|anew|shall)\b")
 
@@ -41,7 +63,7 @@ class Call:
 def calls(path: Path) -> Iterator[Call]:
     """Yield all refusals in a file, except for those that are read from data."""
     for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(function, ast.FunctionDef) or function.name in MAKERS:
+        if not isinstance(function, ast.FunctionDef) or function.name in INTERMEDIARIES:
             continue
         for node in ast.walk(function):
             if isinstance(node, ast.Call) and node.args and name_of(node.func) in MAKERS:
@@ -78,7 +100,36 @@ def keys(node: ast.expr | None, dicts: dict[str, ast.Dict]) -> frozenset[str]:
     return frozenset(found)
 
 
-CALLS = [call for folder in FOLDERS for path in sorted((PLUGINS / folder).rglob("*.py")) for call in calls(path)]
+def templates(value: Any) -> Iterator[str]:
+    """Yield all texts in the data of a YAML file."""
+    if isinstance(value, dict):
+        yield from templates(list(value.values()))
+    elif isinstance(value, list):
+        for each in value:
+            yield from templates(each)
+    elif isinstance(value, str):
+        yield value
+
+
+def calls_in_templates(path: Path) -> Iterator[Call]:
+    """Yield all uses of the filter C(refusal) in a file of a playbook or role."""
+    for text in templates(yaml.safe_load(path.read_text(encoding="utf-8"))):
+        if FILTER in text:
+            for node in TEMPLATES.parse(text).find_all(nodes.Filter):
+                if node.name == FILTER:
+                    code = getattr(node.node, "value", None)
+                    yield Call(str(path.relative_to(ROOT)), code, frozenset(each.key for each in node.kwargs))
+
+
+TEMPLATES = Environment(autoescape=True)
+IN_PYTHON = [call for folder in FOLDERS for path in sorted((PLUGINS / folder).rglob("*.py")) for call in calls(path)]
+IN_TEMPLATES = [
+    call
+    for folder in ("playbooks", "roles")
+    for path in sorted((ROOT / folder).rglob("*.yml"))
+    for call in calls_in_templates(path)
+]
+CALLS = IN_PYTHON + IN_TEMPLATES
 
 
 def named(rule: Rule) -> set[str]:
@@ -90,6 +141,10 @@ def named(rule: Rule) -> set[str]:
 
 def test_all_refusal_rules_are_used_and_all_used_ones_exist() -> None:
     assert {call.code for call in CALLS} == set(RULES)
+
+
+def test_refusals_of_playbooks_are_found() -> None:
+    assert "interface_captured" in {call.code for call in IN_TEMPLATES}
 
 
 def test_each_code_is_in_one_group_of_rules() -> None:

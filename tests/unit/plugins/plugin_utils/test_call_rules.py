@@ -19,8 +19,10 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import
     READ_RAW,
     TABLE,
     Playbook,
+    incomplete,
     read_table,
     refuse,
+    several_slices,
 )
 
 from ...ansible_names import connection_variables, template_names
@@ -217,6 +219,29 @@ def test_a_tenant_may_set_only_listed_variables() -> None:
         ("variables_of_admins", "playbook deploy", figures)
     ]
     assert list(refuse(DEPLOY, ["slices"], "bob")) == []
+
+
+def test_required_variables_are_set_by_the_caller_or_in_the_inventory() -> None:
+    capture = read_table().playbooks["capture"]
+    assert [each.to_dict() for each in incomplete(capture, {"capture_interface": "eth1"})] == [
+        {
+            "code": "variables_missing",
+            "object": "playbook capture",
+            "rule": "required variables must be set",
+            "figures": {"missing": ["capture_vm"]},
+            "message": "playbook capture requires capture_vm; set each with -e NAME=VALUE",
+        }
+    ]
+    assert list(incomplete(capture, {"capture_vm": "vm1", "capture_interface": "eth1"})) == []
+    assert list(incomplete(DEPLOY, {})) == []
+
+
+def test_a_playbook_for_one_slice_refuses_several() -> None:
+    capture = read_table().playbooks["capture"]
+    [refused] = several_slices(capture, ["web", "shop"])
+    assert (refused.code, refused.figures) == ("several_slices", {"got": ["web", "shop"]})
+    assert refused.message == "playbook capture takes one slice, got web, shop"
+    assert list(several_slices(capture, ["web"])) == list(several_slices(DEPLOY, ["web", "shop"])) == []
 
 
 def test_some_playbooks_are_for_admins() -> None:

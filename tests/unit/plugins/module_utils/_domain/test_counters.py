@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import counters, teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import ADDRESS, VLAN_POOL, address_number
-from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import KNOWN_REVISION, REVISION
+from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import KNOWN_ID, KNOWN_REVISION, REVISION
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldAddress, HeldSlice, InUse
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import LEFT_BEHIND, Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
@@ -29,6 +29,14 @@ def test_new_ids_are_higher_than_those_in_use_on_hosts() -> None:
     assert put(held, topology()).slice_id == 1037
     counters.take_in(held, [InUse("worker1", highest_id=1036)], complete=True)
     assert held.next_vm_id == 1040
+
+
+def test_an_id_that_leaves_no_room_for_later_ones_is_that_of_a_folder_that_somebody_made() -> None:
+    held = cluster()
+    counters.take_in(held, [InUse("worker1", KNOWN_ID.most + 1), InUse("worker2", 1040)], complete=True)
+    assert held.next_vm_id == 1041
+    counters.take_in(held, [InUse("worker1", int(KNOWN_ID.most))], complete=True)
+    assert held.next_vm_id == KNOWN_ID.most + 1
 
 
 def test_pool_and_addresses_of_an_unknown_slice_on_a_host_stay_reserved() -> None:

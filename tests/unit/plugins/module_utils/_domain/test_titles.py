@@ -87,6 +87,32 @@ def test_vms_with_the_same_title_keep_their_names_in_order():
     assert names(wanted("None", "None", "None"), before) == ["none", "none-2", "none-3"]
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(["small", "large", "huge"])))
+def test_of_vms_with_the_same_title_those_of_the_same_flavor_belong_together(order):
+    before = stored(web="Web", web_2="Web")
+    for vm, flavor in zip(before.vms, ("small", "large")):
+        vm.flavor = {"name": flavor}
+    vms = [{"title": "Web", "flavor": flavor} for flavor in order]
+    want = read_slice({"name": "web", "vms": vms}, default_owner="admin")
+    assert dict(zip(order, names(want, before))) == {"small": "web", "large": "web-2", "huge": "web-3"}
+
+
+def test_of_several_with_the_same_title_none_is_deleted_in_place_of_another():
+    before = stored(web="Web", web_2="Web", other="Other")
+    with pytest.raises(Refused) as refused:
+        named(wanted("Web"), before)
+    figures = {"title": "Web", "kind": "VM", "names": ["web", "web-2"]}
+    assert refused.value.refusals == [Refusal("title_of_several", "slice web", figures)]
+    assert str(refused.value) == (
+        "slice web: several have the title 'Web' (web, web-2); a VM without a name is identified by its title; "
+        "give the name instead"
+    )
+    vms = [{"name": "web-2", "title": "Web", "flavor": "cirros"}]
+    assert names(read_slice({"name": "web", "vms": vms}, default_owner="admin"), before) == ["web-2"]
+    assert names(wanted("Web", "Web"), before) == ["web", "web-2"]
+    assert names(wanted("Other"), before) == ["other"]
+
+
 def test_a_vm_with_an_id_keeps_its_name_when_its_title_changes():
     vms = [{"vm_id": 1001, "title": "New"}, {"title": "Old", "flavor": "cirros"}]
     want = read_slice({"name": "web", "vms": vms}, default_owner="admin")

@@ -48,8 +48,16 @@ def test_slices_are_found_by_folders_units_reservations_and_networks(tmp_path: P
     assert InUse.from_dict({"host": "worker1", **found}).highest_id == 1036
 
 
+def test_a_folder_that_somebody_made_uses_no_ids_up(tmp_path: Path) -> None:
+    for name in ("9999999", "9000000", "8999999", "1004²", "x"):
+        (tmp_path / "vms" / name).mkdir(parents=True)
+        (tmp_path / "vms" / name / "a_img.qcow2").touch()
+    found = in_use.look(str(tmp_path), unit_dir=str(tmp_path / "units"))
+    assert found["highest_id"] == 8_999_999
+
+
 def test_what_cannot_be_the_id_of_a_slice_is_none(tmp_path: Path) -> None:
-    for number in (0, 1003, 10_000_000):
+    for number in ("0", "1003", "10000000", "²", "1004²"):
         (tmp_path / f"networks/{number}").mkdir(parents=True)
     found = in_use.look(str(tmp_path), unit_dir=str(tmp_path / "units"))
     assert ([each["slice_id"] for each in found["slices"]], found["highest_id"]) == ([1003], 1003)

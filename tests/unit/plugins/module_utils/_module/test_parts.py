@@ -86,7 +86,7 @@ def test_objects_of_others_are_missing_for_a_tenant() -> None:
 
 
 def info(made: Cluster, part: Part, **params: Any) -> list[dict[str, Any]]:
-    given = {"slice": None, "owner": None, "acting_user": "admin", "names": [], **params}
+    given = {"slice": None, "owner": None, "acting_user": "admin", "names": [], "must_exist": False, **params}
     told = parts.info(made, part, given)
     assert list(told.result) == [f"{part.kind}s"]
     found: list[dict[str, Any]] = told.result[f"{part.kind}s"]
@@ -119,3 +119,34 @@ def test_objects_are_selected_by_name_or_id() -> None:
 def test_types_and_defaults_are_those_of_the_documentation() -> None:
     assert specified(parts.PART_ARGUMENTS) == documented("part")
     assert specified(parts.PART_INFO_ARGUMENTS) == documented("part_info")
+
+
+def test_parts_by_name_or_id() -> None:
+    made = held()
+    put(made, topology("shop"))
+    assert [(each["slice"], each["name"]) for each in info(made, VM, names=["vm1", "1002"])] == [
+        ("web", "vm1"),
+        ("web", "vm2"),
+        ("shop", "vm1"),
+    ]
+    assert [each["vlan_id"] for each in info(made, NETWORK, names=["lan", "101"])] == [101]
+    assert len(info(made, VM)) == 4
+
+
+@pytest.mark.parametrize(
+    ("part", "called", "known"),
+    [
+        (VM, "VM vm9", ["web/vm1", "web/vm2"]),
+        (LINK, "link vm9", ["web/1"]),
+        (NETWORK, "network vm9", ["web/lan"]),
+        (VLAN, "VLAN vm9", []),
+    ],
+)
+def test_parts_that_must_exist(part: Part, called: str, known: list[str]) -> None:
+    made = held()
+    with pytest.raises(Refused) as refused:
+        info(made, part, names=["vm9", "8"], must_exist=True)
+    first, second = refused.value.refusals
+    assert (first.code, first.object, first.figures) == ("not_found", called, {"known": known})
+    assert second.object == called.replace("vm9", "8")
+    assert info(made, part, names=["vm9"]) == []

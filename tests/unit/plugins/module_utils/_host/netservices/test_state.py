@@ -69,7 +69,7 @@ def test_other_served_slices_are_observed_with_their_uuids(tmp_path):
     (tmp_path / "dhcp/hosts.d/1007").write_text("52:54:00:03:ef:00,10.60.7.102,vm1\n")
     (tmp_path / "names/1007.uuid").write_text(f"{uuid(7)}\n")
     (tmp_path / "names/1000.uuid").write_text(f"{uuid(1)}\n")
-    for other in ("dhcp/hosts.d/README", "networks/1200.old"):
+    for other in ("dhcp/hosts.d/README", "dhcp/hosts.d/1007²", "networks/1200.old", "networks/²"):
         (tmp_path / other).write_text("an admin's")
     have = look(tmp_path, bare_host(), order(reservations=(VM1,)))
     assert have.others == {1007: uuid(7), 1100: None}
