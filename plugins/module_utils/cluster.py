@@ -316,6 +316,42 @@ class Cluster:
         self.next_vm_id, self.extra, self.absent = next_vm_id, extra, other.absent
         self.revise(before)
 
+    def restore(self, backup: Cluster) -> None:
+        """Replace the content of this cluster with that of a backup, which is changed as well.
+
+        Which machines are lost is not restored. It is a fact about machines, as the counters are about hosts: a lost
+        one could start the VMs that were created again elsewhere, and one that came back would have to stop those that
+        it runs. Only a cluster that knows no machines of this cloud takes the backup's word for it.
+        """
+        lost = self.lost_machines
+        known = bool(lost or self.workers) and not self._is_of_another_cloud(backup)
+        if known:
+            for ip, worker in backup.workers.items():
+                if not self._has_lost(worker):
+                    worker.extra.pop(LOST, None)
+                elif not worker.lost:
+                    backup.lose(ip)
+        self.replace(backup)
+        if known:
+            self.lost_machines = lost
+
+    def _is_of_another_cloud(self, other: Cluster) -> bool:
+        return self.cloud is not None and other.cloud is not None and self.cloud.uuid != other.cloud.uuid
+
+    def _has_lost(self, worker: Worker) -> bool:
+        """Return whether a worker of a backup is lost, as far as this cluster knows its machine."""
+        alike = [
+            each
+            for each in self.workers.values()
+            if (each.machine_id == worker.machine_id if worker.machine_id else each.ip == worker.ip)
+        ]
+        if alike:
+            return any(each.lost for each in alike)
+        if worker.machine_id is None:
+            return worker.lost
+        # It was removed since, or another machine has its address, which site asks about.
+        return worker.machine_id in self.lost_machines and worker.ip not in self.workers
+
     def _as(self, other: Cluster) -> Cloud | None:
         """The cloud's identity after the replacement."""
         mine, cloud = self.cloud, other.cloud
