@@ -157,7 +157,7 @@ class SqlDatabase:
             self._keep(cluster)
             if self._high_water is not None:
                 self._high_water.recognize(cluster, other)
-            cluster.replace(other)
+            cluster.restore(other)
             cluster.noted = [] if entry is None else [replace(entry, revision=cluster.revision)]
 
     def _backups(self) -> Backups:

@@ -102,7 +102,7 @@ class YamlFile:
         with self._locked():
             restored, present = self.read_backup(name), self._present()
             self._high_water.recognize(present, restored)
-            present.replace(restored)
+            present.restore(restored)
             self._write(present, [] if entry is None else [replace(entry, revision=present.revision)])
 
     def _locked(self) -> AbstractContextManager[None]:
