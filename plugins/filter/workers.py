@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import WORKER_FIELDS, WORKER_OFFERS
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
 
 
 def worker_address(host: Mapping[str, Any]) -> str:
@@ -72,11 +73,17 @@ def hosts_in_use(
         hostvars: the variables of all hosts, with C(worker_host_info) and C(network_node_host_info).
         groups: the inventory's groups.
     """
-    facts = {"worker_host_info": groups.get("workers", ()), "network_node_host_info": groups.get("network_node", ())}
-    found = [(name, hostvars[name].get(fact) or {}) for fact, names in facts.items() for name in names]
+    facts = {"workers": "worker_host_info", NETWORK_NODE: "network_node_host_info"}
+    found = [
+        (group, name, hostvars[name].get(fact) or {}) for group, fact in facts.items() for name in groups.get(group, ())
+    ]
     return [
-        {"host": name, **{key: info[key] for key in IN_USE if info[key] is not None}}
-        for name, info in found
+        {
+            "host": name,
+            "target": NETWORK_NODE if group == NETWORK_NODE else worker_address(hostvars[name]),
+            **{key: info[key] for key in IN_USE if info[key] is not None},
+        }
+        for group, name, info in found
         if "slices" in info
     ]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from . import bounds
-from .claim import MANAGEMENT, VLAN_POOLS, HeldSlice
+from .claim import MANAGEMENT, TARGET, VLAN_POOLS, HeldSlice
 from .contract import Contract, flag, integer, many, number, text, uuid
 from .report import STATES
 from .shared_fields import CLOUD_TITLE, RECORD, REVISION, SLICE_ID, SLICE_UUID
@@ -73,9 +73,7 @@ class HostOrders(Contract):
     KEY = "host"
 
     host: str = field(metadata=text("Name of the host in the inventory.", sample="worker1"))
-    target: str = field(
-        metadata=text("Recipient of the work orders: the worker's address, or C(network_node).", sample="10.0.10.1")
-    )
+    target: str = field(metadata=TARGET)
     failure: str | None = field(
         default=None, metadata=text("Why the host could not be read. Null if it was read.", sample=None)
     )

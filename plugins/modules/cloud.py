@@ -123,10 +123,27 @@ options:
                   - The address.
                 type: str
                 required: true
+          vlans:
+            description:
+              - The VLANs of its ports on the host, also of VMs that are off.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              vlan_id:
+                description:
+                  - The VLAN.
+                type: int
+                required: true
+      target:
+        description:
+          - "Recipient of the work orders: the worker's address, or C(network_node)."
+        type: str
   expected_hosts:
     description:
       - The names of all hosts of the cloud. Values that earlier calls have reserved are only released if O(hosts)
-        contains all of these hosts.
+        contains all of these hosts and all registered workers that are not lost; and the network node, if addresses are
+        among these values.
       - They are added to RV(hosts).
     type: list
     elements: str
@@ -146,10 +163,13 @@ EXAMPLES = r"""
   cloudrepo.slices.cloud:
     hosts:
       - host: worker1
+        target: 10.0.10.1
         highest_id: 1036
         highest_revision: 1795371735123
         slices:
-          - {slice_id: 1035, slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11}
+          - slice_id: 1035
+            slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
+            vlans: [{vlan_id: 820}]
 """
 
 RETURN = r"""

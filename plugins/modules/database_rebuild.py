@@ -120,6 +120,18 @@ options:
                   - The address.
                 type: str
                 required: true
+          vlans:
+            description:
+              - The VLANs of its ports on the host, also of VMs that are off.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              vlan_id:
+                description:
+                  - The VLAN.
+                type: int
+                required: true
       applied:
         description:
           - The work orders that the host has applied, from M(cloudrepo.slices.applied_orders_info).

@@ -54,9 +54,11 @@ def test_values_in_use_on_hosts_are_a_change_once() -> None:
     assert (change.kind, (change.after or {})["left_behind_vlan_pool"]) == ("cloud", "35")
     assert taken.result["next_vm_id"] == 1036
     assert clouds.identify(held, params(hosts=[HELD])).changes == []
-    gone = [{**HELD, "slices": []}]
+    gone = [{**HELD, "slices": [], "target": "10.0.10.1"}]
     assert clouds.identify(held, params(hosts=gone, expected_hosts=["worker1", "worker2"])).changes == []
-    assert clouds.identify(held, params(hosts=gone, expected_hosts=["worker1"])).changes != []
+    assert clouds.identify(held, params(hosts=gone, expected_hosts=["worker1"])).changes == []
+    both = [*gone, {"host": "worker2", "target": "10.0.10.2"}]
+    assert clouds.identify(held, params(hosts=both, expected_hosts=["worker1"])).changes != []
 
 
 def test_the_names_of_hosts_are_kept_when_they_leave_the_inventory() -> None:
