@@ -194,8 +194,9 @@ options:
     default: []
   displays:
     description:
-      - The passwords of displays, from M(cloudrepo.slices.applied_orders_info). Displays keep these until
-        O(cloudrepo.slices.vm#module:vnc_password_version) is increased. Other displays get new ones.
+      - The passwords of displays, from M(cloudrepo.slices.applied_orders_info). Displays of VMs with the same id, UUID
+        and worker keep these until O(cloudrepo.slices.vm#module:vnc_password_version) is increased. Other displays get
+        new ones.
     type: list
     elements: dict
     default: []
@@ -215,6 +216,14 @@ options:
           - The password.
         type: str
         required: true
+      vm_uuid:
+        description:
+          - The VM's UUID.
+        type: str
+      worker_ip:
+        description:
+          - The address of the worker that has the password.
+        type: str
 seealso:
   - module: cloudrepo.slices.applied_orders_info
   - module: cloudrepo.slices.database

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..applied import HostOrders, KnownDisplay
@@ -174,15 +174,20 @@ def _worker(host: HostOrders) -> Worker:
 
 
 def _keep_passwords(cluster: Cluster, passwords: Iterable[KnownDisplay]) -> list[int]:
-    """Keep the passwords that displays have, and return the VMs whose display will get another one."""
-    known: Mapping[int, KnownDisplay] = {each.vm_id: each for each in passwords}
+    """Keep the passwords that displays have, and return the VMs whose display will get another one.
+
+    An orphan on a worker may have the id of a VM on another worker, and belong to another user.
+    """
+    known = {(each.vm_id, each.vm_uuid, each.worker_ip): each for each in passwords}
     asking = []
     for vm in cluster.vms():
-        if vm.vm_id in known and not vm.deleting:
-            each = known[vm.vm_id]
-            displays.keep(cluster, vm, password_id=each.password_id, password=each.password)
-        elif not vm.deleting:
+        if vm.deleting:
+            continue
+        each = None if vm.uuid is None else known.get((vm.vm_id, vm.uuid, vm.worker_ip))
+        if each is None:
             asking.append(vm.vm_id)
+        else:
+            displays.keep(cluster, vm, password_id=each.password_id, password=each.password)
     return asking
 
 

@@ -103,7 +103,7 @@ def test_values_in_use_without_a_record_are_not_allocated() -> None:
 
 def test_displays_keep_their_passwords() -> None:
     slice_ = web()
-    known = KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa")
+    known = KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa", slice_.vms[0].uuid, A)
     done = rebuilt(hosts_of(slice_), passwords=[known])
     first, second = done.cluster.slices[1000].vms
     assert displays.password(done.cluster, first) == "hMr3kWpa"
@@ -115,6 +115,30 @@ def test_displays_keep_their_passwords() -> None:
     ]
     first.extra[displays.VERSION] = 2
     assert displays.password_id(done.cluster, first) not in (None, "8b1a9953c4611296")
+
+
+@pytest.mark.parametrize("mine_first", [True, False])
+def test_a_display_does_not_get_the_password_of_an_orphan_with_the_id_of_its_vm(mine_first: bool) -> None:
+    slice_ = web()
+    mine = KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa", slice_.vms[0].uuid, A)
+    orphans = [
+        replace(mine, password="of-alice", vm_uuid=LAB, worker_ip=B),
+        replace(mine, password="none", vm_uuid=None),
+    ]
+    done = rebuilt(hosts_of(slice_), passwords=[mine, *orphans] if mine_first else [*orphans, mine])
+    assert displays.password(done.cluster, done.cluster.slices[1000].vms[0]) == "hMr3kWpa"
+
+
+@pytest.mark.parametrize("fields", [{"vm_uuid": LAB}, {"vm_uuid": None}, {"worker_ip": B}, {"vm_id": 1002}])
+def test_a_password_of_another_vm_or_worker_is_not_kept(fields: dict[str, Any]) -> None:
+    slice_ = web()
+    another = replace(KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa", slice_.vms[0].uuid, A), **fields)
+    done = rebuilt(hosts_of(slice_), passwords=[another])
+    assert all(displays.password(done.cluster, vm) != "hMr3kWpa" for vm in done.cluster.vms())
+    assert (
+        "the passwords of the displays of VMs 1001, 1002, which get new ones in the next deploy if they need any"
+        in done.unknown
+    )
 
 
 def test_an_unreadable_host_is_refused_or_left_out() -> None:
