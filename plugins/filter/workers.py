@@ -21,6 +21,27 @@ def worker_name(hosts: Sequence[Mapping[str, Any]], address: str) -> str:
     return next((str(host["inventory_hostname"]) for host in hosts if worker_address(host) == address), "")
 
 
+def not_in_inventory(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orders: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return what workers have that no host of the inventory is, by address; empty for those that have nothing.
+
+    Args:
+        hostvars: the hosts' variables, by host.
+        groups: the hosts of each group.
+        orders: the work orders of the workers, by address.
+    """
+    here = {worker_address(hostvars[name]) for name in groups.get("workers", ())}
+    return {address: _held(order["slices"]) for address, order in orders.items() if address not in here}
+
+
+def _held(slices: Sequence[Mapping[str, Any]]) -> str:
+    vms = sum(len(slice_["vms"]) for slice_ in slices)
+    disks = sum(len(slice_.get("given_up", ())) for slice_ in slices)
+    counts = (("VM", "VMs", vms), ("disk to delete", "disks to delete", disks))
+    return " and ".join(f"{count} {one if count == 1 else many}" for one, many, count in counts if count)
+
+
 def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the option C(workers) of M(cloudrepo.slices.worker), for the workers that were reached.
 
