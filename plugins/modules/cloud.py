@@ -148,6 +148,15 @@ options:
     type: list
     elements: str
     default: []
+  network_node_machine_id:
+    description:
+      - The content of C(/etc/machine-id) of the network node. Another machine than the stored one is refused.
+      - Work orders contain a mark of it, and another machine refuses them. The default is the stored value.
+    type: str
+  network_node_accept_machine:
+    description:
+      - The machine-id that is accepted in place of the stored one, of a network node that was replaced or reinstalled.
+    type: str
 seealso:
   - module: cloudrepo.slices.host_claim
   - module: cloudrepo.slices.host_info
@@ -236,6 +245,8 @@ def arguments() -> dict[str, Any]:
             "neighbours": {"type": "list", "elements": "dict", "default": [], "options": NEIGHBOUR_ARGUMENTS},
             **Asked.arguments(),
             "expected_hosts": {"type": "list", "elements": "str", "default": []},
+            "network_node_machine_id": {"type": "str"},
+            "network_node_accept_machine": {"type": "str"},
         },
         "supports_check_mode": True,
     }

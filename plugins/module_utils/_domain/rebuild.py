@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..applied import HostOrders, KnownDisplay
 from ..claim import InUse
 from ..cloud import Cloud
-from ..cluster import FIRST_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, slice_label
+from ..cluster import FIRST_ID, NETWORK_NODE_MACHINE, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice, User
 from ..report import NETWORK_NODE
@@ -154,6 +154,9 @@ def _cluster(hosts: Sequence[HostOrders], merged: Merged) -> Cluster:
     trunks = [host.trunk_mtu for host in hosts if host.target == NETWORK_NODE and host.trunk_mtu is not None]
     if trunks:
         cluster.extra[NETWORK_NODE_TRUNK_MTU] = min(trunks)
+    nodes = [host.machine_id for host in hosts if host.target == NETWORK_NODE and host.machine_id is not None]
+    if nodes:
+        cluster.extra[NETWORK_NODE_MACHINE] = nodes[0]
     displays.make_key(cluster)
     return cluster
 

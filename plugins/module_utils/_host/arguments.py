@@ -96,6 +96,7 @@ SERVICES_ARGUMENTS: dict[str, Any] = {
     "nat_links": {"type": "str", "default": "169.254.64.0/24"},
     "slices": NetworkOrder.arguments()["slices"],
     "lost_machines": NetworkOrder.arguments()["lost_machines"],
+    "machine_mark": NetworkOrder.arguments()["machine_mark"],
     **COMPLETE_ARGUMENTS,
 }
 

@@ -73,7 +73,7 @@ def test_user_data_and_start_ups_are_not_known_to_hosts() -> None:
 def test_users_flavors_workers_and_counters_are_rebuilt_from_the_orders() -> None:
     hosts = hosts_of(web(), highest_id=1036, highest_revision=1795371735123)
     hosts[0] = replace(hosts[0], machine_id="0" * 32, cores=8, ram_gb=31.2, trunk_mtu=9000, netem=True)
-    hosts[2] = replace(hosts[2], trunk_mtu=1500)
+    hosts[2] = replace(hosts[2], trunk_mtu=1500, machine_id="1" * 32)
     held = rebuilt(hosts).cluster
     alice = held.users["alice"]
     assert (alice.password_hash, alice.quota_vms, alice.used_vms, alice.slices) == ("!", 10, 2, [1000])
@@ -81,6 +81,7 @@ def test_users_flavors_workers_and_counters_are_rebuilt_from_the_orders() -> Non
     assert held.workers[A].extra == {"machine_id": "0" * 32, "trunk_mtu": 9000, "netem": True}
     assert (held.next_vm_id, held.revision) == (1037, 1795371735123)
     assert held.cloud is not None
+    assert held.extra["network_node_machine_id"] == "1" * 32
     assert (held.cloud.uuid, held.cloud.title, held.extra["network_node_trunk_mtu"]) == (LAB, "lab", 1500)
 
 

@@ -29,6 +29,8 @@ def params(**changes: Any) -> dict[str, Any]:
         "neighbours": [],
         "hosts": [],
         "expected_hosts": [],
+        "network_node_machine_id": None,
+        "network_node_accept_machine": None,
         **changes,
     }
 
@@ -84,6 +86,18 @@ def test_tenants_and_invalid_titles_are_refused(changes: dict[str, Any]) -> None
     with pytest.raises(Refused):
         clouds.identify(held, params(**changes))
     assert held.cloud is None
+
+
+def test_another_network_node_is_refused_before_anything_is_changed_unless_it_is_accepted() -> None:
+    held, old, new = cluster(), "a" * 32, "b" * 32
+    clouds.identify(held, params(network_node_machine_id=old))
+    assert clouds.identify(held, params(network_node_machine_id=old)).changes == []
+    assert clouds.identify(held, params(network_node_accept_machine=new)).changes == [], "it was not reached"
+    with pytest.raises(Refused):
+        clouds.identify(held, params(network_node_machine_id=new))
+    (change,) = clouds.identify(held, params(network_node_machine_id=new, network_node_accept_machine=new)).changes
+    assert change.why == f"network_node_machine_id {old} → {new}"
+    assert clouds.identify(held, params(network_node_machine_id=new)).changes == []
 
 
 def test_the_limits_of_the_history_are_stored() -> None:
