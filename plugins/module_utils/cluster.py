@@ -54,6 +54,8 @@ NOTED = "noted"
 """The field beyond the model with the number of the last entry of the history (docs/decisions/0022)."""
 NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
 """The field beyond the model with the MTU of the network node's uplink."""
+NETWORK_NODE_MACHINE = "network_node_machine_id"
+"""The field beyond the model with the machine-id of the network node (docs/decisions/0020)."""
 LOST_MACHINES = "lost_machines"
 """The field beyond the model with the machine-ids of machines that must not start VMs: those of workers that were
 declared lost, and those that another machine has replaced (docs/decisions/0021)."""
@@ -390,7 +392,8 @@ class Cluster:
             rows: dict[Any, Any] = record.take_default(key, {}, dict)
             return {str(name): at((key, name), partial(read, str(name)), row) for name, row in rows.items()}
 
-        record.check(VNC_KEY, text)
+        for key in (VNC_KEY, NETWORK_NODE_MACHINE):
+            record.check(key, text)
         record.check(USER_DATA, mapping({"key": text, "texts": mapping({}), "slices": mapping({})}))
         record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
         record.check(LOST_MACHINES, list_of(text))

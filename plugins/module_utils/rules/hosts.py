@@ -146,8 +146,8 @@ HOST = {
         "trunk, or give each cloud a management VLAN or a trunk of its own",
     ),
     "not_this_machine": Rule(
-        "a worker is its machine, not its address",
-        "{object} is not the worker that the call is for: its machine has the mark {got}, that worker's has {wanted}",
+        "a host is its machine, not its address",
+        "{object} is not the one that the call is for: its machine has the mark {got}, that one's has {wanted}",
         "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know",
     ),
     "worker_renumbered": Rule(

@@ -301,6 +301,7 @@ def test_vms_are_listed_by_worker() -> None:
         ("cloud", "lab"),
         ("left_behind", {"address": ["x"]}),
         ("network_node_trunk_mtu", "9000"),
+        ("network_node_machine_id", 7),
         ("lost_machines", [7]),
         ("lost_machines", "a"),
         ("hosts", [7]),
