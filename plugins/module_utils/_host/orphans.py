@@ -209,19 +209,17 @@ def judge(
     for orphan in found:
         if orphan.names.isdisjoint(names):
             continue
-        going = {each.slice_id for each in remove if each.kind == SLICE}
-        if orphan in unjudged:
-            figures = late[orphan.slice_id]
-            refusals.append(Refusal("orphan_superseded", f"{orphan.kind} {orphan.name}", figures))
-            continue
         alike = [each.path for each in found if each.uuid is not None and each.uuid == orphan.uuid]
-        if len(alike) > 1 and orphan.path not in names:
-            count = {"count": len(alike), "found": alike}
-            refusals.append(Refusal("ambiguous_orphan", f"{orphan.kind} {orphan.name}", count))
+        going = {each.slice_id for each in remove if each.kind == SLICE}
+        where = f"{orphan.kind} {orphan.name}"
+        if orphan in unjudged:
+            refusals.append(Refusal("orphan_superseded", where, late[orphan.slice_id]))
+        elif len(alike) > 1 and orphan.path not in names:
+            refusals.append(Refusal("ambiguous_orphan", where, {"count": len(alike), "found": alike}))
         elif orphan.key not in since or (orphan.kind == SLICE and not slices):
-            refusals.append(Refusal("orphan_seen_once", f"{orphan.kind} {orphan.name}"))
+            refusals.append(Refusal("orphan_seen_once", where))
         elif orphan.in_use is not None and orphan.slice_id not in going:
-            refusals.append(Refusal("orphan_in_use", f"{orphan.kind} {orphan.name}", {"unit": orphan.in_use}))
+            refusals.append(Refusal("orphan_in_use", where, {"unit": orphan.in_use}))
         else:
             remove.append(orphan)
     kept = {orphan.key: since[orphan.key] for orphan in seen if orphan.key in since}
