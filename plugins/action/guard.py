@@ -15,10 +15,12 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access, selection
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files import exists
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import ADMIN
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import DATABASE
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
+    DatabaseError,
     Refusal,
     Refused,
     SlicesError,
@@ -189,8 +191,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         if host is None or job is None or of_inventory(self._task, host, "ansible_connection") not in LOCAL:
             return
         database = str(extra.get("cloudrepo_database") or self._database(task_vars))
-        if "://" not in database and not os.path.exists(database):
-            yield Refusal("database_vanishes", f"database {database}", {"job": job})
+        # Its modules may become a user who can read a database that this one cannot, and report it otherwise.
+        with contextlib.suppress(DatabaseError):
+            if "://" not in database and not exists(database, name=f"database {database}"):
+                yield Refusal("database_vanishes", f"database {database}", {"job": job})
 
     def _given(self, playbook: Playbook, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """Return the variables that select slices. Extra variables are not templated."""

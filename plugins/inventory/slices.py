@@ -220,8 +220,10 @@ TO_WORKER = {
         ("ansible_user", "user"),
         ("ansible_ssh_private_key_file", "private_key_file"),
         ("ansible_ssh_common_args", "common_args"),
+        ("ansible_ssh_extra_args", "extra_args"),
         ("ansible_control_path_dir", "control_path_dir"),
         ("cloudrepo_console_through", "through"),
+        ("cloudrepo_console_worker_become", "become"),
     )
 }
 THROUGH_JUMP_HOST = trust_as_template(

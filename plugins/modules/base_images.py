@@ -15,8 +15,10 @@ description:
   - An image is verified by its SHA-256. It must be qcow2 or raw, complete, undamaged and not encrypted, without a
     backing file and without an external data file; C(qemu-img) checks the tables of qcow2. A kernel or an initrd must
     be one by its content.
-  - A file that was copied to C(PATH.new) is installed as C(PATH) if it is valid, and removed if it is not. It replaces
-    a damaged image; VMs that run on the latter have to be restarted.
+  - A file that was copied to C(PATH.new), or C(PATH.RUN.new) with O(run), is installed as C(PATH) if it is valid, and
+    removed if it is not. It replaces a damaged image; VMs that run on the latter have to be restarted. If C(PATH) is
+    valid, because another run has installed it, the new file is removed.
+  - Runs wait for each other. New files that are older than a day are removed, because their runs have ended.
   - Images belong to root, and only their mode V(0444) is allowed.
   - This module does not fetch images. The role P(cloudrepo.slices.base_images#role) does.
 author:
@@ -59,6 +61,10 @@ options:
         and those in O(state_dir) that O(images) does not list.
     type: bool
     default: false
+  run:
+    description:
+      - What distinguishes the new files of this run from those of others that fetch the same images.
+    type: str
   state_dir:
     description:
       - The folder whose subfolder C(images) contains the base images.
@@ -113,6 +119,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import
 ARGUMENTS = {
     "images": {**WorkerOrder.arguments()["images"], "required": False, "default": []},
     "verify": {"type": "bool", "default": False},
+    "run": {"type": "str"},
     "state_dir": {"type": "str", "default": STATE_DIR},
 }
 
@@ -126,10 +133,11 @@ def steps(params: dict[str, Any], _missing_ok: bool) -> Steps[base_images.Plan]:
     wanted = for_all(params["images"], Image.from_dict)
     folder, runner = f"{params['state_dir']}/images", SubprocessRunner()
     return Steps(
-        plan=lambda: base_images.plan(wanted, folder=folder, verify=params["verify"], runner=runner),
-        apply=lambda todo: base_images.install(todo.examined),
+        plan=lambda: base_images.plan(wanted, folder=folder, verify=params["verify"], runner=runner, run=params["run"]),
+        apply=lambda todo: base_images.install(todo.examined, folder=folder),
         result=lambda todo: todo.result,
         failure=lambda todo: todo.failure,
+        lock=lambda: base_images.locked(folder),
     )
 
 

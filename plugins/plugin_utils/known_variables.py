@@ -23,7 +23,8 @@ OF_GUESTS = tuple(
     for name in (
         *("address", "connection", "console", "cores", "flavor", "interfaces", "jump_host", "kind", "links"),
         *("loopback", "networks", "owner", "power", "ram_gb", "slice_id", "slice_name", "state", "vm_id", "vm_name"),
-        *("vm_uuid", "vnc", "worker", "console_through", "console_timeout_s", "console_worker_python"),
+        *("vm_uuid", "vnc", "worker", "console_through", "console_timeout_s", "console_worker_become"),
+        "console_worker_python",
     )
 )
 """Variables of the hosts that the inventory plugin makes of VMs, and of the connection to consoles."""

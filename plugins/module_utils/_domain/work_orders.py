@@ -134,6 +134,7 @@ def work_orders(
     node = NetworkOrder(
         slices=tuple(services),
         lost_machines=lost_workers.machines(cluster),
+        revision=cluster.revision,
         machine_mark=machines.network_node_mark(cluster),
         **common,
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..bounds import DISK_RETENTION_H, VLAN
+from ..bounds import DISK_RETENTION_H, REVISION, VLAN
 from ..claim import VLAN_POOLS_RULE, Claim
 from ..defaults import ACCELERATORS, BRIDGE, DHCP_SERVER, GATEWAY, STATE_DIR, VNC_PLACES
 from ..grammar import (
@@ -95,6 +95,7 @@ SERVICES_ARGUMENTS: dict[str, Any] = {
     "state_dir": {"type": "str", "default": STATE_DIR},
     "nat_links": {"type": "str", "default": "169.254.64.0/24"},
     "slices": NetworkOrder.arguments()["slices"],
+    "revision": NetworkOrder.arguments()["revision"],
     "lost_machines": NetworkOrder.arguments()["lost_machines"],
     "machine_mark": NetworkOrder.arguments()["machine_mark"],
     **COMPLETE_ARGUMENTS,
@@ -130,16 +131,19 @@ GRAMMARS: Grammars = {
     "folders": {"path": PATH, "mode": MODE, "group": ACCOUNT},
     "files": {"path": FILE, "mode": MODE},
     "program": PATH,
+    "run": text(r"[a-z0-9]{1,32}", "1-32 lower-case letters and digits"),
     "units": many(UNIT),
     "services": {"name": UNITS},
     "checksums": PATH,
     "packages": many(PACKAGE),
     "vnc_address": ADDRESS,
+    "address": ADDRESS,
     "disk_retention_h": integer(int(DISK_RETENTION_H.least), int(DISK_RETENTION_H.most)),
     "vm_uuid": optional(UUID),
     "cloud_uuid": UUID,
     "cloud_incarnation": UUID,
     "cloud_title": TITLE,
+    "revision": integer(int(REVISION.least), int(REVISION.most)),
     "lost_machines": {"mark": MACHINE_MARK},
     "machine_mark": optional(MACHINE_MARK),
     "controller": HOST_NAME,

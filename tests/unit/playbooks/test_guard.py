@@ -246,6 +246,17 @@ def test_a_job_does_not_create_a_database_that_is_lost_with_its_environment(
     assert (tmp_path / "database.yaml").exists() is (held is not None)
 
 
+def test_a_job_whose_database_cannot_be_read_is_told_so(tmp_path: Path) -> None:
+    """This also fails for root, unlike a folder of another user."""
+    (tmp_path / "database.yaml").symlink_to("database.yaml")
+    variables = {"slice_name": "nothing", **awx("manual", user_name="admin")}
+    done = run(tmp_path, "smoke_test", variables, environment=JOB)
+    told = (
+        f"database {tmp_path}/database.yaml cannot be read: Too many levels of symbolic links; run as a user who may "
+    )
+    assert done.failure["msg"].startswith(told)
+
+
 def with_placement(folder: Path, user: str, **variables: Any) -> Done:
     """A run of a user that sets what the inventory sets."""
     variables = {"slice_name": "nothing", "cloudrepo_placement": "pack", **variables}

@@ -5,6 +5,9 @@
 They are verified on arrival; later, size and modification time identify them. The result of the verification is saved
 in a note, a file next to the image. A VM is not created from an image that differs from its note until the image is
 verified again. The note of a damaged image remains until it is replaced.
+
+Several runs may fetch the same image at once, each under a name of its own. The first one that gets the lock of the
+folder installs it, and the others find it installed.
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -31,6 +36,10 @@ NOTE = ".json"
 """The suffix of a note, appended to the name of its image."""
 ARRIVAL = ".new"
 """The suffix of a new image that is not verified yet."""
+_COPY = ".ansible_tmp"
+"""The prefix of a file that Ansible writes before it renames it to that of a new image."""
+_STALE_S = 24 * 3600
+"""A run that is alive does not need a new image for longer than this."""
 _MODE, _NOTE_MODE = 0o444, 0o600
 
 
@@ -72,14 +81,16 @@ class Examined:
         wanted: the image.
         noted: the current note.
         note: the new note; C(None) if the image is missing.
-        has_arrived: whether the new note is for a new file that is not installed yet.
-        refusal: why the new file is not installed.
+        arrival: the new file of this run, if there is one.
+        has_arrived: whether the new note is for this file, which is not installed yet.
+        refusal: why this file is not installed.
         given: the current and the new owner, group and mode of the image and its note, by path, where they differ.
     """
 
     wanted: Wanted
     noted: Note | None
     note: Note | None
+    arrival: str | None = None
     has_arrived: bool = False
     refusal: Refusal | None = None
     given: Given = field(default_factory=dict)
@@ -138,6 +149,11 @@ def known(path: str) -> Note | None:
     return note if note is not None and state is not None and _is_as_noted(note, state) else None
 
 
+def locked(folder: str) -> AbstractContextManager[None]:
+    """Lock the images of a host against other runs. Without the folder there is nothing to install."""
+    return files.locked(folder) if os.path.isdir(folder) else nullcontext()
+
+
 def noted_in(folder: str) -> Iterator[Wanted]:
     """Yield all images in a folder that have a note."""
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
@@ -147,31 +163,42 @@ def noted_in(folder: str) -> Iterator[Wanted]:
             yield Wanted(checksum=note.checksum, path=path, source=path, content=note.content)
 
 
-def plan(wants: Iterable[Wanted], *, folder: str, verify: bool, runner: Runner) -> Plan:
-    """Examine all desired images and, if C(verify) is set, all images in C(folder) that have a note."""
+def plan(wants: Iterable[Wanted], *, folder: str, verify: bool, runner: Runner, run: str | None = None) -> Plan:
+    """Examine all desired images and, if C(verify) is set, all images in C(folder) that have a note.
+
+    C(run) is the part of the names of new files that is only this run's.
+    """
     wanted = {image.path: image for image in noted_in(folder)} if verify else {}
     wanted.update((image.path, image) for image in wants)
-    return Plan(tuple(examine(image, verify=verify, runner=runner) for image in wanted.values()))
+    return Plan(tuple(examine(image, verify=verify, runner=runner, run=run) for image in wanted.values()))
 
 
-def examine(wanted: Wanted, *, verify: bool, runner: Runner) -> Examined:
-    """Examine an image, or the new file that will replace it.
+def examine(wanted: Wanted, *, verify: bool, runner: Runner, run: str | None = None) -> Examined:
+    """Examine an image, or the new file that will be installed because it is missing or damaged.
 
     Args:
         wanted: the image.
         verify: whether to compute the checksum even if the image matches its note.
         runner: runs C(qemu-img).
+        run: as in C(plan).
     """
-    noted = _read_note(wanted.path)
-    if os.path.exists(wanted.path + ARRIVAL):
-        note = _examine_file(wanted, wanted.path + ARRIVAL, noted, runner)
-        if note.damage is not None:
-            figures = {"path": wanted.path, "why": note.damage}
-            refusal = Refusal("base_image_not_installed", f"base image {wanted.source}", figures)
-            return Examined(wanted, noted, note, has_arrived=True, refusal=refusal)
-        is_replacement = note.is_replacement or os.path.exists(wanted.path)
-        return Examined(wanted, noted, replace(note, is_replacement=is_replacement), has_arrived=True)
-    state = _stat(wanted.path)
+    found = _examine_installed(wanted, verify=verify, runner=runner)
+    path = f"{wanted.path}.{run}{ARRIVAL}" if run else wanted.path + ARRIVAL
+    if not os.path.exists(path):
+        return found
+    if found.note is not None and found.note.damage is None:
+        return replace(found, arrival=path)
+    note = _examine_file(wanted, path, found.noted, runner)
+    if note.damage is not None:
+        figures = {"path": wanted.path, "why": note.damage}
+        refusal = Refusal("base_image_not_installed", f"base image {wanted.source}", figures)
+        return Examined(wanted, found.noted, note, arrival=path, has_arrived=True, refusal=refusal)
+    note = replace(note, is_replacement=note.is_replacement or found.note is not None)
+    return Examined(wanted, found.noted, note, arrival=path, has_arrived=True)
+
+
+def _examine_installed(wanted: Wanted, *, verify: bool, runner: Runner) -> Examined:
+    noted, state = _read_note(wanted.path), _stat(wanted.path)
     if state is None:
         return Examined(wanted, noted, None)
     given = _astray(wanted.path)
@@ -181,20 +208,20 @@ def examine(wanted: Wanted, *, verify: bool, runner: Runner) -> Examined:
     return Examined(wanted, noted, _examine_file(wanted, wanted.path, noted, runner), given=given)
 
 
-def install(examined: Iterable[Examined]) -> None:
-    """Install new files, remove refused ones, and write the notes."""
+def install(examined: Iterable[Examined], *, folder: str) -> None:
+    """Install new files, write the notes, and remove new files that are not installed, also those of killed runs.
+
+    The folder is locked.
+    """
     examined = tuple(examined)
-    for each in examined:
-        if each.refusal is not None:
-            os.unlink(each.wanted.path + ARRIVAL)
     changed = [each for each in examined if each.change is not None]
     for each in changed:
         path = each.wanted.path
-        if each.has_arrived:
-            os.chmod(path + ARRIVAL, _MODE)
+        if each.has_arrived and each.arrival is not None:
+            os.chmod(each.arrival, _MODE)
             with named(path):
-                files.flush(path + ARRIVAL)
-            os.replace(path + ARRIVAL, path)
+                files.flush(each.arrival)
+            os.replace(each.arrival, path)
     for path, (_old, new) in (pair for each in examined for pair in each.given.items()):
         access.give(path, new)
     files.write_all(
@@ -202,6 +229,28 @@ def install(examined: Iterable[Examined]) -> None:
         for each in changed
         if each.note is not None
     )
+    for path in [*(each.arrival for each in examined if each.arrival is not None), *_leftovers(folder)]:
+        files.remove(path)
+
+
+def _leftovers(folder: str) -> Iterator[str]:
+    """Yield what killed runs have left: drafts of notes, which only the holder of the lock writes, and new images.
+
+    Another run may still need a new image, unless that is old. Its modification time is that of its source.
+    """
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        path = f"{folder}/{name}"
+        is_draft = name.startswith(".") and name.endswith(files.DRAFT)
+        is_image = name.startswith(_COPY) or name.endswith(ARRIVAL)
+        if is_draft or (is_image and _is_stale(path)):
+            yield path
+
+
+def _is_stale(path: str) -> bool:
+    try:
+        return time.time() - os.lstat(path).st_ctime > _STALE_S
+    except FileNotFoundError:
+        return False  # renamed by the run that has fetched it
 
 
 def _examine_file(wanted: Wanted, path: str, noted: Note | None, runner: Runner) -> Note:

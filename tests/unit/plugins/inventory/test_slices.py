@@ -21,6 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening im
 from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, Token
 
 from ...conftest import KINDS
+from ...scripts import ROOT
 from ..module_utils._domain.builders import cluster, deployed, link, put, topology, vm
 
 Read = Callable[..., dict[str, Any]]
@@ -470,12 +471,65 @@ def test_connections_use_the_options_of_the_hosts_in_between(read: Read, tmp_pat
         env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_PYTHON_INTERPRETER": sys.executable},
     )
     told = {line.split(" ")[0]: json.loads(line.partition("=> ")[2])["msg"] for line in done.stdout.splitlines()}
-    own = "ssh -o BatchMode=yes -p 22 -l ops -W [%h]:%p 10.0.10.3"
+    own = "ssh -l ops -o BatchMode=yes -W [%h]:%p 10.0.10.3"
     assert told == {
         "web-vm1": ["10.60.7.101", None, None, None, f"-o 'ProxyCommand={own}'", None],
-        "web-vm2": ["10.0.10.2", 22, "root", "", "", "local"],
-        "lab-vm1": ["10.0.10.1", 22, "root", "", "-o User=root", "ssh"],
+        "web-vm2": ["10.0.10.2", None, None, None, None, "local"],
+        "lab-vm1": ["10.0.10.1", None, None, None, "-o User=root", "ssh"],
     }
+
+
+SSH = """\
+#!/bin/sh
+# In place of ssh: writes its options to a file, and runs the command here.
+printf '%s\\n' "$@" > {options}
+for command; do :; done
+exec sh -c "$command"
+"""
+SUDO = """\
+#!/bin/sh
+[ "$1" = -n ] || exit 7
+printf used > {used}
+shift
+exec "$@"
+"""
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("becomes", [True, False])
+def test_a_console_is_opened_as_ansible_logs_in_on_its_worker(read: Read, tmp_path: Path, becomes: bool) -> None:
+    """The worker is known by its name alone, as to the configuration of ssh."""
+    worker = {"worker_ip": "10.0.10.1", "ansible_ssh_extra_args": "-o Compression=yes", "ansible_become": becomes}
+    read(hosts=yaml.safe_dump({"workers": {"hosts": {"worker1.example.org": worker}}}))
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    places = {"options": tmp_path / "options", "used": tmp_path / "used"}
+    for name, text in (("ssh", SSH), ("sudo", SUDO)):
+        (commands / name).write_text(text.format(**places))
+        (commands / name).chmod(0o755)
+    (tmp_path / "ansible.cfg").write_text("[defaults]\nremote_user = ops\n")
+    sources = [f"--inventory={tmp_path / name}" for name in ("hosts.yml", "vms.slices.yml")]
+    call = ["lab-vm1", "-m", "ansible.builtin.raw", "-a", "true", "-e", f"cloudrepo_state_dir={tmp_path}/state"]
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "adhoc", *sources, *call],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={
+            **{name: value for name, value in os.environ.items() if name != "ANSIBLE_REMOTE_USER"},
+            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
+            "PATH": f"{commands}:{os.environ['PATH']}",
+        },
+    )
+    said = " ".join((done.stdout + done.stderr).split())
+    assert f"VM 1004 was not deployed on its worker, which has no {tmp_path}/state/vms/1004/identity.json; run" in said
+    options = (tmp_path / "options").read_text().splitlines()
+    assert "Compression=yes" in options
+    assert 'User="ops"' in options
+    assert not [each for each in options if each.startswith("Port")]
+    assert options[-2] == "worker1.example.org"
+    assert places["used"].exists() is becomes
 
 
 @pytest.mark.usefixtures("stored")

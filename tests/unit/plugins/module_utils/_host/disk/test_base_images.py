@@ -30,7 +30,7 @@ def brought(folder: Path, content: bytes, name: str = "image.img.new") -> Image:
 
 def examined(wanted: Image, *, verify: bool = False) -> Examined:
     found = base_images.examine(wanted, verify=verify, runner=SubprocessRunner())
-    base_images.install([found])
+    base_images.install([found], folder=str(Path(wanted.path).parent))
     return found
 
 
@@ -107,7 +107,7 @@ def test_a_refused_file_is_kept_until_the_plan_is_applied(tmp_path):
     assert todo.failure is not None
     assert (tmp_path / "image.img.new").exists()
 
-    base_images.install(todo.examined)
+    base_images.install(todo.examined, folder=str(tmp_path))
     assert not (tmp_path / "image.img.new").exists()
 
 
@@ -304,3 +304,59 @@ def test_a_note_from_before_there_were_kernels_is_that_of_a_disk(wanted: Image) 
     path.write_text(json.dumps({key: value for key, value in told.items() if key != "content"}))
     assert base_images.known(wanted.path) == base_images.Note(**told)
     assert examined(wanted).change is None
+
+
+def test_a_new_file_for_an_image_that_another_run_has_installed_is_removed(tmp_path: Path, content: bytes) -> None:
+    wanted = brought(tmp_path, content, "image.img.1.new")
+    brought(tmp_path, content, "image.img.2.new")
+    first = base_images.examine(wanted, verify=False, runner=SubprocessRunner(), run="1")
+    base_images.install([first], folder=str(tmp_path))
+    state = os.stat(wanted.path)
+    for verify in (False, True):
+        brought(tmp_path, content, "image.img.2.new")
+        second = base_images.examine(wanted, verify=verify, runner=SubprocessRunner(), run="2")
+        plan = base_images.Plan((second,))
+        assert (plan.changes, plan.failure, plan.result) == ([], None, {"missing": [], "damaged": []})
+        base_images.install([second], folder=str(tmp_path))
+        assert sorted(path.name for path in tmp_path.glob("image*")) == ["image.img", "image.img.json"]
+    # Running VMs use this file, and need no restart.
+    assert os.stat(wanted.path).st_ino == state.st_ino
+    note = base_images.known(wanted.path)
+    assert note is not None
+    assert not note.is_replacement
+
+
+def test_the_new_file_of_another_run_is_left_to_it(tmp_path: Path, content: bytes) -> None:
+    wanted = brought(tmp_path, content, "image.img.1.new")
+    brought(tmp_path, content[:-1], "image.img.2.new")
+    found = base_images.examine(wanted, verify=False, runner=SubprocessRunner(), run="1")
+    assert found.refusal is None
+    base_images.install([found], folder=str(tmp_path))
+    names = sorted(path.name for path in tmp_path.glob("image*"))
+    assert names == ["image.img", "image.img.2.new", "image.img.json"]
+
+
+def test_what_killed_runs_have_left_is_removed(
+    tmp_path: Path, wanted: Image, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = {"image.img.7.new", "other.img.new", ".ansible_tmp1a2b3cimage.img.8.new"}
+    for name in (*new, ".image.img.json.x81a_k3j.draft", "notes"):
+        (tmp_path / name).write_bytes(content)
+        os.utime(tmp_path / name, (0, 0))
+    before = {path.name for path in tmp_path.iterdir()}
+    base_images.install([], folder=str(tmp_path))
+    left = {path.name for path in tmp_path.iterdir()}
+    assert before - left == {".image.img.json.x81a_k3j.draft"}
+    now = base_images.time.time()
+    monkeypatch.setattr(base_images.time, "time", lambda: now + 24 * 3600 + 60)
+    base_images.install([], folder=str(tmp_path))
+    assert left - {path.name for path in tmp_path.iterdir()} == new
+    base_images.install([], folder=f"{tmp_path}/none")
+    assert base_images.known(wanted.path) is not None
+
+
+def test_a_new_file_that_its_run_has_renamed_meanwhile_is_no_leftover(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base_images.os, "listdir", lambda _folder: ["image.img.7.new"])
+    base_images.install([], folder=str(tmp_path))
