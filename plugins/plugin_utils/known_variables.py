@@ -21,7 +21,18 @@ PREFIX = "cloudrepo_"
 OF_GUESTS = tuple(
     f"{PREFIX}{name}"
     for name in (
-        *("address", "connection", "console", "cores", "flavor", "interfaces", "jump_host", "kind", "links"),
+        *(
+            "address",
+            "connection",
+            "connection_problem",
+            "console",
+            "cores",
+            "flavor",
+            "interfaces",
+            "jump_host",
+            "kind",
+            "links",
+        ),
         *("loopback", "networks", "owner", "power", "ram_gb", "slice_id", "slice_name", "state", "vm_id", "vm_name"),
         *("vm_uuid", "vnc", "worker", "console_through", "console_timeout_s", "console_worker_become"),
         "console_worker_python",

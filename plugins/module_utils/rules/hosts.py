@@ -150,6 +150,16 @@ HOST = {
         "{object} is not the one that the call is for: its machine has the mark {got}, that one's has {wanted}",
         "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know",
     ),
+    "worker_renumbered": Rule(
+        "a worker is called at the address that it has in the database",
+        "{object} was called at {got}, and the database has its machine at {known}; {rule}",
+        "run cloudrepo.slices.site, which changes the address in the database",
+    ),
+    "worker_unregistered": Rule(
+        "only a worker of the database has orphans",
+        "{object} was called at {got}, and the database has no worker there; {rule}",
+        "run cloudrepo.slices.site, which registers it",
+    ),
     "host_unclaimed": Rule(
         "a host belongs to a cloud before it gets work orders",
         "{object} belongs to no cloud",
@@ -233,6 +243,17 @@ HOST = {
     ),
     "orphan_in_use": Rule(
         "a disk in use cannot be removed", "{unit} uses it", "list its slice as well, or deploy the slice"
+    ),
+    "orphan_open": Rule(
+        "a disk in use cannot be removed",
+        "a process on this host has {path} open; {rule}",
+        "find the process with fuser {path}, and end it",
+    ),
+    "orphan_superseded": Rule(
+        "objects are compared with a database that is as new as the host",
+        "this host has applied a work order of revision {applied}, and the database was read at revision {got}; {rule}",
+        "run cloudrepo.slices.orphans again; if the host still refuses, the database is older than the host, and "
+        "cloudrepo.slices.site shows what to do",
     ),
     "ambiguous_orphan": Rule(
         "an orphan is removed only if it is the only one with its UUID",
