@@ -159,7 +159,7 @@ def _machine(text: str) -> str:
 
 
 def _network_order(text: str) -> str:
-    for name in ("slices", "lost_machines", "complete"):
+    for name in ("slices", "lost_machines", "revision", "complete", "machine_mark"):
         text = _list_of_slices(NetworkOrder, name)(text)
     return text
 

@@ -15,10 +15,13 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access, selection
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.inventory_options import CLOUD_GROUPS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files import exists
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import ADMIN
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import DATABASE
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
+    DatabaseError,
     Refusal,
     Refused,
     SlicesError,
@@ -42,6 +45,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables imp
     extra_variables,
     names_of_inventory,
     of_inventory,
+    vm_id,
 )
 
 LOCK_TIMEOUT_S = 30.0
@@ -91,9 +95,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         refusals = [
             *_core(task_vars),
             *_orchestrator(task_vars),
-            *_single_hosts(task_vars),
+            *self._unusable_hosts(name, task_vars),
             *_workers(name, extra, task_vars),
-            *(self._addresses(task_vars) if name == "site" else ()),
             *table.malformed(extra),
             *known_variables.mistyped(playbook, table, extra, lambda each: self._is_in_inventory(each, task_vars)),
             *call_rules.incomplete(playbook, task_vars),
@@ -122,12 +125,26 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
 
     def _warn_of_unknown_variables(self, task_vars: Mapping[str, Any]) -> None:
         """Warn of variables of the inventory that nothing reads, on the first host of each group."""
-        groups = (task_vars["groups"].get(name, ()) for name in ("orchestrator", "workers", "network_node"))
+        groups = (task_vars["groups"].get(name, ()) for name in CLOUD_GROUPS)
         for text in known_variables.warnings(names_of_inventory(self._task, {each[0] for each in groups if each})):
             self._display.warning(text)
 
     def _is_in_inventory(self, name: str, task_vars: Mapping[str, Any]) -> bool:
         return name in names_of_inventory(self._task, task_vars["groups"]["all"])
+
+    def _unusable_hosts(self, name: str, task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
+        """Yield a refusal for each host of the cloud that has the variables of a VM, with which it would be reached.
+
+        A group of one host must not have several, and C(site) needs the addresses of workers.
+        """
+        yield from _single_hosts(task_vars)
+        for group in CLOUD_GROUPS:
+            for host in task_vars["groups"].get(group, ()):
+                found = vm_id(self._task, host)
+                if found is not None:
+                    yield Refusal("host_is_vm", f"host {host}", {"group": group, "vm_id": found})
+        if name == "site":
+            yield from self._addresses(task_vars)
 
     def _addresses(self, task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
         """Yield a refusal for each worker of the run that the inventory knows by name or IPv6 only.
@@ -189,8 +206,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         if host is None or job is None or of_inventory(self._task, host, "ansible_connection") not in LOCAL:
             return
         database = str(extra.get("cloudrepo_database") or self._database(task_vars))
-        if "://" not in database and not os.path.exists(database):
-            yield Refusal("database_vanishes", f"database {database}", {"job": job})
+        # Its modules may become a user who can read a database that this one cannot, and report it otherwise.
+        with contextlib.suppress(DatabaseError):
+            if "://" not in database and not exists(database, name=f"database {database}"):
+                yield Refusal("database_vanishes", f"database {database}", {"job": job})
 
     def _given(self, playbook: Playbook, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """Return the variables that select slices. Extra variables are not templated."""

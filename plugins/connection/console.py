@@ -11,8 +11,8 @@ description:
   - Connects to the root shell on a guest's serial console, through the worker that runs the VM. The guest needs neither
     a network, nor an agent, nor Python. Files cannot be transferred, so only M(ansible.builtin.raw) can be used.
   - The worker is reached by ssh, with the options of P(ansible.builtin.ssh#connection) from the guest's variables.
-    Therefore C(ansible_host) and similar variables are those of the B(worker). The user there must be root, because
-    only root has access to the console's socket.
+    Therefore C(ansible_host) and similar variables are those of the B(worker). Only root has access to the console's
+    socket, so the user there must be root, or O(worker_become) be true.
   - M(cloudrepo.slices.console_command) does the same in a task on the worker.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
@@ -27,7 +27,7 @@ options:
   vm_uuid:
     description:
       - The VM's UUID in the database, as P(cloudrepo.slices.slices#inventory) sets it. The connection fails if the
-        worker has another VM with this id.
+        worker does not have this VM, or has another one with this id.
     type: str
     vars:
       - name: cloudrepo_vm_uuid
@@ -53,6 +53,15 @@ options:
     default: /usr/bin/python3
     vars:
       - name: cloudrepo_console_worker_python
+  worker_become:
+    description:
+      - Whether to become root on the worker, with C(sudo -n). The user who logs in there must be allowed to use sudo
+        without a password.
+      - P(cloudrepo.slices.slices#inventory) sets this if the worker has C(ansible_become).
+    type: bool
+    default: false
+    vars:
+      - name: cloudrepo_console_worker_become
   timeout_s:
     description:
       - Timeout of a command in seconds, including the guest's boot.
@@ -82,7 +91,9 @@ EXAMPLES = r"""
 
 import inspect
 import json
+import re
 import shlex
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -106,7 +117,7 @@ SHIPPED: tuple[tuple[str, ModuleType | None], ...] = (
     ("console._host.qemu.serial", serial),
 )
 _PROGRAM = r"""
-import json, sys, time, types
+import json, os, pwd, sys, time, types
 
 def load(modules):
     for name, source in modules:
@@ -121,23 +132,40 @@ def uuid_in(path):
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)["vm_uuid"] or ""
-    except (KeyError, OSError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return ""
 
+def user():
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+def why_not_this(mark, vm_uuid):
+    try:
+        held = uuid_in(mark)
+    except FileNotFoundError:
+        return {"missing": mark} if vm_uuid else None
+    return None if held == vm_uuid else {"held": held, "where": os.path.dirname(mark)}
+
 def answer(path, command, timeout_s, mark, vm_uuid):
+    try:
+        return (None if vm_uuid is None else why_not_this(mark, vm_uuid)) or run(path, command, timeout_s)
+    except PermissionError as error:
+        return {"denied": error.filename or path, "user": user()}
+    except OSError as error:
+        return {"error": str(error)}
+
+def run(path, command, timeout_s):
     from console._host.qemu import serial
     from console.errors import SlicesError
 
-    held = uuid_in(mark)
-    if vm_uuid not in (None, held):
-        named = [uuid or "no UUID" for uuid in (held, vm_uuid)]
-        return {"error": "the worker has another VM with this id: {} is of {}, not of {}".format(mark, *named)}
     begin = time.monotonic()
     try:
         with serial.open_console(path, timeout_s=timeout_s) as console:
             left_s = timeout_s - (time.monotonic() - begin)
             told = serial.run(console, command, timeout_s=left_s)
-    except (OSError, SlicesError) as error:
+    except SlicesError as error:
         return {"error": str(error)}
     return {"rc": told.rc, "stdout": told.stdout}
 """
@@ -174,14 +202,18 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
             raise _unsupported("running modules")
         vm = Vm(self.get_option("vm_id"), self.get_option("vm_uuid"), self.get_option("state_dir"))
         program = program_for(vm, cmd, timeout_s=self.get_option("timeout_s"))
-        python = shlex.quote(self.get_option("worker_python"))
-        rc, stdout, stderr = self.ssh_type_conn.exec_command(f"{python} -", in_data=program, sudoable=False)
+        becomes = self.get_option("worker_become")
+        python = f"{'sudo -n ' if becomes else ''}{shlex.quote(self.get_option('worker_python'))} -"
+        rc, stdout, stderr = self.ssh_type_conn.exec_command(python, in_data=program, sudoable=False)
         told = read_answer(stdout)
         if told is None:
             text = bytes(stderr or stdout).decode("utf-8", "replace").strip()
-            raise AnsibleConnectionFailure(f"the worker of VM {self.get_option('vm_id')} failed with code {rc}: {text}")
+            raise AnsibleConnectionFailure(_why_it_failed(f"VM {vm.vm_id}", rc, text, becomes))
+        refusal = refusal_of(told, vm)
+        if refusal is not None:
+            raise AnsibleConnectionFailure(refusal.message)
         if "error" in told:
-            raise AnsibleConnectionFailure(f"VM {self.get_option('vm_id')}: {told['error']}")
+            raise AnsibleConnectionFailure(f"VM {vm.vm_id}: {told['error']}")
         return told["rc"], told["stdout"].encode("utf-8"), b""
 
     def put_file(self, in_path: str, out_path: str) -> None:  # noqa: ARG002 # the base class has both
@@ -227,13 +259,43 @@ def program_for(vm: Vm, command: str, *, timeout_s: float) -> bytes:
 
 
 def read_answer(stdout: bytes) -> dict[str, Any] | None:
-    """Return the program's result: C(rc) and C(stdout), or C(error); C(None) if it did not complete."""
+    """Return the program's result: C(rc) and C(stdout), C(error), or what C(refusal_of) reads.
+
+    It is C(None) if the program did not complete.
+    """
     lines = stdout.decode("utf-8", "replace").strip().splitlines()
     try:
         told = json.loads(lines[-1]) if lines else None
     except ValueError:
         return None
     return told if isinstance(told, dict) else None
+
+
+def refusal_of(told: Mapping[str, Any], vm: Vm) -> errors.Refusal | None:
+    """Return why the program has not opened the console of a VM.
+
+    Args:
+        told: the program's result: C(denied) and C(user), the path that may not be read and by whom; C(missing), the
+            path that a deploy would have created; C(held) and C(where), the UUID of another VM and its folder.
+        vm: the VM.
+    """
+    name = f"VM {vm.vm_id}"
+    if "denied" in told:
+        return errors.Refusal("console_denied", name, {"user": told["user"], "path": told["denied"]})
+    if "missing" in told:
+        return errors.Refusal("vm_not_deployed", name, {"where": told["missing"]})
+    if "held" in told:
+        held, got = told["held"] or "no UUID", vm.uuid or "no UUID"
+        return errors.Refusal("not_this_vm", name, {"where": told["where"], "held": held, "got": got})
+    return None
+
+
+def _why_it_failed(name: str, rc: int, said: str, becomes: bool) -> str:
+    """Return why the program did not run on the worker, which is sudo's matter if it says so."""
+    found = re.search(r"^.*\bsudo: (.+)$", said, re.MULTILINE) if becomes else None
+    if found is None:
+        return f"the worker of {name} failed with code {rc}: {said}"
+    return errors.Refusal("console_without_sudo", name, {"why": found[1]}).message
 
 
 def _unsupported(what: str) -> AnsibleError:

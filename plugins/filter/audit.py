@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.orphans import described
-from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
+from ansible_collections.cloudrepo.slices.plugins.filter.workers import not_in_inventory, worker_address
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import CREATE, DELETE
 
 _KINDS = ("VMs", "disks", "taps", "ports", "reservations", "networks")
@@ -23,8 +23,9 @@ def audit_lines(
 ) -> list[str]:
     """Return how many objects were compared, how many of them differ or are only in the database or only on hosts.
 
-    Before these totals are the objects that are only on hosts, and after them the hosts that were not compared. If the
-    work orders do not contain all slices, nothing is known about the former.
+    Before these totals are the objects that are only on hosts, and after them the hosts that were not compared, which
+    include workers that are not in the inventory. If the work orders do not contain all slices, nothing is known about
+    the former.
 
     Args:
         hostvars: the hosts' variables, by host.
@@ -55,6 +56,9 @@ def audit_lines(
     ]
     if orders["network_node"].get("complete"):
         lines = [*told, *lines, f"Only on hosts: {_counts(surplus)}."]
+    # A worker without a host that has nothing may have orphans, of which only a complete audit says anything.
+    left_out = not_in_inventory(hostvars, groups, orders["workers"])
+    missing += [address for address, held in left_out.items() if held or orders["network_node"].get("complete")]
     return [*lines, f"Not compared: {', '.join(dict.fromkeys(missing))}."] if missing else lines
 
 

@@ -11,6 +11,18 @@ from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_a
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import vnc_socket
 
 
+def display_place(vm: Mapping[str, Any], listen: str | None) -> str | None:
+    """Return where a VM's display listens: C(ADDRESS:PORT), the path of a socket on the worker, or C(None).
+
+    Args:
+        vm: the VM, with C(vm_id), C(worker_ip) and C(vnc_port).
+        listen: C(apply_work_order_vnc_listen) of its worker, C(None) for the default.
+    """
+    port = vm["vnc_port"]
+    places = {"loopback": f"127.0.0.1:{port}", "unix": vnc_socket(vm["vm_id"]), "none": None}
+    return places.get(listen or "", f"{vm['worker_ip']}:{port}")
+
+
 def display_lines(displays: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a line for each display: its VM, its address for a viewer, and its password if it requires one.
 
@@ -21,12 +33,13 @@ def display_lines(displays: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping
     listen = {worker_address(host): host.get("apply_work_order_vnc_listen") for host in hosts}
     lines = []
     for each in displays:
-        worker, port, password = each["worker_ip"], each["vnc_port"], each["password"]
-        place = {
-            "loopback": f"127.0.0.1:{port} on {worker} {password}",
-            "unix": f"{vnc_socket(each['vm_id'])} on {worker}",
-            "none": "no display",
-        }.get(listen.get(worker) or "", f"{worker}:{port} {password}")
+        worker = each["worker_ip"]
+        place = display_place(each, listen.get(worker))
+        if place is None:
+            place = "no display"
+        else:
+            on_worker = "" if place.startswith(worker) else f" on {worker}"
+            place += on_worker + ("" if place.startswith("/") else f" {each['password']}")
         lines.append(f"{each['slice']}/{each['name']} {place}")
     return lines
 

@@ -5,42 +5,81 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible import constants as C
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.cloudrepo.slices.plugins.filter.displays import display_place
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
-
-CONTROL_PATH_DIR = "~/.ansible/cp"
-"""Ansible's default."""
 
 
 def console_connection(
     hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], address: str
 ) -> dict[str, Any]:
-    """Return how to connect to a worker: C({host, port, user, private_key_file, common_args, control_path_dir,
-    through}).
+    """Return how to connect to a worker: C({host, port, user, private_key_file, common_args, extra_args,
+    control_path_dir, through, become}).
+
+    What nobody has set is C(None), so that Ansible and ssh use their own configuration.
 
     Args:
         hostvars: the variables of all hosts.
         groups: the hosts of each group; the worker is in C(workers), or reached by its address alone.
         address: the worker's address in the database.
     """
-    name = next((name for name in groups.get("workers", ()) if worker_address(hostvars[name]) == address), None)
-    host: Mapping[str, Any] = {} if name is None else hostvars[name]
+    host = _worker(hostvars, groups, address)
     return {
-        "host": str(host.get("ansible_host") or address),
-        "port": int(host.get("ansible_port") or 22),
-        "user": str(host.get("ansible_user") or "root"),
-        "private_key_file": str(host.get("ansible_ssh_private_key_file") or ""),
-        "common_args": str(host.get("ansible_ssh_common_args") or ""),
-        "control_path_dir": str(host.get("ansible_control_path_dir") or CONTROL_PATH_DIR),
+        **_login(host or {"inventory_hostname": address}),
+        "control_path_dir": host.get("ansible_control_path_dir") or None,
         "through": "local" if _is_local(host) else "ssh",
+        "become": _becomes_root(host),
     }
+
+
+def _worker(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], address: str) -> Mapping[str, Any]:
+    """Return the variables of a worker; none if the inventory does not have it."""
+    workers: Iterator[Mapping[str, Any]] = (hostvars[name] for name in groups.get("workers", ()))
+    return next((host for host in workers if worker_address(host) == address), {})
+
+
+def _login(host: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what Ansible passes to ssh for a host; C(None) for what is neither in its variables nor in ansible.cfg."""
+    port = host.get("ansible_port") or C.DEFAULT_REMOTE_PORT
+    texts = {
+        "user": host.get("ansible_user") or C.DEFAULT_REMOTE_USER,
+        "private_key_file": host.get("ansible_ssh_private_key_file") or C.DEFAULT_PRIVATE_KEY_FILE,
+        "common_args": host.get("ansible_ssh_common_args"),
+        "extra_args": host.get("ansible_ssh_extra_args"),
+    }
+    return {
+        # The name of a host may be known to ssh only, which also knows its host key by it.
+        "host": str(host.get("ansible_host") or host["inventory_hostname"]),
+        "port": int(port) if port else None,
+        **{name: str(text) if text else None for name, text in texts.items()},
+    }
+
+
+def _ssh_options(login: Mapping[str, Any]) -> list[str]:
+    """Return the words between C(ssh) and the host."""
+    words = [*shlex.split(login["common_args"] or ""), *shlex.split(login["extra_args"] or "")]
+    for option, name in (("-i", "private_key_file"), ("-p", "port"), ("-l", "user")):
+        if login[name]:
+            words += [option, str(login[name])]
+    return words
 
 
 def _is_local(host: Mapping[str, Any]) -> bool:
     return str(host.get("ansible_connection", "")).rpartition(".")[2] == "local"
+
+
+def _becomes_root(host: Mapping[str, Any]) -> bool:
+    """Return whether Ansible becomes root on a host with sudo."""
+    method = str(host.get("ansible_become_method") or C.DEFAULT_BECOME_METHOD)
+    user = host.get("ansible_become_user") or C.DEFAULT_BECOME_USER
+    is_sudo = (method.rpartition(".")[2], user) == ("sudo", "root")
+    return is_sudo and bool(boolean(host.get("ansible_become", C.DEFAULT_BECOME), strict=False))
 
 
 def jump_arguments(host: Mapping[str, Any]) -> str:
@@ -53,14 +92,11 @@ def jump_arguments(host: Mapping[str, Any]) -> str:
     """
     if _is_local(host):
         return ""
-    address = str(host.get("ansible_host") or host["inventory_hostname"])
-    command = ["ssh", *shlex.split(str(host.get("ansible_ssh_common_args") or ""))]
-    if host.get("ansible_ssh_private_key_file"):
-        command += ["-i", str(host["ansible_ssh_private_key_file"])]
-    command += ["-o", "BatchMode=yes", "-p", str(host.get("ansible_port") or 22)]
-    command += ["-l", str(host.get("ansible_user") or "root")]
+    login = _login(host)
+    address = login["host"]
+    command = ["ssh", *_ssh_options(login), "-o", "BatchMode=yes"]
     # The outer ssh replaces %h and %p, which the host's own options may have as well.
-    own = " ".join(shlex.quote(each) for each in command).replace("%", "%%")
+    own = shlex.join(command).replace("%", "%%")
     return f"-o {shlex.quote(f'ProxyCommand={own} -W [%h]:%p {shlex.quote(address)}')}"
 
 
@@ -73,30 +109,43 @@ def connect_lines(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str
         vm: the VM as M(cloudrepo.slices.vm_info) returns it.
     """
     worker = console_connection(hostvars, groups, vm["worker_ip"])
-    to_worker = shlex.split(worker["common_args"])
-    if worker["private_key_file"]:
-        to_worker += ["-i", worker["private_key_file"]]
-    to_worker += ["-p", str(worker["port"]), "-l", worker["user"], worker["host"]]
+    to_worker = [] if worker["through"] == "local" else [*_ssh_options(worker), worker["host"]]
     console = ["socat", "-,raw,echo=0,escape=0x1d", f"UNIX-CONNECT:{serial_socket(vm['vm_id'])}"]
-    is_local = worker["through"] == "local"
+    if worker["become"]:
+        console.insert(0, "sudo")
     lines = [
         f"VM {vm['name']} ({vm['vm_id']}) on worker {vm['worker_ip']}: {vm['status']}",
         "serial console (requires socat on the worker; press Ctrl-] to leave):",
-        f"  {shlex.join(console if is_local else ['ssh', '-t', *to_worker, *console])}",
+        f"  {shlex.join(['ssh', '-t', *to_worker, *console] if to_worker else console)}",
     ]
     address = next((each["ip_config"]["ip"] for each in vm["interfaces"] if each["ip_config"]), None)
     network_node = next(iter(groups.get("network_node", ())), None)
     if address and network_node:
         words = filter(None, ["ssh", jump_arguments(hostvars[network_node]), f"USER@{address}"])
         lines += ["ssh, as a user of the guest:", f"  {' '.join(words)}"]
+    listen = _worker(hostvars, groups, vm["worker_ip"]).get("apply_work_order_vnc_listen")
+    return [*lines, *_display(vm, display_place(vm, listen), to_worker, becomes=worker["become"])]
+
+
+def _display(vm: Mapping[str, Any], place: str | None, to_worker: Sequence[str], *, becomes: bool) -> list[str]:
+    """Return the lines on a display.
+
+    Args:
+        vm: the VM.
+        place: where its display listens, see C(display_place).
+        to_worker: options and host for ssh to its worker; empty if that is this machine.
+        becomes: whether who logs in on the worker is not root.
+    """
+    if place is None:
+        return ["no display, as apply_work_order_vnc_listen is none for this worker"]
+    if not to_worker:
+        return ["display:", f"  {place}"]
+    if becomes and place.startswith("/"):
+        # sshd opens the socket as the user who logs in.
+        return [f"display at {place} on the worker, which ssh forwards only for root: set ansible_user to root"]
     port = vm["vnc_port"]
-    display = f"{vm['worker_ip']}:{port}"
-    if not is_local:
-        lines += [f"display, on 127.0.0.1:{port} while this command runs:"]
-        display = shlex.join(["ssh", "-N", "-L", f"{port}:{display}", *to_worker])
-    else:
-        lines += ["display:"]
-    return [*lines, f"  {display}"]
+    forward = shlex.join(["ssh", "-N", "-L", f"{port}:{place}", *to_worker])
+    return [f"display, on 127.0.0.1:{port} while this command runs:", f"  {forward}"]
 
 
 class FilterModule:

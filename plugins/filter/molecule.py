@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from ansible.constants import LOCALHOST
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import yaml_lines
@@ -67,6 +68,28 @@ def molecule_slices(
     return [{**listed[0], "name": name, "title": _title(scenario[:100], hours, now)}]
 
 
+def molecule_problems(
+    names: Sequence[str], hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Return a sentence for each VM that would have the name of a host or group of the inventory.
+
+    Molecule reads the inventory with the VMs first, so the plugin does not see other hosts, and Ansible would take the
+    VM and the host for one.
+
+    Args:
+        names: the names of the VMs.
+        hostvars: the variables of all hosts. The VMs of an earlier run have an id.
+        groups: the hosts of each group.
+    """
+    hosts = {*groups.get("all", ()), *LOCALHOST}
+    found = (
+        (name, "group" if name in groups else "host")
+        for name in names
+        if name in groups or (name in hosts and "cloudrepo_vm_id" not in hostvars.get(name, ()))
+    )
+    return [Refusal("vm_named_like_host", f"VM {name}", {"kind": kind}).message for name, kind in found]
+
+
 def molecule_expired(slices: Sequence[Mapping[str, Any]], *, now: datetime | None = None) -> list[dict[str, Any]]:
     """Return the slices of runs that were cut off and have expired, as arguments of M(cloudrepo.slices.slice).
 
@@ -117,6 +140,7 @@ class FilterModule:
         return {
             "molecule_expired": molecule_expired,
             "molecule_name": molecule_name,
+            "molecule_problems": molecule_problems,
             "molecule_slices": molecule_slices,
             "molecule_topology": molecule_topology,
         }

@@ -14,7 +14,7 @@ description:
     serial console, where only M(ansible.builtin.raw) can be used.
   - The source is a YAML file whose name ends with C(slices.yml) or C(slices.yaml).
   - Workers and the network node are looked up in the groups C(workers) and C(network_node) of the same inventory. List
-    the source of these hosts first.
+    the source of these hosts first. The sources of a folder are read in the order of their names.
   - Reading the database requires no lock, so it neither waits for a deploy nor delays one.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
@@ -42,7 +42,8 @@ options:
     description:
       - The user on whose behalf the inventory is read. An admin sees the VMs of all users, a tenant only the tenant's.
       - As with M(cloudrepo.slices.guard), it must not differ from C(CLOUDREPO_ACTING_USER) in the environment or from
-        the user of an AWX job. The default is C(admin).
+        the user of an AWX job. The extra variable C(cloudrepo_acting_user) is used as well, and must not differ either.
+        It is not a template, and as a variable of hosts or groups it is not seen. The default is C(admin).
     type: str
   names:
     description:
@@ -66,8 +67,8 @@ options:
   hostname:
     description:
       - Template for host names. By default they are the names of slice and VM, such as C(web-vm1).
-      - If several hosts would have the same name, the VM's id is appended to it, with a warning; with O(strict) this is
-        an error.
+      - If several hosts would have the same name, or a host or group of an earlier source has it, the VM's id is
+        appended to it, with a warning; with O(strict) this is an error. Hosts of later sources are not seen.
     type: str
   group_by:
     description:
@@ -82,14 +83,17 @@ options:
     default: [slice, owner, flavor, kind, worker, state, network]
   parent_group:
     description:
-      - The group of all VMs.
+      - The group of all VMs. It must not be C(orchestrator), C(workers) or C(network_node), whose hosts are those of
+        the cloud.
     type: str
     default: cloudrepo_vms
   connection_preference:
     description:
-      - How to connect to VMs. For each VM, the first one that is possible is used.
+      - How to connect to VMs. For each VM, the first one that is possible is used. Tasks fail on a VM for which none is
+        possible, with the reason, which is also in C(cloudrepo_connection_problem).
       - V(direct) connects to its address by ssh, if it has one. The machine that runs Ansible must reach VLAN 400.
-      - V(jump) does the same through O(jump_host).
+      - V(jump) does the same through O(jump_host). If it would be used but there is no jump host, this is told with a
+        warning; with O(strict) this is an error.
       - V(console) uses P(cloudrepo.slices.console#connection) on its worker.
     type: list
     elements: str
@@ -133,7 +137,7 @@ notes:
   - Hosts have the variables C(cloudrepo_vm_id), C(cloudrepo_vm_uuid), C(cloudrepo_vm_name), C(cloudrepo_slice_id),
     C(cloudrepo_slice_name), C(cloudrepo_owner), C(cloudrepo_state), C(cloudrepo_power), C(cloudrepo_flavor),
     C(cloudrepo_cores), C(cloudrepo_ram_gb), C(cloudrepo_kind), C(cloudrepo_worker), C(cloudrepo_address),
-    C(cloudrepo_networks) and C(cloudrepo_connection).
+    C(cloudrepo_networks) and C(cloudrepo_connection), which is null if none is possible.
   - Further variables are C(cloudrepo_interfaces), a list of name, guest_name, mac, vlan_id, address (on VLAN 400),
     network and addresses (those from pools, with prefix lengths); C(cloudrepo_links), a list of link_id, name, vlan_id,
     interface, guest_interface, addresses, peer, peer_interface, peer_guest_interface and peer_addresses;
@@ -182,18 +186,20 @@ cache_connection: /tmp/cloudrepo-inventory
 cache_timeout: 60
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible.constants import LOCALHOST
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access, inventory_options
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import guests as rules
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import located, open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
@@ -220,14 +226,18 @@ TO_WORKER = {
         ("ansible_user", "user"),
         ("ansible_ssh_private_key_file", "private_key_file"),
         ("ansible_ssh_common_args", "common_args"),
+        ("ansible_ssh_extra_args", "extra_args"),
         ("ansible_control_path_dir", "control_path_dir"),
         ("cloudrepo_console_through", "through"),
+        ("cloudrepo_console_worker_become", "become"),
     )
 }
 THROUGH_JUMP_HOST = trust_as_template(
     "{{ hostvars[cloudrepo_jump_host] | ansible.builtin.mandatory('jump host ' ~ cloudrepo_jump_host ~ ': it is not in "
     "the inventory; add the source of this host with -i, or set jump_host') | cloudrepo.slices.jump_arguments }}"
 )
+# Without this, ssh would look up the name of the host, which a tenant has chosen, in DNS.
+WITHOUT_CONNECTION = trust_as_template("{{ undef(hint=cloudrepo_connection_problem) }}")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]  # Ansible has no types
@@ -251,28 +261,37 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
 
     def _guests(self, path: str, cache: bool) -> list[dict[str, Any]]:
         """Return the VMs from the cache or the database."""
-        said = [("the option acting_user", self.get_option("acting_user"))]
+        named = [
+            ("the option acting_user", self.get_option("acting_user")),
+            (acting_user.VARIABLE, self._vars.get(acting_user.VARIABLE)),
+        ]
         is_cached = self.get_option("cache")
-        decision = acting_user.decide(os.environ, self._vars, said)
+        decision = acting_user.decide(os.environ, self._vars, named)
+        database = self._database()
         # Users see different VMs, and a source may have been changed since. A token of an earlier user of the name gets
         # nothing that was cached for the present one.
         who = (decision.user, decision.user_uuid)
-        asked = [path, *who, *(self.get_option(name) for name in ("database", "names", "owner"))]
-        key = self.get_cache_key(json.dumps(asked))
+        asked = [path, *who, database, *(self.get_option(name) for name in ("names", "owner"))]
+        # Ansible's own keys have 24 bits, so whoever may write a source could make one with the key of another.
+        key = self.get_cache_key(path) + hashlib.sha256(json.dumps(asked).encode()).hexdigest()
         if is_cached and cache and key in self._cache:
             return list(self._cache[key])
-        found = self._read(decision)
+        found = self._read(decision, database)
         if is_cached:
             self._cache[key] = found
         return found
 
-    def _read(self, decision: Decision) -> list[dict[str, Any]]:
+    def _database(self) -> str:
+        """Return the URL or the absolute path of the database."""
         # Without extra variables, because their templates would be evaluated here, and could name another database.
         self.templar.available_variables = {}
         try:
-            database = str(self.templar.template(self.get_option("database")))
+            given = str(self.templar.template(self.get_option("database")))
         except Exception as error:
             raise Refused([Refusal("database_template", "database", {"why": str(error)})]) from error
+        return located(given)
+
+    def _read(self, decision: Decision, database: str) -> list[dict[str, Any]]:
         # An id may be a number.
         names, owner = [str(each) for each in self.get_option("names")], self.get_option("owner")
         store = open_store(database, lock_timeout_s=30, backups=0)
@@ -310,14 +329,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             guest["cloudrepo_vm_id"]: list(rules.groups_of(guest, kind_of[guest["cloudrepo_vm_id"]], groupings))
             for guest in guests
         }
-        names, problems = rules.unique_names(
-            [(guest["cloudrepo_vm_id"], self._hostname(guest)) for guest in guests], self.inventory.hosts
-        )
-        group_names, more = rules.group_names(group for found in groups_of.values() for group in found)
-        self._tell([*problems, *more])
+        group_names, problems_of_groups = rules.group_names(group for found in groups_of.values() for group in found)
         parent = inventory_options.parent_group(self.get_option("parent_group"), {*group_names.values()})
-        self.inventory.add_group(parent)
+        # A pattern with the name of a group means its hosts, and what is delegated to localhost has secrets.
+        taken = {*self.inventory.hosts, *self.inventory.groups, *group_names.values(), parent, *LOCALHOST}
+        wanted = [(guest["cloudrepo_vm_id"], self._hostname(guest)) for guest in guests]
+        names, problems = rules.unique_names(wanted, taken)
         jump_host = self._jump_host()
+        if jump_host is None and any(self._would_jump(guest, kind_of[guest["cloudrepo_vm_id"]]) for guest in guests):
+            problems.append(Refusal("jump_host_missing", "connection_preference"))
+        self._tell([*problems, *problems_of_groups])
+        self.inventory.add_group(parent)
         for guest in guests:
             vm_id = guest["cloudrepo_vm_id"]
             variables = {**guest, **self._connect(guest, kind_of[vm_id], jump_host)}
@@ -369,9 +391,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         group = self.inventory.groups.get(NETWORK_NODE)
         return next((host.name for host in group.get_hosts()), None) if group else None
 
+    def _preference(self, kind: rules.Kind | None) -> Sequence[str]:
+        preference: Sequence[str] = kind.connection_preference if kind else self.get_option("connection_preference")
+        return preference
+
+    def _would_jump(self, guest: Mapping[str, Any], kind: rules.Kind | None) -> bool:
+        return rules.connection_of(guest, self._preference(kind), has_jump_host=True) == rules.JUMP
+
     def _connect(self, guest: Mapping[str, Any], kind: rules.Kind | None, jump_host: str | None) -> dict[str, Any]:
         """Return the variables for the connection to a VM."""
-        preference = kind.connection_preference if kind else self.get_option("connection_preference")
+        preference = self._preference(kind)
         connection = rules.connection_of(guest, preference, has_jump_host=jump_host is not None)
         told = {
             "cloudrepo_kind": kind.name if kind else guest["cloudrepo_kind"],
@@ -384,7 +413,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         if connection == rules.CONSOLE:
             return {**told, "ansible_connection": "cloudrepo.slices.console", **TO_WORKER}
         if connection is None:
-            return told
+            problem = rules.without_connection(guest, _label(guest), preference)
+            return {**told, "cloudrepo_connection_problem": problem.message, "ansible_host": WITHOUT_CONNECTION}
         told.update(ansible_host=guest["cloudrepo_address"], **(kind.login if kind else {}))
         if connection == rules.JUMP:
             told.update(cloudrepo_jump_host=jump_host, ansible_ssh_common_args=THROUGH_JUMP_HOST)

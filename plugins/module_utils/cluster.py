@@ -19,12 +19,13 @@ from .allocations import ADDRESS, VLAN_POOL, VNC_PORT, allocated
 from .changes import SliceRef
 from .cloud import Cloud
 from .history import Entry, History, Kept, NoHistory
+from .lifecycle import ERROR, Observed
 from .models import VM, Flavor, Slice, User
 from .stored_fields import FieldError, Record, at, integer, list_of, text
 from .stored_fields import fields as mapping
 from .vlans import Vlans
 from .vm_model import kind_fields
-from .workers import ENTRY, Load, Worker, only_listed
+from .workers import ENTRY, LOST, Load, Worker, only_listed
 
 FIRST_ID = 1000
 ADMIN = "admin"
@@ -53,8 +54,11 @@ NOTED = "noted"
 """The field beyond the model with the number of the last entry of the history (docs/decisions/0022)."""
 NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
 """The field beyond the model with the MTU of the network node's uplink."""
+NETWORK_NODE_MACHINE = "network_node_machine_id"
+"""The field beyond the model with the machine-id of the network node (docs/decisions/0020)."""
 LOST_MACHINES = "lost_machines"
-"""The field beyond the model with the machine-ids of workers that were declared lost (docs/decisions/0021)."""
+"""The field beyond the model with the machine-ids of machines that must not start VMs: those of workers that were
+declared lost, and those that another machine has replaced (docs/decisions/0021)."""
 HOSTS = "hosts"
 """The field beyond the model with the inventory names of all hosts that C(site) has prepared."""
 _LEAVABLE = (VLAN_POOL, ADDRESS, VNC_PORT)
@@ -260,6 +264,23 @@ class Cluster:
         if revision is not None and revision > (self.revision or 0):
             self.extra = {**self.extra, REVISION: revision}
 
+    @property
+    def lost_machines(self) -> frozenset[str]:
+        """The machine-ids of machines that must not start VMs, also of workers that were removed since."""
+        return frozenset(self.extra.get(LOST_MACHINES, ()))
+
+    @lost_machines.setter
+    def lost_machines(self, machine_ids: frozenset[str]) -> None:
+        others = {key: value for key, value in self.extra.items() if key != LOST_MACHINES}
+        self.extra = {**others, LOST_MACHINES: sorted(machine_ids)} if machine_ids else others
+
+    def lose(self, ip: str) -> None:
+        """Mark a worker as lost. Its VMs become C(error)."""
+        self.workers[ip].extra[LOST] = True
+        for vm in self.vms_on(ip):
+            if vm.handed_out and not vm.deleting:
+                vm.see(Observed(ERROR))
+
     def left_behind(self, kind: str) -> frozenset[int]:
         """Return the numbers of a kind that are not allocated because hosts may still use them."""
         return frozenset(self.extra.get(LEFT_BEHIND, {}).get(kind, ()))
@@ -296,6 +317,42 @@ class Cluster:
             extra[NOTED] = self.extra[NOTED]
         self.next_vm_id, self.extra, self.absent = next_vm_id, extra, other.absent
         self.revise(before)
+
+    def restore(self, backup: Cluster) -> None:
+        """Replace the content of this cluster with that of a backup, which is changed as well.
+
+        Which machines are lost is not restored. It is a fact about machines, as the counters are about hosts: a lost
+        one could start the VMs that were created again elsewhere, and one that came back would have to stop those that
+        it runs. Only a cluster that knows no machines of this cloud takes the backup's word for it.
+        """
+        lost = self.lost_machines
+        known = bool(lost or self.workers) and not self._is_of_another_cloud(backup)
+        if known:
+            for ip, worker in backup.workers.items():
+                if not self._has_lost(worker):
+                    worker.extra.pop(LOST, None)
+                elif not worker.lost:
+                    backup.lose(ip)
+        self.replace(backup)
+        if known:
+            self.lost_machines = lost
+
+    def _is_of_another_cloud(self, other: Cluster) -> bool:
+        return self.cloud is not None and other.cloud is not None and self.cloud.uuid != other.cloud.uuid
+
+    def _has_lost(self, worker: Worker) -> bool:
+        """Return whether a worker of a backup is lost, as far as this cluster knows its machine."""
+        alike = [
+            each
+            for each in self.workers.values()
+            if (each.machine_id == worker.machine_id if worker.machine_id else each.ip == worker.ip)
+        ]
+        if alike:
+            return any(each.lost for each in alike)
+        if worker.machine_id is None:
+            return worker.lost
+        # It was removed since, or another machine has its address, which site asks about.
+        return worker.machine_id in self.lost_machines and worker.ip not in self.workers
 
     def _as(self, other: Cluster) -> Cloud | None:
         """The cloud's identity after the replacement."""
@@ -335,7 +392,8 @@ class Cluster:
             rows: dict[Any, Any] = record.take_default(key, {}, dict)
             return {str(name): at((key, name), partial(read, str(name)), row) for name, row in rows.items()}
 
-        record.check(VNC_KEY, text)
+        for key in (VNC_KEY, NETWORK_NODE_MACHINE):
+            record.check(key, text)
         record.check(USER_DATA, mapping({"key": text, "texts": mapping({}), "slices": mapping({})}))
         record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
         record.check(LOST_MACHINES, list_of(text))

@@ -282,7 +282,27 @@ class NetworkOrder(Contract):
         metadata=many(
             LostMachine,
             "The machines that were declared lost. Workers ask the host for them before they start VMs.",
-            "An order that names a cloud replaces the list.",
+            "An order that names a cloud replaces the list, unless its C(revision) is lower than that of the list.",
+        ),
+    )
+    revision: int | None = field(
+        default=None,
+        metadata=integer(
+            "The revision of the database, as for the slices.",
+            "A host ignores C(lost_machines) of an order that is older than the one whose list it has. The list of an "
+            "order without a revision is always accepted.",
+            sample=1795371735123,
+            limit=bounds.REVISION,
         ),
     )
     complete: bool = field(default=False, metadata=COMPLETE)
+    machine_mark: str | None = field(
+        default=None,
+        metadata=text(
+            "HMAC-SHA256 of the network node's machine-id, with the UUID of the cloud as the key.",
+            "A host with another machine-id refuses the call before anything is changed.",
+            sample="5f6b0c1e9d" + "0" * 54,
+            pattern=identity.MARK_PATTERN,
+            rule="64 hexadecimal digits",
+        ),
+    )

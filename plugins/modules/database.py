@@ -21,7 +21,8 @@ options:
   state:
     description:
       - V(backup) backs up the current version, unless the newest backup has the same content.
-      - V(restore) replaces the current version with a backup. The current version is backed up first.
+      - V(restore) replaces the current version with a backup. The current version is backed up first. Which workers are
+        lost is not restored, because it is a fact about machines.
       - V(check) lists violations of the data model's rules.
       - V(migrate) copies everything to O(destination), from a YAML file to SQL or vice versa, and compares the result.
       - All of them also return the names of the backups.

@@ -19,7 +19,8 @@ description:
   - Refuses every extra variable that a tenant may not set for this playbook, unless the caller is an admin.
   - Refuses an unknown extra variable that resembles one of this collection, or begins with C(cloudrepo_), unless the
     inventory has a variable of this name. Warns of unknown variables of the inventory that begin with C(cloudrepo_).
-  - Refuses an inventory with several orchestrators or network nodes.
+  - Refuses an inventory with several orchestrators or network nodes, and one in which a host of the cloud is a VM as
+    well, because both have the same name.
   - Refuses a run that excludes the orchestrator, and a selection of slices that is not exactly one of the variables
     that the playbook accepts for it.
   - Refuses an AWX job whose database would be a new file in the environment of the job, because that file would be lost

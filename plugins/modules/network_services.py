@@ -209,7 +209,7 @@ options:
   lost_machines:
     description:
       - The machines that were declared lost. Workers ask the host for them before they start VMs.
-      - An order that names a cloud replaces the list.
+      - An order that names a cloud replaces the list, unless its C(revision) is lower than that of the list.
     type: list
     elements: dict
     default: []
@@ -219,12 +219,23 @@ options:
           - HMAC-SHA256 of its machine-id, with the UUID of the cloud as the key.
         type: str
         required: true
+  revision:
+    description:
+      - The revision of the database, as for the slices.
+      - A host ignores C(lost_machines) of an order that is older than the one whose list it has. The list of an order
+        without a revision is always accepted.
+    type: int
   complete:
     description:
       - Whether the order contains all slices of the database. In check mode, all that this host has of other slices is
         then returned.
     type: bool
     default: false
+  machine_mark:
+    description:
+      - HMAC-SHA256 of the network node's machine-id, with the UUID of the cloud as the key.
+      - A host with another machine-id refuses the call before anything is changed.
+    type: str
 """
 
 EXAMPLES = r"""

@@ -930,7 +930,9 @@ work_orders:
       cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
       lost_machines:
       - mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
+      revision: 1795371735123
       complete: false
+      machine_mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
 startups:
   description:
     - The VMs that should run and have a start-up, with how root gets a shell in their guests. The filter

@@ -91,6 +91,8 @@ options:
     description:
       - The new machine-id of a known worker that has kept its address and its disks, for example after its operating
         system was reinstalled. Without it, another machine at the address of a known worker is refused.
+      - The former machine counts as lost from then on, so that it starts no VMs if it is switched on again. Once it is
+        registered again itself, it no longer does.
     type: str
   network_node_trunk_mtu:
     description:
@@ -177,13 +179,20 @@ returned:
   sample: [10.0.10.2]
 lost_machines:
   description:
-    - The machines that were declared lost and did not come back, for
-      O(cloudrepo.slices.network_services#module:lost_machines).
+    - The machines that must not start VMs, because they were declared lost or replaced by another machine and did not
+      come back, for O(cloudrepo.slices.network_services#module:lost_machines).
   returned: success
   type: list
   elements: dict
   sample:
     - mark: 5f6b0c1e9d000000000000000000000000000000000000000000000000000000
+revision:
+  description:
+    - The revision of the database with these machines, for O(cloudrepo.slices.network_services#module:revision). Null
+      before the first change of a slice.
+  returned: success
+  type: int
+  sample: 1795371735123
 """
 
 from typing import Any

@@ -28,6 +28,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user impor
 PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 
 
+VM_ID = "cloudrepo_vm_id"
 AS_WRITTEN = ("awx_user_name", "tower_user_name", "slice_name", "slice_owner")
 """Variables with names. AWX writes texts with the tag C(!unsafe), of which Ansible reads C(0x10) or C(1_6) as 16, and
 C(on) as true, so that one user could act as another."""
@@ -104,6 +105,11 @@ def of_inventory(task: Task, host: str, name: str) -> Any:
 def names_of_inventory(task: Task, hosts: Iterable[str]) -> set[str]:
     """Return the names of the variables of hosts without extra variables."""
     return {str(name) for host in hosts for name in _without_extra_variables(task, host)}
+
+
+def vm_id(task: Task, host: str) -> Any:
+    """Return the id that the inventory plugin C(slices) has given to a host; C(None) if it is no VM."""
+    return task.get_variable_manager()._inventory.get_host(host).vars.get(VM_ID)
 
 
 def _without_extra_variables(task: Task, host: str) -> dict[str, Any]:

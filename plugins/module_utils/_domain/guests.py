@@ -131,6 +131,20 @@ def connection_of(guest: Mapping[str, Any], preference: Sequence[str], *, has_ju
     return next((connection for connection in preference if possible[connection]), None)
 
 
+def without_connection(guest: Mapping[str, Any], label: str, preference: Sequence[str]) -> Refusal:
+    """Return why no preferred connection to a VM is possible.
+
+    Args:
+        guest: the VM.
+        label: the VM for messages.
+        preference: C(CONNECTIONS), without C(CONSOLE), which is always possible.
+    """
+    figures = {"preferred": list(preference)}
+    if guest["cloudrepo_address"] is None:
+        return Refusal("no_connection_without_address", f"VM {label}", figures)
+    return Refusal("no_connection_without_jump_host", f"VM {label}", figures)
+
+
 def unique_names(
     wanted: Sequence[tuple[int, str]], taken: Collection[str] = ()
 ) -> tuple[dict[int, str], list[Refusal]]:
@@ -139,7 +153,7 @@ def unique_names(
     Args:
         wanted: the id and the wanted name of each VM. A name that several want, or that is taken, gets the VM's id
             appended.
-        taken: names of other hosts.
+        taken: names of other hosts, and of groups.
     """
     counts = Counter(name for _vm_id, name in wanted)
     used = {*counts, *taken}

@@ -11,6 +11,8 @@ from ..errors import Refusal, Refused
 from ..names import NAME, NAME_OR_ID
 from .guests import CONNECTIONS, Kind, safe
 
+CLOUD_GROUPS = ("orchestrator", "workers", "network_node")
+"""The groups of the hosts of a cloud."""
 _KIND_KEYS = ("name", "flavors", "user", "private_key_file", "python_interpreter", "connection_preference")
 _LOGIN = {
     "ansible_user": "user",
@@ -78,11 +80,13 @@ def parent_group(given: str, others: Collection[str]) -> str:
         others: the names of the other groups of VMs.
 
     Raises:
-        Refused: it is empty, or that of another group.
+        Refused: it is empty, that of another group of VMs, or that of hosts of the cloud.
     """
     name = safe(f"_{given}" if given[:1].isdigit() else given)
     if not name:
         raise Refused([Refusal("option_missing", "parent_group", {"kind": "group of all VMs", "option": "a name"})])
+    if name in CLOUD_GROUPS:
+        raise Refused([Refusal("group_of_cloud", "parent_group", {"got": name})])
     if name in others:
         raise Refused([Refusal("group_name_in_use", "parent_group", {"got": name})])
     return name

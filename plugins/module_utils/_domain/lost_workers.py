@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..changes import UPDATE, Change
-from ..cluster import LOST_MACHINES, Cluster, slice_label, slice_ref
+from ..changes import UPDATE, Change, between
+from ..cluster import Cluster, slice_label, slice_ref
 from ..errors import Refusal, Refused
 from ..identity import machine_mark
 from ..lifecycle import ERROR, Observed
@@ -31,12 +31,36 @@ def declare(cluster: Cluster, ip: str) -> None:
         raise Refused([Refusal("unknown_reference", f"worker {ip}", {"kind": "worker", "name": ip, "known": known})])
     if worker.lost:
         return
-    worker.extra[LOST] = True
+    cluster.lose(ip)
     if worker.machine_id is not None:
-        cluster.extra[LOST_MACHINES] = sorted({*_machine_ids(cluster), worker.machine_id})
-    for vm in cluster.vms_on(ip):
-        if vm.handed_out and not vm.deleting:
-            vm.see(Observed(ERROR))
+        cluster.lost_machines |= {worker.machine_id}
+    # Otherwise a late work order could replace the network node's list with an older one.
+    cluster.revise()
+
+
+def succeed(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> None:
+    """Treat the machines of workers as lost that are replaced by other machines: they may be switched on again.
+
+    Args:
+        cluster: changed in place, before the new machine-ids are stored.
+        wants: entries of M(cloudrepo.slices.worker) that C(machines.follow) has accepted.
+    """
+    former = set()
+    for want in wants:
+        worker, machine_id = cluster.workers.get(want["ip"]), want.get("machine_id")
+        if want["state"] == "present" and machine_id and worker and worker.machine_id not in (None, machine_id):
+            former.add(str(worker.machine_id))
+    if not former <= cluster.lost_machines:
+        cluster.lost_machines |= former
+        cluster.revise()
+
+
+def changes(before: Collection[str], after: Collection[str]) -> list[Change]:
+    """Return each machine that is lost or no longer lost, by its machine-id."""
+    return [
+        *(between("lost machine", each, None, {}) for each in sorted({*after} - {*before})),
+        *(between("lost machine", each, {}, None) for each in sorted({*before} - {*after})),
+    ]
 
 
 def welcome(cluster: Cluster, want: Mapping[str, Any]) -> None:
@@ -44,30 +68,23 @@ def welcome(cluster: Cluster, want: Mapping[str, Any]) -> None:
     machine_id = want.get("machine_id")
     if machine_id is None:
         return
-    cluster.workers[want["ip"]].extra.pop(LOST, None)
-    remaining = [each for each in _machine_ids(cluster) if each != machine_id]
-    if remaining:
-        cluster.extra[LOST_MACHINES] = remaining
-    else:
-        cluster.extra.pop(LOST_MACHINES, None)
-
-
-def _machine_ids(cluster: Cluster) -> Sequence[str]:
-    """Return the machine-ids of lost workers, also of those that were removed since."""
-    found: Sequence[str] = cluster.extra.get(LOST_MACHINES, ())
-    return found
+    worker = cluster.workers[want["ip"]]
+    if worker.lost or machine_id in cluster.lost_machines:
+        worker.extra.pop(LOST, None)
+        cluster.lost_machines -= {machine_id}
+        cluster.revise()
 
 
 def machines(cluster: Cluster) -> tuple[LostMachine, ...]:
     """Return the machines that must not start VMs, in the form that hosts get."""
     if cluster.cloud is None:
         return ()
-    return tuple(LostMachine(machine_mark(cluster.cloud.uuid, each)) for each in _machine_ids(cluster))
+    return tuple(LostMachine(machine_mark(cluster.cloud.uuid, each)) for each in sorted(cluster.lost_machines))
 
 
 def returned(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the addresses of the workers of C(wants) that were lost, and that C(welcome) uses again."""
-    lost = set(_machine_ids(cluster))
+    lost = cluster.lost_machines
     return [
         want["ip"]
         for want in wants

@@ -17,6 +17,7 @@ from typing import Any
 from .. import identity
 from ..cluster import VNC_KEY, Cluster
 from ..models import Slice
+from ..report import NETWORK_NODE
 
 RELEASE_ID = "release_id"
 """The extra field of a slice with a UUID for what it gives up, because the same VLAN can be given up twice."""
@@ -53,5 +54,8 @@ def receipt(cluster: Cluster, slice_: Slice, target: str) -> str | None:
         {what: sorted(held) for what, held in slice_.extra.get("releasing", {}).items()},
         sorted(str(disk.uuid) for vm in slice_.vms for disk in vm.given_up_disks),
     ]
+    if target == NETWORK_NODE and cluster.lost_machines:
+        # Otherwise a lost worker could still use what the report on an order from before its declaration releases.
+        parts.append(sorted(cluster.lost_machines))
     message = f"receipt {json.dumps(parts, sort_keys=True)}"
     return hmac.new(str(key).encode(), message.encode(), hashlib.sha256).hexdigest()[:32]

@@ -131,7 +131,13 @@ def work_orders(
         if not worker.lost
     ]
     services = (replace(_services(cluster, slice_), record=_text(known[slice_.slice_id], None)) for slice_ in slices)
-    node = NetworkOrder(slices=tuple(services), lost_machines=lost_workers.machines(cluster), **common)
+    node = NetworkOrder(
+        slices=tuple(services),
+        lost_machines=lost_workers.machines(cluster),
+        revision=cluster.revision,
+        machine_mark=machines.network_node_mark(cluster),
+        **common,
+    )
     return {"workers": {order.worker_ip: order.to_dict() for order in workers}, "network_node": node.to_dict()}
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..bounds import DISK_RETENTION_H, VLAN
+from ..bounds import DISK_RETENTION_H, REVISION, VLAN
 from ..claim import VLAN_POOLS_RULE, Claim
 from ..defaults import ACCELERATORS, BRIDGE, DHCP_SERVER, GATEWAY, STATE_DIR, VNC_PLACES
 from ..grammar import (
@@ -95,7 +95,9 @@ SERVICES_ARGUMENTS: dict[str, Any] = {
     "state_dir": {"type": "str", "default": STATE_DIR},
     "nat_links": {"type": "str", "default": "169.254.64.0/24"},
     "slices": NetworkOrder.arguments()["slices"],
+    "revision": NetworkOrder.arguments()["revision"],
     "lost_machines": NetworkOrder.arguments()["lost_machines"],
+    "machine_mark": NetworkOrder.arguments()["machine_mark"],
     **COMPLETE_ARGUMENTS,
 }
 
@@ -141,6 +143,7 @@ GRAMMARS: Grammars = {
     "cloud_uuid": UUID,
     "cloud_incarnation": UUID,
     "cloud_title": TITLE,
+    "revision": integer(int(REVISION.least), int(REVISION.most)),
     "lost_machines": {"mark": MACHINE_MARK},
     "machine_mark": optional(MACHINE_MARK),
     "controller": HOST_NAME,

@@ -118,7 +118,7 @@ def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
 
     Raises:
         Refused: the host belongs to another cloud or to another copy of the database, is unclaimed, or is not the
-            worker that the call is for.
+            machine that the call is for.
         SlicesError: the claim is unreadable.
     """
     called_by = caller(params)
@@ -174,7 +174,7 @@ def require_worker(address: str, machines: Iterable[KnownMachine], called_by: Ca
 
 
 def _another_machine(wanted: str | None, called_by: Caller) -> Refusal | None:
-    """Return why a call is not for this machine: it has the address of another worker."""
+    """Return why a call is not for this machine: it has the address of another worker, or replaces the network node."""
     got = this_machine(called_by.uuid)
     if wanted in (None, got):
         return None

@@ -3,7 +3,7 @@
 """The list of lost machines on the network node, which workers ask for before they start VMs (docs/decisions/0021).
 
 C(STATE_DIR/lost-machines) has the mark of each machine. C(slices-lost.socket) sends it to whoever connects, followed by
-a line that distinguishes a complete list from a truncated one.
+a line that distinguishes a complete list from a truncated one. A list that is older than the last one is ignored.
 """
 
 from __future__ import annotations
@@ -15,19 +15,28 @@ from typing import Any
 
 from ..changes import Change, between
 from ..identity import MARK_PATTERN
-from . import files
+from . import files, revisions
 
 FILE = "lost-machines"
 _END = "end of lost machines"
 
 
 @dataclass(frozen=True)
+class LostMachines:
+    """The list of an order: the marks of lost machines, and the revision of the order, C(None) if it has none."""
+
+    marks: frozenset[str]
+    revision: int | None = None
+
+
+@dataclass(frozen=True)
 class FencePlan:
-    """The current and the wanted list; nothing to do if C(new) is C(None)."""
+    """The current and the wanted list, and the revision of the latter; nothing to do if C(new) is C(None)."""
 
     path: str = ""
     old: frozenset[str] = field(default_factory=frozenset)
     new: frozenset[str] | None = None
+    revision: int | None = None
 
     @property
     def changes(self) -> list[Change]:
@@ -40,16 +49,26 @@ class FencePlan:
         ]
 
 
-def plan(params: Mapping[str, Any]) -> FencePlan:
-    """Compare the list with that of an order. A call without a cloud has no information on lost machines.
+def wanted(params: Mapping[str, Any]) -> LostMachines | None:
+    """Return the list of an order. A call without a cloud has no information on lost machines.
 
     Args:
-        params: C(cloud_uuid), C(lost_machines) and C(state_dir) of a module.
+        params: C(cloud_uuid), C(lost_machines) and C(revision) of a module.
     """
     if params["cloud_uuid"] is None:
+        return None
+    return LostMachines(frozenset(each["mark"] for each in params["lost_machines"]), params["revision"])
+
+
+def plan(lost: LostMachines | None, state_dir: str) -> FencePlan:
+    """Compare the list with that of an order. Requires the lock of the host, so that no newer list is overwritten.
+
+    Raises:
+        SlicesError: the list of applied orders is unreadable.
+    """
+    if lost is None or revisions.is_older(lost.revision, state_dir=state_dir, kind=revisions.NETWORK_NODE):
         return FencePlan()
-    wanted = frozenset(each["mark"] for each in params["lost_machines"])
-    return FencePlan(_path(params["state_dir"]), frozenset(read(params["state_dir"])), wanted)
+    return FencePlan(_path(state_dir), frozenset(read(state_dir)), lost.marks, lost.revision)
 
 
 def apply(todo: FencePlan) -> None:

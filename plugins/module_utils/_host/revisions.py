@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The work orders that a host has applied, so that a late order never undoes a newer one (docs/decisions/0014).
 
-C(STATE_DIR/revisions) has a file for each kind of order with the highest revision of each slice. Entries remain after
-the slice is deleted, because a late order may be for a deleted slice.
+C(STATE_DIR/revisions) has a file for each kind of order with the highest revision of each slice, and under 0 that of
+what belongs to no slice. Entries remain after the slice is deleted, because a late order may be for a deleted slice.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from . import files
 
 WORKER = "worker"
 NETWORK_NODE = "network_node"
+_WHOLE = 0
 _KEPT = 1000
 
 
@@ -52,11 +53,29 @@ def older(orders: Iterable[Dated], *, state_dir: str, kind: str) -> dict[int, li
     return found
 
 
-def note(orders: Iterable[Dated], *, state_dir: str, kind: str) -> None:
-    """Register orders as applied. This is done before they are applied, so that interrupted orders count as well."""
+def is_older(revision: int | None, *, state_dir: str, kind: str) -> bool:
+    """Return whether what belongs to no slice was applied from a newer order than one of this revision.
+
+    Raises:
+        SlicesError: the list of applied orders is unreadable.
+    """
+    return revision is not None and revision < _read(_path(state_dir, kind)).get(_WHOLE, 0)
+
+
+def note(orders: Iterable[Dated], *, state_dir: str, kind: str, whole: int | None = None) -> None:
+    """Register orders as applied. This is done before they are applied, so that interrupted orders count as well.
+
+    Args:
+        orders: the slices that are applied.
+        state_dir: the state folder.
+        kind: the kind of the orders.
+        whole: the revision of what belongs to no slice, if that is applied.
+    """
     path = _path(state_dir, kind)
     seen = _read(path)
     dated = {order.slice_id: order.revision for order in orders if order.revision is not None}
+    if whole is not None:
+        dated[_WHOLE] = whole
     news = {slice_id: revision for slice_id, revision in dated.items() if revision > seen.get(slice_id, 0)}
     if news:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)

@@ -121,7 +121,7 @@ def slices_by_vm(root: str) -> dict[int, int]:
 
 
 def of_another(vm_id: int, vm_uuid: str | None, *, state_dir: str) -> Refusal | None:
-    """Return why a VM must not be used by its id: on this host, the id is that of another VM.
+    """Return why a VM must not be used by its id: on this host, the id is that of another VM or of none.
 
     Nothing can be said without C(vm_uuid), the UUID of the VM in the database; it is empty if the VM has none there.
     """
@@ -130,6 +130,8 @@ def of_another(vm_id: int, vm_uuid: str | None, *, state_dir: str) -> Refusal | 
     held = folder.vm_uuid if folder is not None and folder.vm_uuid is not None else ""
     if vm_uuid in (None, held):
         return None
+    if folder is None and not os.path.lexists(f"{path}/{MARK}"):
+        return Refusal("vm_not_deployed", f"VM {vm_id}", {"where": f"{path}/{MARK}"})
     figures = {"where": path, "held": held or "no UUID", "got": vm_uuid or "no UUID"}
     return Refusal("not_this_vm", f"VM {vm_id}", figures)
 

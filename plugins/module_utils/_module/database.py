@@ -75,10 +75,9 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
     else:
         _require_admin(module, store, present)
     wanted = store.read_backup(name)
-    changed = present.content() != wanted.content()
     foretold = Cluster.from_dict(present.to_dict())
-    foretold.replace(wanted)
-    changes = differences(store, present, foretold) if changed else []
+    foretold.restore(wanted)
+    changes = differences(store, present, foretold) if present.content() != foretold.content() else []
     if changes and not module.check_mode:
         restored = [Change("backup", name, "restore", after={}), *changes]
         store.restore(name, entry_for(module, restored, present))

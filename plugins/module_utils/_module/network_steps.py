@@ -29,7 +29,7 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
         params["bridge"],
         refused=refused,
         missing_ok=missing_ok,
-        fence=fences.plan(params),
+        lost=fences.wanted(params),
     )
 
     def result(todo: Todo) -> dict[str, Any]:

@@ -105,9 +105,10 @@ def register_workers(
     """
     require_admin(cluster, acting_user, WORKERS.kind)
     moved = [each.change for each in machines.follow(cluster, wants)]
-    returned = lost_workers.returned(cluster, wants)
+    returned, lost = lost_workers.returned(cluster, wants), cluster.lost_machines
+    lost_workers.succeed(cluster, wants)
     done = register(cluster, WORKERS, wants, acting_user=acting_user)
-    done = replace(done, changes=[*moved, *done.changes])
+    done = replace(done, changes=[*moved, *done.changes, *lost_workers.changes(lost, cluster.lost_machines)])
     changes, before = list(done.changes), cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
     if network_node_trunk_mtu is not None and network_node_trunk_mtu != before:
         note_network_node(cluster, network_node_trunk_mtu)
@@ -117,6 +118,7 @@ def register_workers(
         "unfit": _unfit(cluster),
         "returned": returned,
         "lost_machines": [each.to_dict() for each in lost_workers.machines(cluster)],
+        "revision": cluster.revision,
     }
     return replace(done, changes=changes, result={**done.result, **found})
 

@@ -20,6 +20,31 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
 NAME = re.compile(r"(?P<number>[0-9]{8,})-[0-9]{8}T[0-9]{6}Z-(?P<digest>[0-9a-f]{16})\.yaml")
 
 
+def exists(path: str, *, name: str) -> bool:
+    """Return whether a database exists, even if it is not a regular file.
+
+    Args:
+        path: its path.
+        name: its name for messages.
+
+    Raises:
+        DatabaseError: nobody knows, for example because this user may not enter its folder.
+    """
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise unreadable(name, error) from error
+    return True
+
+
+def unreadable(name: str, error: OSError) -> DatabaseError:
+    """Return the error of a database that the system does not let this process read."""
+    # The name has the path already.
+    return DatabaseError(Refusal("database_unreadable", name, {"why": error.strerror or str(error)}).message)
+
+
 def read_whole(path: str) -> bytes:
     """Return the content of a file.
 

@@ -27,12 +27,21 @@ def open_store(database: str, *, lock_timeout_s: float, backups: int, backup_dir
     """
     if backup_dir is not None:
         backup_dir = absolute(backup_dir, "backup_dir")
-    if is_url(database):
+    place = located(database)
+    if is_url(place):
         from .sql import SqlDatabase
 
-        return SqlDatabase(database, lock_timeout_s=lock_timeout_s, backups=backups, backup_dir=backup_dir)
-    path = absolute(database, "database")
-    return YamlFile(path, lock_timeout_s=lock_timeout_s, backups=backups, backup_dir=backup_dir)
+        return SqlDatabase(place, lock_timeout_s=lock_timeout_s, backups=backups, backup_dir=backup_dir)
+    return YamlFile(place, lock_timeout_s=lock_timeout_s, backups=backups, backup_dir=backup_dir)
+
+
+def located(database: str) -> str:
+    """Return the URL or the absolute path of the option C(database), which is the same for the same database.
+
+    Raises:
+        Refused: the path is relative.
+    """
+    return database if is_url(database) else absolute(database, "database")
 
 
 def absolute(path: str, option: str) -> str:

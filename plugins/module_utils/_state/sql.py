@@ -15,7 +15,7 @@ from ..errors import DatabaseError, Refusal, Refused
 from ..history import Entry
 from ..stored_fields import FieldError
 from . import lock, masking, schema, yaml_text
-from .files import Backups
+from .files import Backups, exists
 from .high_water import HighWater
 from .sql_cluster import SqlCluster
 from .sql_history import SqlHistory
@@ -102,14 +102,14 @@ class SqlDatabase:
     def exists(self) -> bool:
         """See C(Store.exists). On a server, it exists as soon as it has its tables."""
         if self.path is not None:
-            return os.path.lexists(self.path)
+            return exists(self.path, name=self.name)
         with self._connected(False) as connection:
             return self._open(connection, False) is not None
 
     @contextmanager
     def transaction(self, *, write: bool, create: bool = True) -> Iterator[Cluster]:
         """See C(Store.transaction)."""
-        if not create and self.path is not None and not os.path.exists(self.path):
+        if not create and self.path is not None and not self.exists():
             raise does_not_exist(self.name)
         if self.path is None:
             with self._connected(write) as connection:
@@ -123,7 +123,7 @@ class SqlDatabase:
                 finally:
                     if made and os.path.getsize(self.path) == 0:
                         os.unlink(self.path)
-        elif os.path.exists(self.path):
+        elif self.exists():
             with self._connected(write) as connection:
                 yield from self._transact(connection, write, create)
         else:
@@ -157,7 +157,7 @@ class SqlDatabase:
             self._keep(cluster)
             if self._high_water is not None:
                 self._high_water.recognize(cluster, other)
-            cluster.replace(other)
+            cluster.restore(other)
             cluster.noted = [] if entry is None else [replace(entry, revision=cluster.revision)]
 
     def _backups(self) -> Backups:

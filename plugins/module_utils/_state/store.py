@@ -27,10 +27,10 @@ class Store(Protocol):
     def backups(self) -> Backups | None: ...
 
     def exists(self) -> bool:
-        """Return whether the database exists, even if it cannot be read.
+        """Return whether the database exists, even if its content cannot be read.
 
         Raises:
-            DatabaseError: the server does not answer.
+            DatabaseError: the server does not answer, or this user may not enter the folder of the file.
         """
 
     def transaction(self, *, write: bool, create: bool = True) -> AbstractContextManager[Cluster]:

@@ -17,7 +17,7 @@ from ..history import Entry
 from ..stored_fields import FieldError
 from ..workers import WorkerFigures
 from . import lock, yaml_text
-from .files import Backups, read_whole, write_whole
+from .files import Backups, exists, read_whole, unreadable, write_whole
 from .high_water import HighWater
 from .history_file import HistoryFile
 from .parsed import Parsed
@@ -46,12 +46,12 @@ class YamlFile:
 
     def exists(self) -> bool:
         """See C(Store.exists)."""
-        return os.path.lexists(self.path)
+        return exists(self.path, name=self.name)
 
     @contextmanager
     def transaction(self, *, write: bool, create: bool = True) -> Iterator[Cluster]:
         """See C(Store.transaction)."""
-        if not create and not os.path.exists(self.path):
+        if not create and not self.exists():
             raise does_not_exist(self.name)
         if not write:
             cluster = self._load()
@@ -102,7 +102,7 @@ class YamlFile:
         with self._locked():
             restored, present = self.read_backup(name), self._present()
             self._high_water.recognize(present, restored)
-            present.replace(restored)
+            present.restore(restored)
             self._write(present, [] if entry is None else [replace(entry, revision=present.revision)])
 
     def _locked(self) -> AbstractContextManager[None]:
@@ -124,7 +124,9 @@ class YamlFile:
         except FileNotFoundError:
             self._read_data = None
             return Cluster.initial()
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise unreadable(self.name, error) from error
+        except UnicodeDecodeError as error:
             raise DatabaseError(f"{self.name} cannot be read: {error}") from error
         return yaml_text.read(text, name=self.name, parsed=self._parsed.read(data))
 

@@ -74,6 +74,12 @@ SELECTION = {
         "{rule}, but it has the hosts {hosts}",
         "omit all but one of them",
     ),
+    "host_is_vm": Rule(
+        "a host of the cloud must not be a VM",
+        "{object} of group {group} is a VM as well (cloudrepo_vm_id {vm_id}), so a VM's variables are used for it",
+        "rename the VM, or set hostname in the source of the plugin cloudrepo.slices.slices; omit groups and "
+        "keyed_groups of this name",
+    ),
     "workers_missing": Rule(
         "the group workers must have a host", "{rule}", "add one, as in inventory/example of the collection"
     ),

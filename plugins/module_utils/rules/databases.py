@@ -17,6 +17,12 @@ DATABASE = {
         "set the option database (in playbooks cloudrepo_database) to that of the cluster, or run "
         "cloudrepo.slices.site, which creates it",
     ),
+    "database_unreadable": Rule(
+        "a database is read by a user who may read it and its folder",
+        "{object} cannot be read: {why}",
+        "run as a user who may read it, such as root with become, or set the option database (in playbooks "
+        "cloudrepo_database) to another",
+    ),
     "invalid_database_url": Rule("database must be a path or a URL of SQLAlchemy", "not a valid database URL; {rule}"),
     "password_in_query": Rule(
         "a password in the query string is not supported, because it would be logged",

@@ -146,8 +146,8 @@ HOST = {
         "trunk, or give each cloud a management VLAN or a trunk of its own",
     ),
     "not_this_machine": Rule(
-        "a worker is its machine, not its address",
-        "{object} is not the worker that the call is for: its machine has the mark {got}, that worker's has {wanted}",
+        "a host is its machine, not its address",
+        "{object} is not the one that the call is for: its machine has the mark {got}, that one's has {wanted}",
         "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know",
     ),
     "worker_renumbered": Rule(
@@ -178,8 +178,23 @@ HOST = {
     ),
     "not_this_vm": Rule(
         "an id identifies one VM on a host",
-        "this host has another VM with this id: {where} belongs to {held}, not to {got}",
-        "deploy its slice to see why it is not on this host",
+        "the worker has another VM with this id: {where} belongs to {held}, not to {got}",
+        "deploy its slice to see why it is not on that worker",
+    ),
+    "vm_not_deployed": Rule(
+        "a VM is on its worker once its slice was deployed",
+        "{object} was not deployed on its worker, which has no {where}",
+        "run cloudrepo.slices.deploy for its slice",
+    ),
+    "console_denied": Rule(
+        "only root may open the consoles of VMs on their worker",
+        "user {user} may not read {path} on the worker; {rule}",
+        "set ansible_become to true, or ansible_user to root, for the worker in the inventory",
+    ),
+    "console_without_sudo": Rule(
+        "the console connection becomes root on the worker with sudo -n",
+        "sudo on the worker refuses: {why}; {rule}",
+        "set ansible_user to root for the worker, or let the user who logs in there use sudo without a password",
     ),
     "path_replaced": Rule(
         "symbolic links in the folder of a VM are not followed",

@@ -38,6 +38,11 @@ PLAYBOOK = {
     "topology_missing": Rule(
         "a scenario needs a topology", "{object} does not exist", "create it with the topology of the scenario"
     ),
+    "vm_named_like_host": Rule(
+        "a VM must not have the name of a host or group of the inventory",
+        "the inventory has a {kind} of this name, which the role would run on",
+        "rename the VM, or set hostname under inventory in the topology",
+    ),
     "slice_of_scenario_missing": Rule(
         "the slice of a scenario must be created first", "{object} has no slice", "run molecule create"
     ),

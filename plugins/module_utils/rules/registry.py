@@ -61,6 +61,14 @@ REGISTRY = {
         "the host at this address has machine-id {got}, the worker in the database has {known} and {vms} VMs; {rule}",
         "set worker_accept_machine to {got} if it is the same worker, otherwise give this host another address",
     ),
+    "another_network_node": Rule(
+        "the network node is identified by its machine-id",
+        "the host in the group network_node has machine-id {got}, that of the database has {known} and may still serve "
+        "its reservations and NAT; {rule}",
+        "run cloudrepo.slices.site with -e network_node_accept_machine={got} if the former machine is gone for good or "
+        "was reinstalled, and then cloudrepo.slices.deploy with -e slice_all=true; otherwise put it back into the "
+        "group",
+    ),
     "address_in_use": Rule(
         "an address belongs to one worker",
         "machine {got} now has the address {ip}, which in the database is that of {known} with {vms} VMs; {rule}",

@@ -246,6 +246,17 @@ def test_a_job_does_not_create_a_database_that_is_lost_with_its_environment(
     assert (tmp_path / "database.yaml").exists() is (held is not None)
 
 
+def test_a_job_whose_database_cannot_be_read_is_told_so(tmp_path: Path) -> None:
+    """This also fails for root, unlike a folder of another user."""
+    (tmp_path / "database.yaml").symlink_to("database.yaml")
+    variables = {"slice_name": "nothing", **awx("manual", user_name="admin")}
+    done = run(tmp_path, "smoke_test", variables, environment=JOB)
+    told = (
+        f"database {tmp_path}/database.yaml cannot be read: Too many levels of symbolic links; run as a user who may "
+    )
+    assert done.failure["msg"].startswith(told)
+
+
 def with_placement(folder: Path, user: str, **variables: Any) -> Done:
     """A run of a user that sets what the inventory sets."""
     variables = {"slice_name": "nothing", "cloudrepo_placement": "pack", **variables}
@@ -357,3 +368,30 @@ def test_a_duplicate_key_in_variables_is_refused_with_both_lines(way: str, text:
     done = run(tmp_path, "deploy", {}, "-e", option, environment=environment, database=database())
     where = "-e" if way == "inline" else f"file {path}"
     assert done.failure["msg"] == f"{where}: line 2: vms is already set in line 1"
+
+
+@pytest.mark.parametrize(
+    ("options", "host", "group"),
+    [
+        ({"hostname": "{{ 'worker1' if cloudrepo_vm_id == 1001 else cloudrepo_vm_name }}"}, "worker1", "workers"),
+        ({"hostname": "{{ 'netnode' if cloudrepo_vm_id == 1001 else cloudrepo_vm_name }}"}, "netnode", "network_node"),
+        (
+            {"names": ["red"], "filters": ["cloudrepo_vm_id == 1001"], "groups": {"workers": "true"}},
+            "red-vm1",
+            "workers",
+        ),
+    ],
+)
+def test_a_host_of_the_cloud_is_no_vm(options: dict[str, Any], host: str, group: str, tmp_path: Path) -> None:
+    """A source that is read first does not see the hosts of the cloud, and Ansible would take both for one host."""
+    source = {"plugin": "cloudrepo.slices.slices", "database": str(tmp_path / "database.yaml"), **options}
+    (tmp_path / "vms.slices.yml").write_text(yaml.safe_dump(source), encoding="utf-8")
+    second = ("-i", str(tmp_path / "hosts.json"))
+    given = {"slice_all": True}
+    done = run(tmp_path, "status", given, *second, inventory=tmp_path / "vms.slices.yml", database=database())
+    assert (done.rc, done.tasks) == (2, 1)
+    assert done.failure["msg"] == (
+        f"host {host} of group {group} is a VM as well (cloudrepo_vm_id 1001), so a VM's variables are used for it; "
+        "rename the VM, or set hostname in the source of the plugin cloudrepo.slices.slices; omit groups and "
+        "keyed_groups of this name"
+    )

@@ -70,6 +70,39 @@ def test_a_scenario_without_a_topology_is_refused(tmp_path: Path, text: str | No
     assert not (tmp_path / "run/inventory/cloudrepo.slices.yml").exists()
 
 
+@pytest.mark.parametrize(
+    ("slice_", "named"),
+    [
+        ({"vms": [{"name": "vm1"}, {"name": "worker1"}]}, "VM worker1: the inventory has a host of this name"),
+        ({"vms": [{"name": "workers"}]}, "VM workers: the inventory has a group of this name"),
+        ({"vms": [{"name": "localhost"}]}, "VM localhost: the inventory has a host of this name"),
+        ({"vms": [{"title": "Worker1!"}]}, "VM worker1: the inventory has a host of this name"),
+        (
+            {"topology_type": "linear", "size": 2, "name_pattern": "worker{n}", "flavor": "cirros"},
+            "VM worker1: the inventory has a host of this name",
+        ),
+    ],
+)
+def test_a_vm_does_not_take_the_place_of_a_host(tmp_path: Path, slice_: dict[str, Any], named: str) -> None:
+    """Its role would be run on the host, as root."""
+    vms = [{"flavor": "cirros", **each} for each in slice_.get("vms", ())]
+    done = molecule(tmp_path, "molecule_create", text=yaml.safe_dump({"slices": [{**slice_, "vms": vms}]}))
+    assert done.failure["msg"] == (
+        f"{named}, which the role would run on; rename the VM, or set hostname under inventory in the topology"
+    )
+    assert not (tmp_path / "run/inventory/cloudrepo.slices.yml").exists()
+    stored = yaml.safe_load((tmp_path / "database.yaml").read_text())
+    assert [each["name"] for each in stored["slices"].values()] == ["web"]
+
+
+def test_a_scenario_may_name_the_hosts_of_its_vms_itself(tmp_path: Path) -> None:
+    hostname = "{{ cloudrepo_slice_name }}-{{ cloudrepo_vm_name }}"
+    vms = [{"name": "worker1", "flavor": "nowhere"}]
+    text = yaml.safe_dump({"slices": [{"vms": vms}], "inventory": {"hostname": hostname}})
+    assert "flavor nowhere" in molecule(tmp_path, "molecule_create", text=text).stdout
+    assert inventory(tmp_path)["hostname"] == hostname
+
+
 def test_a_run_without_molecule_is_refused(tmp_path: Path) -> None:
     done = run(tmp_path, "molecule_create", {})
     assert done.failure["msg"] == (

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...changes import Change
 from ...errors import Refused, SlicesError
@@ -13,7 +13,7 @@ from ...network_order import Services
 from ...steps import Steps
 from .. import applied_orders, fences, files, one_by_one, ownership, revisions, runner
 from ..datapath import flows
-from ..fences import FencePlan
+from ..fences import FencePlan, LostMachines
 from ..ownership import Refusals, Seen
 from ..runner import Runner
 from . import apply, owners, plan, state
@@ -60,7 +60,7 @@ class Job:
         bridge: the bridge for the ports of networks.
         refused: the slices that are already refused, and why.
         missing_ok: whether a host that is not prepared yet counts as empty.
-        fence: the plan for the list of lost machines.
+        lost: the machines that were declared lost; C(None) if the order does not say.
     """
 
     orders: tuple[Services, ...]
@@ -69,7 +69,7 @@ class Job:
     bridge: str
     refused: Refusals = field(default_factory=dict)
     missing_ok: bool = False
-    fence: FencePlan = field(default_factory=FencePlan)
+    lost: LostMachines | None = None
 
     @property
     def steps(self) -> Steps[Todo]:
@@ -87,8 +87,10 @@ class Job:
             Refused: all slices are refused.
             SlicesError: the host does not respond, or its list of applied orders is unreadable.
         """
-        older = revisions.older(self.orders, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
-        return one_by_one.plan(self.orders, {**self.refused, **older}, self._plan)
+        state_dir = self.folders.state_dir
+        older = revisions.older(self.orders, state_dir=state_dir, kind=revisions.NETWORK_NODE)
+        todo = one_by_one.plan(self.orders, {**self.refused, **older}, self._plan)
+        return replace(todo, fence=fences.plan(self.lost, state_dir))
 
     def apply(self, todo: Todo) -> None:
         """Apply a plan. A slice that cannot be applied does not affect the others.
@@ -96,9 +98,10 @@ class Job:
         Raises:
             SlicesError: a change failed that does not belong to one slice.
         """
+        state_dir, kind = self.folders.state_dir, revisions.NETWORK_NODE
+        revisions.note(todo.seen.orders, state_dir=state_dir, kind=kind, whole=todo.fence.revision)
         # First: what a lost machine has is used elsewhere once this order is applied.
         fences.apply(todo.fence)
-        revisions.note(todo.seen.orders, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
         with ownership.told_with(todo.seen.refused):
             try:
                 todo.failed.update(apply.apply(todo.plan, self.folders, self.runner))
@@ -106,7 +109,7 @@ class Job:
                 found = one_by_one.faults(todo.seen.orders, self._apply_alone, error)
                 todo.failed.update(one_by_one.reasons(found))
         done = (one for one in todo.seen.orders if one.slice_id not in todo.failed)
-        applied_orders.note(done, state_dir=self.folders.state_dir, kind=revisions.NETWORK_NODE)
+        applied_orders.note(done, state_dir=state_dir, kind=kind)
 
     def _plan(self, orders: tuple[Services, ...], refused: Refusals) -> Todo:
         seen = ownership.look(
@@ -115,7 +118,7 @@ class Job:
             observe=self._observe,
             conflicts=lambda left, have: owners.conflicts(left, have, self.folders),
         )
-        return Todo(seen, plan.plan(seen.orders, seen.have, self.folders, bridge=self.bridge), self.fence)
+        return Todo(seen, plan.plan(seen.orders, seen.have, self.folders, bridge=self.bridge))
 
     def _apply_alone(self, orders: tuple[Services, ...]) -> None:
         failed = apply.apply(self._plan(orders, {}).plan, self.folders, self.runner)

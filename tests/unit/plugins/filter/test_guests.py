@@ -8,48 +8,98 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from ansible_collections.cloudrepo.slices.plugins.filter import guests
 from ansible_collections.cloudrepo.slices.plugins.filter.guests import connect_lines, console_connection, jump_arguments
 
-HOSTVARS = {
+HOSTVARS: dict[str, dict[str, Any]] = {
     "worker1": {"inventory_hostname": "worker1", "ansible_host": "w1.example.org", "worker_ip": "192.0.2.11"},
     "worker2": {
         "inventory_hostname": "worker2",
         "ansible_host": "192.0.2.12",
         "ansible_port": "2222",
         "ansible_user": "ops",
+        "ansible_become": "yes",
         "ansible_ssh_private_key_file": "/key",
+        "ansible_ssh_common_args": "-F none",
+        "ansible_ssh_extra_args": "-o Compression=yes",
         "ansible_control_path_dir": "/cp",
         "ansible_connection": "ansible.builtin.local",
     },
+    "worker3.example.org": {"inventory_hostname": "worker3.example.org", "worker_ip": "192.0.2.13"},
 }
-GROUPS = {"workers": ["worker1", "worker2"]}
+GROUPS = {"workers": list(HOSTVARS)}
+NOTHING_SET = {
+    "port": None,
+    "user": None,
+    "private_key_file": None,
+    "common_args": None,
+    "extra_args": None,
+    "control_path_dir": None,
+    "through": "ssh",
+    "become": False,
+}
+
+
+def with_variables(**variables: Any) -> dict[str, dict[str, Any]]:
+    """The hosts, with further variables of worker1."""
+    return {**HOSTVARS, "worker1": {**HOSTVARS["worker1"], **variables}}
 
 
 def test_a_worker_is_found_by_its_address_in_the_database() -> None:
-    assert console_connection(HOSTVARS, GROUPS, "192.0.2.11")["host"] == "w1.example.org"
+    assert console_connection(HOSTVARS, GROUPS, "192.0.2.11") == {"host": "w1.example.org", **NOTHING_SET}
     assert console_connection(HOSTVARS, GROUPS, "192.0.2.12") == {
         "host": "192.0.2.12",
         "port": 2222,
         "user": "ops",
         "private_key_file": "/key",
-        "common_args": "",
+        "common_args": "-F none",
+        "extra_args": "-o Compression=yes",
         "control_path_dir": "/cp",
         "through": "local",
+        "become": True,
     }
+
+
+def test_a_worker_that_the_inventory_knows_by_name_is_reached_by_name() -> None:
+    """Its host key, and what the configuration of ssh says on it, are those of the name."""
+    assert console_connection(HOSTVARS, GROUPS, "192.0.2.13") == {"host": "worker3.example.org", **NOTHING_SET}
 
 
 def test_a_worker_that_is_not_in_the_inventory_is_reached_by_its_address() -> None:
     for groups in (GROUPS, {}):
-        assert console_connection(HOSTVARS, groups, "192.0.2.13") == {
-            "host": "192.0.2.13",
-            "port": 22,
-            "user": "root",
-            "private_key_file": "",
-            "common_args": "",
-            "control_path_dir": "~/.ansible/cp",
-            "through": "ssh",
-        }
+        assert console_connection(HOSTVARS, groups, "192.0.2.14") == {"host": "192.0.2.14", **NOTHING_SET}
+
+
+def test_what_ansible_cfg_sets_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("REMOTE_USER", "ops"), ("REMOTE_PORT", 2022), ("PRIVATE_KEY_FILE", "/k"), ("BECOME", True)):
+        monkeypatch.setattr(guests.C, f"DEFAULT_{name}", value)
+    found = console_connection(HOSTVARS, GROUPS, "192.0.2.13")
+    assert (found["user"], found["port"], found["private_key_file"], found["become"]) == ("ops", 2022, "/k", True)
+    assert jump_arguments(HOSTVARS["worker3.example.org"]) == (
+        "-o 'ProxyCommand=ssh -i /k -p 2022 -l ops -o BatchMode=yes -W [%h]:%p worker3.example.org'"
+    )
+    assert console_connection(HOSTVARS, GROUPS, "192.0.2.12")["user"] == "ops"
+
+
+@pytest.mark.parametrize(
+    ("variables", "becomes"),
+    [
+        ({"ansible_become": True}, True),
+        ({"ansible_become": "true", "ansible_become_method": "ansible.builtin.sudo"}, True),
+        ({"ansible_become": True, "ansible_become_user": "root"}, True),
+        ({"ansible_become": False}, False),
+        ({"ansible_become": "no"}, False),
+        ({"ansible_become": ""}, False),
+        ({"ansible_become": True, "ansible_become_user": "cloudrepo"}, False),
+        ({"ansible_become": True, "ansible_become_method": "community.general.doas"}, False),
+    ],
+)
+def test_the_console_becomes_root_if_ansible_does_with_sudo(variables: dict[str, Any], becomes: bool) -> None:
+    assert console_connection(with_variables(**variables), GROUPS, "192.0.2.11")["become"] is becomes
 
 
 VM = {
@@ -60,26 +110,67 @@ VM = {
     "vnc_port": 5901,
     "interfaces": [{"ip_config": {"ip": "10.60.7.101"}}, {"ip_config": None}],
 }
+SOCAT = "socat -,raw,echo=0,escape=0x1d UNIX-CONNECT:/run/cloudrepo/1001/serial.sock"
+
+
+def commands(lines: list[str]) -> list[str]:
+    return [line.strip() for line in lines if line.startswith("  ")]
 
 
 def test_the_commands_to_connect() -> None:
     hostvars = {**HOSTVARS, "gate": {"inventory_hostname": "gate", "ansible_user": "ops"}}
     groups = {**GROUPS, "network_node": ["gate"]}
-    socat = "socat -,raw,echo=0,escape=0x1d UNIX-CONNECT:/run/cloudrepo/1001/serial.sock"
-    jump = "-o 'ProxyCommand=ssh -o BatchMode=yes -p 22 -l ops -W [%h]:%p gate'"
+    jump = "-o 'ProxyCommand=ssh -l ops -o BatchMode=yes -W [%h]:%p gate'"
     lines = connect_lines(hostvars, groups, VM)
     assert lines[0] == "VM vm1 (1001) on worker 192.0.2.11: running"
-    assert [line.strip() for line in lines if line.startswith("  ")] == [
-        f"ssh -t -p 22 -l root w1.example.org {socat}",
+    assert commands(lines) == [
+        f"ssh -t w1.example.org {SOCAT}",
         f"ssh {jump} USER@10.60.7.101",
-        "ssh -N -L 5901:192.0.2.11:5901 -p 22 -l root w1.example.org",
+        "ssh -N -L 5901:192.0.2.11:5901 w1.example.org",
+    ]
+
+
+def test_the_commands_have_all_options_of_the_worker() -> None:
+    hostvars = with_variables(**{**HOSTVARS["worker2"], "ansible_connection": "ssh", "worker_ip": "192.0.2.11"})
+    options = "-F none -o Compression=yes -i /key -p 2222 -l ops 192.0.2.12"
+    assert commands(connect_lines(hostvars, {"workers": ["worker1"]}, VM)) == [
+        f"ssh -t {options} sudo {SOCAT}",
+        f"ssh -N -L 5901:192.0.2.11:5901 {options}",
     ]
 
 
 def test_a_worker_on_this_machine_needs_no_ssh() -> None:
     lines = connect_lines(HOSTVARS, GROUPS, {**VM, "worker_ip": "192.0.2.12", "interfaces": []})
     assert [line for line in lines if "ssh" in line] == []
-    assert lines[-1] == "  192.0.2.12:5901"
+    assert commands(lines) == [f"sudo {SOCAT}", "192.0.2.12:5901"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "through", "told"),
+    [
+        ("worker", "ssh", "  ssh -N -L 5901:192.0.2.11:5901 w1.example.org"),
+        ("loopback", "ssh", "  ssh -N -L 5901:127.0.0.1:5901 w1.example.org"),
+        ("unix", "ssh", "  ssh -N -L 5901:/run/cloudrepo/1001/vnc.sock w1.example.org"),
+        ("none", "ssh", "no display, as apply_work_order_vnc_listen is none for this worker"),
+        ("loopback", "local", "  127.0.0.1:5901"),
+        ("unix", "local", "  /run/cloudrepo/1001/vnc.sock"),
+        ("none", "local", "no display, as apply_work_order_vnc_listen is none for this worker"),
+    ],
+)
+def test_a_display_is_forwarded_from_where_it_listens(listen: str, through: str, told: str) -> None:
+    hostvars = with_variables(apply_work_order_vnc_listen=listen, ansible_connection=through)
+    assert connect_lines(hostvars, GROUPS, VM)[-1] == told
+
+
+def test_a_display_that_only_root_can_open_is_not_forwarded_for_others() -> None:
+    become = {"ansible_become": True, "ansible_user": "ops"}
+    lines = connect_lines(with_variables(apply_work_order_vnc_listen="unix", **become), GROUPS, VM)
+    assert lines[-1] == (
+        "display at /run/cloudrepo/1001/vnc.sock on the worker, which ssh forwards only for root: set ansible_user to "
+        "root"
+    )
+    lines = connect_lines(with_variables(apply_work_order_vnc_listen="loopback", **become), GROUPS, VM)
+    assert lines[-1] == "  ssh -N -L 5901:127.0.0.1:5901 -l ops w1.example.org"
 
 
 def test_the_options_of_a_jump_host_are_quoted_for_three_parsers(tmp_path: Path) -> None:
@@ -89,6 +180,7 @@ def test_the_options_of_a_jump_host_are_quoted_for_three_parsers(tmp_path: Path)
         "inventory_hostname": "gate",
         "ansible_host": "10.0.10.3",
         "ansible_ssh_common_args": f"-F none -o {shlex.quote(inner)}",
+        "ansible_ssh_extra_args": "-o Compression=yes",
         "ansible_ssh_private_key_file": "/a folder/key",
     }
     assert jump_arguments({**host, "ansible_connection": "local"}) == ""
@@ -104,6 +196,6 @@ def test_the_options_of_a_jump_host_are_quoted_for_three_parsers(tmp_path: Path)
     path = f"{tmp_path}:{os.environ['PATH']}"
     ran = subprocess.run(["sh", "-c", expanded], check=True, capture_output=True, text=True, env={"PATH": path})
     assert ran.stdout.splitlines() == [
-        *("-F", "none", "-o", inner, "-i", "/a folder/key", "-o", "BatchMode=yes", "-p", "22", "-l", "root"),
+        *("-F", "none", "-o", inner, "-o", "Compression=yes", "-i", "/a folder/key", "-o", "BatchMode=yes"),
         *("-W", "[10.60.7.101]:22", "10.0.10.3"),
     ]

@@ -57,6 +57,17 @@ def test_a_scenario_has_one_slice(topology: Any) -> None:
         molecule.molecule_slices(topology, "mol-a-1", "a", hours=2)
 
 
+def test_a_vm_named_like_a_host_or_group_is_told() -> None:
+    groups = {"all": ["worker1", "left"], "ungrouped": [], "workers": ["worker1"]}
+    hostvars = {"worker1": {"ansible_host": "10.0.10.1"}, "left": {"cloudrepo_vm_id": 1001}}
+    names = ["left", "right", "worker1", "workers", "all", "localhost"]
+    told = molecule.molecule_problems(names, hostvars, groups)
+    kinds = {"worker1": "host", "workers": "group", "all": "group", "localhost": "host"}
+    assert [each.partition(", ")[0] for each in told] == [
+        f"VM {name}: the inventory has a {kind} of this name" for name, kind in kinds.items()
+    ]
+
+
 def made(number: int, hours: int, **other: Any) -> dict[str, Any]:
     name = f"mol-a-{number}"
     [found] = molecule.molecule_slices({"slices": [{}]}, name, "a", hours=hours, now=NOW)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening im
 from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, Token
 
 from ...conftest import KINDS
+from ...scripts import ROOT
 from ..module_utils._domain.builders import cluster, deployed, link, put, topology, vm
 
 Read = Callable[..., dict[str, Any]]
@@ -232,7 +234,7 @@ def test_the_first_connection_that_is_possible_is_used(
     assert {name: found[name]["cloudrepo_connection"] for name in expected} == expected
     for name, connection in expected.items():
         is_console = found[name].get("ansible_connection") == "cloudrepo.slices.console"
-        assert (is_console, "ansible_host" in found[name]) == (connection == "console", connection is not None)
+        assert is_console == (connection == "console")
 
 
 @pytest.mark.usefixtures("stored")
@@ -284,6 +286,84 @@ def test_the_acting_user_is_determined_as_in_modules(stored: str, tmp_path: Path
         said = "acting user: CLOUDREPO_ACTING_USER is alice, but the option acting_user is admin"
         assert (said in " ".join(done.stderr.split())) == (named == "admin")
     assert hosts == {"alice": ["lab-vm1"], None: ["lab-vm1"], "admin": []}
+
+
+def listed(source: Path, *options: str, **environment: str) -> tuple[list[str], str]:
+    """The VMs that ansible-inventory shows, and its messages."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "inventory", "-i", str(source), "--list", "--limit=cloudrepo_vms", *options],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    return list(json.loads(done.stdout)["_meta"]["hostvars"]), " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("named", "extra", "environment", "hosts", "told"),
+    [
+        (None, "alice", {}, ["lab-vm1"], ""),
+        ("alice", "alice", {}, ["lab-vm1"], ""),
+        ("admin", "alice", {}, [], "acting user: the option acting_user is admin, but cloudrepo_acting_user is alice"),
+        (
+            None,
+            "admin",
+            {"CLOUDREPO_ACTING_USER": "alice"},
+            [],
+            "acting user: CLOUDREPO_ACTING_USER is alice, but cloudrepo_acting_user is admin",
+        ),
+        (None, "", {}, [], "cloudrepo_acting_user: "),
+        (None, "{{ 'alice' }}", {}, [], "acting user {{ 'alice' }} does not exist"),
+    ],
+)
+def test_an_extra_variable_names_the_acting_user(
+    stored: str,
+    tmp_path: Path,
+    named: str | None,
+    extra: str,
+    environment: dict[str, str],
+    hosts: list[str],
+    told: str,
+) -> None:
+    source = tmp_path / "vms.slices.yml"
+    given = {"acting_user": named} if named else {}
+    source.write_text(yaml.safe_dump({"plugin": "cloudrepo.slices.slices", "database": stored, **given}))
+    found, said = listed(source, "-e", json.dumps({"cloudrepo_acting_user": extra}), **environment)
+    assert found == hosts
+    assert told in said
+
+
+def test_the_cache_of_one_acting_user_is_not_shown_to_another(stored: str, tmp_path: Path) -> None:
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
+    source = tmp_path / "vms.slices.yml"
+    source.write_text(yaml.safe_dump({"plugin": "cloudrepo.slices.slices", "database": stored, **cache}))
+    assert len(listed(source)[0]) == 3
+    assert listed(source, "-e", "cloudrepo_acting_user=alice")[0] == ["lab-vm1"]
+    # Ansible's own keys are so short that somebody could make a source with the key of another one.
+    keys = [path.name[-64:] for path in (tmp_path / "cache").iterdir()]
+    assert [re.fullmatch("[0-9a-f]{64}", key) is not None for key in keys] == [True, True]
+
+
+@pytest.mark.parametrize("database", ["{{ lookup('ansible.builtin.env', 'CLOUD') }}/d.yaml", "$CLOUD/d.yaml"])
+def test_the_cache_of_one_database_is_not_shown_for_another(tmp_path: Path, database: str) -> None:
+    for name, slice_ in (("one", "web"), ("two", "lab")):
+        held = cluster()
+        put(held, topology(slice_, vms=[vm("vm1")], links=[]))
+        (tmp_path / name).mkdir()
+        with open_store(f"{tmp_path}/{name}/d.yaml", lock_timeout_s=5, backups=0).transaction(write=True) as there:
+            there.replace(held)
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
+    source = tmp_path / "vms.slices.yml"
+    source.write_text(yaml.safe_dump({"plugin": "cloudrepo.slices.slices", "database": database, **cache}))
+    assert listed(source, CLOUD=str(tmp_path / "one"))[0] == ["web-vm1"]
+    assert listed(source, CLOUD=str(tmp_path / "two"))[0] == ["lab-vm1"]
+    # The same database by another way is answered from the cache.
+    (tmp_path / "two/d.yaml").unlink()
+    source.write_text(
+        yaml.safe_dump({"plugin": "cloudrepo.slices.slices", "database": f"{tmp_path}/two/d.yaml", **cache})
+    )
+    assert listed(source)[0] == ["lab-vm1"]
 
 
 def test_a_token_of_an_earlier_user_of_the_name_reads_nothing_not_even_from_the_cache(
@@ -353,6 +433,16 @@ def test_constructed_features(read: Read) -> None:
             {"parent_group": "slice_web"},
             "parent_group: slice_web is the name of another group of VMs; give the group of all VMs another name",
         ),
+        (
+            {"parent_group": "workers"},
+            "parent_group: workers is a group of the cloud's hosts; give the group of all VMs another name",
+        ),
+        (
+            {"hosts": "all: {}", "strict": True},
+            "connection_preference: no jump host for VMs with an address, because the group network_node has no host; "
+            "list the source with this group first (those of a folder are read in the order of their names), or set "
+            "jump_host",
+        ),
         ({"owners": "alice"}, "inventory source: unknown options owners; known: acting_user, cache, "),
         ({"kinds": [{"name": "a", "users": "bob"}]}, "kind a: unknown options users; known: connection_preference, "),
         (
@@ -402,7 +492,35 @@ def test_duplicate_names_are_reported_and_changed(read: Read) -> None:
     found = read(hostname="{{ cloudrepo_vm_name if cloudrepo_slice_name == 'web' else 'worker1' }}")
     assert found["groups"]["cloudrepo_vms"] == ["vm1", "vm2", "worker1-1004"]
     assert found["hosts"]["worker1"]["ansible_host"] == "10.0.10.1"
-    assert "host name worker1: another host has this name; renamed to worker1-1004" in found["said"]
+    assert "host name worker1: another host or a group has this name; renamed to worker1-1004" in found["said"]
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("name", ["servers", "workers", "all", "slice_web", "cloudrepo_vms", "localhost", "127.0.0.1"])
+def test_a_host_is_not_called_like_a_group_or_the_controller(read: Read, name: str) -> None:
+    """A play for the name would reach other hosts, or the VM would get the tasks of the controller."""
+    found = read(hostname=f"{{{{ cloudrepo_vm_name if cloudrepo_slice_name == 'web' else '{name}' }}}}")
+    assert found["groups"]["cloudrepo_vms"] == ["vm1", "vm2", f"{name}-1004"]
+    assert name not in found["hosts"]
+    assert f"host name {name}: another host or a group has this name; renamed to {name}-1004" in found["said"]
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, True),
+        ({"connection_preference": ["jump"]}, True),
+        ({"connection_preference": ["direct", "jump"]}, False),
+        ({"connection_preference": ["console", "jump"]}, False),
+        ({"jump_host": "bastion"}, False),
+        ({"owner": "alice"}, False),
+        ({"kinds": [{"name": "box", "connection_preference": ["console"]}]}, False),
+    ],
+)
+def test_a_missing_jump_host_is_told_once(read: Read, options: dict[str, Any], told: bool) -> None:
+    said = read(hosts="all: {}", **options)["said"]
+    assert said.count("connection_preference: no jump host for VMs with an address") == told, said
 
 
 def test_slices_with_the_same_name_have_separate_groups(read: Read, stored: str) -> None:
@@ -470,12 +588,65 @@ def test_connections_use_the_options_of_the_hosts_in_between(read: Read, tmp_pat
         env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_PYTHON_INTERPRETER": sys.executable},
     )
     told = {line.split(" ")[0]: json.loads(line.partition("=> ")[2])["msg"] for line in done.stdout.splitlines()}
-    own = "ssh -o BatchMode=yes -p 22 -l ops -W [%h]:%p 10.0.10.3"
+    own = "ssh -l ops -o BatchMode=yes -W [%h]:%p 10.0.10.3"
     assert told == {
         "web-vm1": ["10.60.7.101", None, None, None, f"-o 'ProxyCommand={own}'", None],
-        "web-vm2": ["10.0.10.2", 22, "root", "", "", "local"],
-        "lab-vm1": ["10.0.10.1", 22, "root", "", "-o User=root", "ssh"],
+        "web-vm2": ["10.0.10.2", None, None, None, None, "local"],
+        "lab-vm1": ["10.0.10.1", None, None, None, "-o User=root", "ssh"],
     }
+
+
+SSH = """\
+#!/bin/sh
+# In place of ssh: writes its options to a file, and runs the command here.
+printf '%s\\n' "$@" > {options}
+for command; do :; done
+exec sh -c "$command"
+"""
+SUDO = """\
+#!/bin/sh
+[ "$1" = -n ] || exit 7
+printf used > {used}
+shift
+exec "$@"
+"""
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("becomes", [True, False])
+def test_a_console_is_opened_as_ansible_logs_in_on_its_worker(read: Read, tmp_path: Path, becomes: bool) -> None:
+    """The worker is known by its name alone, as to the configuration of ssh."""
+    worker = {"worker_ip": "10.0.10.1", "ansible_ssh_extra_args": "-o Compression=yes", "ansible_become": becomes}
+    read(hosts=yaml.safe_dump({"workers": {"hosts": {"worker1.example.org": worker}}}))
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    places = {"options": tmp_path / "options", "used": tmp_path / "used"}
+    for name, text in (("ssh", SSH), ("sudo", SUDO)):
+        (commands / name).write_text(text.format(**places))
+        (commands / name).chmod(0o755)
+    (tmp_path / "ansible.cfg").write_text("[defaults]\nremote_user = ops\n")
+    sources = [f"--inventory={tmp_path / name}" for name in ("hosts.yml", "vms.slices.yml")]
+    call = ["lab-vm1", "-m", "ansible.builtin.raw", "-a", "true", "-e", f"cloudrepo_state_dir={tmp_path}/state"]
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "adhoc", *sources, *call],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={
+            **{name: value for name, value in os.environ.items() if name != "ANSIBLE_REMOTE_USER"},
+            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible/collections"),
+            "PATH": f"{commands}:{os.environ['PATH']}",
+        },
+    )
+    said = " ".join((done.stdout + done.stderr).split())
+    assert f"VM 1004 was not deployed on its worker, which has no {tmp_path}/state/vms/1004/identity.json; run" in said
+    options = (tmp_path / "options").read_text().splitlines()
+    assert "Compression=yes" in options
+    assert 'User="ops"' in options
+    assert not [each for each in options if each.startswith("Port")]
+    assert options[-2] == "worker1.example.org"
+    assert places["used"].exists() is becomes
 
 
 @pytest.mark.usefixtures("stored")
@@ -492,6 +663,45 @@ def test_a_jump_host_that_is_not_in_the_inventory_is_named(read: Read, tmp_path:
         "jump host bastion: it is not in the inventory; add the source of this host with -i, or set jump_host"
         in " ".join((done.stdout + done.stderr).split())
     )
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        (
+            "web-vm1",
+            "VM web/vm1 (1001) cannot be reached by jump, because there is no jump host; list the source with the "
+            "group network_node before that of the VMs, or set jump_host",
+        ),
+        (
+            "web-vm2",
+            "VM web/vm2 (1002) cannot be reached by jump, because it has no address; set internet: true for the VM, or "
+            "add console to connection_preference",
+        ),
+    ],
+)
+def test_a_vm_without_a_connection_is_not_looked_up_by_its_name(
+    read: Read, tmp_path: Path, host: str, told: str
+) -> None:
+    """A tenant chooses the name, and ssh would look it up in DNS."""
+    found = read(hosts="all: {}", connection_preference=["jump"])["hosts"][host]
+    assert (found["cloudrepo_connection"], found["cloudrepo_connection_problem"]) == (None, told)
+    call = [host, "-m", "ansible.builtin.raw", "-a", "true"]
+    called = tmp_path / "called"
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\ntouch {called}\n")
+    ssh.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "adhoc", f"--inventory={tmp_path / 'vms.slices.yml'}", *call],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "ANSIBLE_SSH_EXECUTABLE": str(ssh)},
+    )
+    assert done.returncode != 0
+    assert told in " ".join((done.stdout + done.stderr).split())
+    assert not called.exists()
 
 
 def test_only_files_with_its_suffix_are_sources(tmp_path: Path) -> None:

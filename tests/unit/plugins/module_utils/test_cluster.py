@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import invariants, lost_workers, machines
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import SliceRef
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, read_flavor, slice_ref
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
@@ -163,6 +165,119 @@ def test_a_replacement_database_has_a_higher_revision_than_both() -> None:
     assert new.revision == 10**14 + 7
 
 
+MACHINES = {"10.0.10.1": "a" * 32, "10.0.10.2": "b" * 32}
+OTHER_MACHINE = "c" * 32
+
+
+def with_machines() -> Cluster:
+    """A cluster with a running VM on each of two workers."""
+    held = builders.cluster()
+    held.identify("lab")
+    for ip, machine_id in MACHINES.items():
+        held.workers[ip].extra["machine_id"] = machine_id
+    hand_out([builders.deployed(builders.put(held, builders.topology()))])
+    return held
+
+
+def lost_of(held: Cluster) -> tuple[list[str], list[str], dict[str, str]]:
+    """The lost workers, the lost machines, and the states of VMs by worker."""
+    workers = [ip for ip, worker in held.workers.items() if worker.lost]
+    return workers, sorted(held.lost_machines), {vm.worker_ip: vm.status for vm in held.vms()}
+
+
+def copied(held: Cluster) -> Cluster:
+    return Cluster.from_dict(json.loads(json.dumps(held.to_dict())))
+
+
+def restored(present: Cluster, backup: Cluster) -> Cluster:
+    """The present cluster after the restoration of a backup, which breaks no rule."""
+    present.restore(copied(backup))
+    assert invariants.breaches(present) == []
+    return present
+
+
+def declared_lost(held: Cluster) -> Cluster:
+    found = copied(held)
+    lost_workers.declare(found, "10.0.10.2")
+    return found
+
+
+def test_a_restored_backup_does_not_forget_that_a_worker_is_lost() -> None:
+    backup = with_machines()
+    present = declared_lost(backup)
+    moved = present.slices[1000].vms[1]
+    lost_workers.replace(present, [present.slices[1000]], [moved.vm_id])
+    assert moved.worker_ip == "10.0.10.1"
+    lost = (["10.0.10.2"], ["b" * 32], {"10.0.10.1": "running", "10.0.10.2": "error"})
+    assert lost_of(restored(present, backup)) == lost
+    assert lost_of(backup) == ([], [], {"10.0.10.1": "running", "10.0.10.2": "running"})
+    # A VM that no host has is no error.
+    fresh = with_machines()
+    fresh.slices[1000].vms[1].handed_out = False
+    fresh.slices[1000].vms[1].observed = None
+    assert lost_of(restored(declared_lost(fresh), fresh))[2]["10.0.10.2"] == "pending"
+
+
+def test_a_restored_backup_does_not_lose_a_worker_that_came_back() -> None:
+    backup = declared_lost(with_machines())
+    present = copied(backup)
+    lost_workers.welcome(present, {"ip": "10.0.10.2", "machine_id": "b" * 32})
+    found = restored(present, backup)
+    assert lost_of(found)[:2] == ([], [])
+    assert "lost_machines" not in found.to_dict()
+
+
+def test_a_restored_worker_is_recognized_by_its_machine() -> None:
+    """Its address in the backup may be that of another machine by now."""
+    backup = with_machines()
+    present = copied(backup)
+    swapped = zip(MACHINES, reversed(MACHINES.values()))
+    machines.follow(present, [{"ip": ip, "machine_id": each, "state": "present"} for ip, each in swapped])
+    lost_workers.declare(present, "10.0.10.1")
+    assert lost_of(restored(present, backup))[:2] == (["10.0.10.2"], ["b" * 32])
+
+
+@pytest.mark.parametrize(("successor", "lost"), [(None, ["10.0.10.2"]), (OTHER_MACHINE, [])])
+def test_a_lost_machine_that_is_in_the_backup_only_stays_lost(successor: str | None, lost: list[str]) -> None:
+    """If another machine has its address, site has to be told which one the worker is."""
+    backup = with_machines()
+    present = declared_lost(backup)
+    del present.slices[1000]
+    present.users["admin"].slices, present.users["admin"].used_vms = [], 0
+    del present.workers["10.0.10.2"]
+    if successor is not None:
+        present.workers["10.0.10.2"] = Worker("10.0.10.2", extra={"machine_id": successor})
+    assert lost_of(restored(present, backup))[:2] == (lost, ["b" * 32])
+
+
+def test_a_worker_without_a_machine_id_is_recognized_by_its_address() -> None:
+    backup = with_machines()
+    del backup.workers["10.0.10.2"].extra["machine_id"]
+    lost = lost_of(restored(declared_lost(backup), backup))
+    assert lost[:2] == (["10.0.10.2"], [])
+    removed = copied(backup)
+    removed.slices.clear()
+    removed.users["admin"].slices, removed.users["admin"].used_vms = [], 0
+    del removed.workers["10.0.10.2"]
+    assert lost_of(restored(removed, declared_lost(backup)))[:2] == (["10.0.10.2"], [])
+
+
+def test_a_cluster_that_knows_no_machines_takes_those_of_the_backup() -> None:
+    backup = declared_lost(with_machines())
+    other = with_machines()
+    other.become(Cluster().identify("other"))
+    for present in (Cluster(), Cluster.initial(), other):
+        assert lost_of(restored(present, backup)) == lost_of(backup)
+
+
+def test_a_copied_database_takes_its_lost_workers_along() -> None:
+    """Unlike a backup, it is the present one."""
+    present = with_machines()
+    destination = declared_lost(present)
+    destination.replace(copied(present))
+    assert destination.content() == present.content()
+
+
 def test_a_slice_is_found_by_name_unless_an_id_is_given() -> None:
     held = builders.cluster()
     web = builders.put(held, builders.topology("web"))
@@ -186,6 +301,7 @@ def test_vms_are_listed_by_worker() -> None:
         ("cloud", "lab"),
         ("left_behind", {"address": ["x"]}),
         ("network_node_trunk_mtu", "9000"),
+        ("network_node_machine_id", 7),
         ("lost_machines", [7]),
         ("lost_machines", "a"),
         ("hosts", [7]),

@@ -39,6 +39,7 @@ IMPERATIVES = {
         "quote",
         "register",
         "remove",
+        "rename",
         "restart",
         "restore",
         "run",

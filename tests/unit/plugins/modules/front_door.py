@@ -63,7 +63,7 @@ class Memory:
     def restore(self, name: str, entry: Entry | None = None) -> None:
         """See C(Store.restore)."""
         with self.transaction(write=True) as cluster:
-            cluster.replace(self.read_backup(name))
+            cluster.restore(self.read_backup(name))
             cluster.noted = [] if entry is None else [replace(entry, revision=cluster.revision)]
 
     def note(self, entry: Entry) -> None:

@@ -14,9 +14,12 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import lost_workers
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import does_not_exist
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 from ansible_collections.cloudrepo.slices.plugins.modules import database as module
 
 from ..module_utils._domain.builders import refused
@@ -168,6 +171,35 @@ def test_a_missing_database_cannot_be_checked(run: Run, database: str, state: st
     result = run(database, state=state)
     assert result["failed"]
     assert result["msg"] == does_not_exist(open_store(database, lock_timeout_s=1, backups=1).name).message
+
+
+@pytest.mark.parametrize("lost_before", [True, False])
+def test_which_workers_are_lost_is_not_restored(run: Run, database: str, lost_before: bool) -> None:
+    """A lost machine could start VMs that run elsewhere by now, and one that is back would stop its own."""
+    ip, machine = "10.0.10.1", "ab" * 16
+    acts: list[Callable[[Cluster], None]] = [
+        lambda cluster: lost_workers.declare(cluster, ip),
+        lambda cluster: lost_workers.welcome(cluster, {"ip": ip, "machine_id": machine}),
+    ]
+    before, after = acts if lost_before else acts[::-1]
+    with open_store(database, lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
+        cluster.workers[ip] = Worker(ip, extra={"machine_id": machine})
+        before(cluster)
+    name = run(database, state="backup")["backup"]
+    with open_store(database, lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
+        after(cluster)
+    assert not run(database, state="restore", name=name)["changed"], "nothing else differs"
+    with open_store(database, lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
+        cluster.workers[ip].cores = 7
+    planned = run(database, state="restore", name=name, check=True)
+    assert {text: ", lost true\n" in lines for text, lines in planned["diff"].items()} == {
+        "before": not lost_before,
+        "after": not lost_before,
+    }
+    assert run(database, state="restore", name=name)["changed"]
+    with open_store(database, lock_timeout_s=5, backups=3).transaction(write=False) as cluster:
+        assert (cluster.workers[ip].cores, cluster.workers[ip].lost) == (None, not lost_before)
+        assert cluster.lost_machines == (frozenset() if lost_before else {machine})
 
 
 def test_a_lost_file_is_restored(run: Run, tmp_path: Path) -> None:

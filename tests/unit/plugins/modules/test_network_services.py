@@ -82,6 +82,12 @@ def test_lost_machines_are_listed_and_check_mode_only_predicts_it(monkeypatch, t
     assert result["changes"][0]["kind"] == "lost machine"
 
 
+def test_the_revision_of_an_order_is_a_revision(monkeypatch, tmp_path):
+    args = {"state_dir": str(tmp_path), "slices": [], "revision": 0}
+    (refusal,) = refused(modules.run(monkeypatch, network_services, FakeRunner(), **args))
+    assert (refusal.code, refusal.figures["field"]) == ("field_not_allowed", "revision")
+
+
 def test_refused_slices_are_returned_and_nothing_is_observed(monkeypatch, tmp_path):
     args = {"state_dir": str(tmp_path), "slices": [{"slice_id": 1000, "reservations": [{**ONE, "address": "x"}]}]}
     result = modules.run(monkeypatch, network_services, FakeRunner(), **args)

@@ -488,13 +488,20 @@ class Operations(RuleBasedStateMachine):
     @precondition(lambda machine: machine.backups)
     @rule(pick=PICK)
     def restore(self, pick: int) -> None:
-        """No counter decreases, and no host releases what the backup does not contain."""
-        before = self.door.data()
+        """No counter decreases, no host releases what the backup does not contain, and no machine is lost or back."""
+        before, lost = self.door.data(), self.lost()
         done = self.do("database", state="restore", name=self.backups[pick % len(self.backups)])
         after = self.door.data()
         assert not done.get("failed")
         assert after["next_vm_id"] >= before["next_vm_id"]
         assert after["revision"] >= before["revision"]
+        assert self.lost() == lost
+
+    def lost(self) -> tuple[list[str], list[str]]:
+        """The lost workers by their machine-ids, and the list of lost machines."""
+        data = self.door.data()
+        workers = sorted(each["machine_id"] for each in data["workers"].values() if each.get("lost"))
+        return workers, data.get("lost_machines", [])
 
     @rule()
     def swap_workers(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from ..module_utils._domain import builders
@@ -77,3 +78,37 @@ def test_another_machine_is_refused_until_it_is_accepted(door: Door) -> None:
 
     assert door.data()["workers"][ONE]["machine_id"] == other
     assert places(door) == [ONE, TWO]
+
+
+def test_a_machine_that_was_replaced_is_lost_until_it_is_back(door: Door) -> None:
+    """It could be switched on again, and would start its VMs beside those of its successor."""
+    other = "c" * 32
+    accept = entry(ONE, other, accept_machine=other)
+    planned = door("worker", check_mode=True, **accept)
+    done = door("worker", **accept)
+    assert planned["diff"] == done["diff"]
+    assert f"lost machine {MACHINES[ONE]}" in done["diff"]["after"]
+    assert f"lost machine {MACHINES[ONE]}" not in done["diff"]["before"]
+    assert (door.data()["lost_machines"], done["returned"]) == ([MACHINES[ONE]], [])
+    assert done["revision"] == door.data()["revision"]
+    assert door("worker", **accept)["changed"] is False
+    # At its old address or at a new one.
+    held = door.data()
+    for back in (entry(ONE, MACHINES[ONE], accept_machine=MACHINES[ONE]), entry(NINE, MACHINES[ONE])):
+        with door.store.transaction(write=True) as cluster:
+            cluster.replace(Cluster.from_dict(held))
+        done = door("worker", **back)
+        assert f"lost machine {MACHINES[ONE]}" in done["diff"]["before"]
+        assert done["returned"] == [back["ip"]]
+        assert door.data().get("lost_machines", []) == ([other] if back["ip"] == ONE else [])
+        assert done["revision"] == door.data()["revision"] > held["revision"]
+
+
+def test_a_lost_machine_that_is_back_is_a_change_although_its_worker_is_the_same(door: Door) -> None:
+    """As after the restoration of a backup from before another machine was accepted."""
+    with door.store.transaction(write=True) as cluster:
+        cluster.lost_machines = frozenset({MACHINES[ONE]})
+    done = door("worker", **entry(ONE, MACHINES[ONE]))
+    assert (done["changed"], done["returned"]) == (True, [ONE])
+    assert "lost_machines" not in door.data()
+    assert door("worker", **entry(ONE, MACHINES[ONE]))["changed"] is False

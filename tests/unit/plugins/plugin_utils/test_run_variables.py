@@ -26,6 +26,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables imp
     extra_variables,
     names_of_inventory,
     of_inventory,
+    vm_id,
 )
 
 VARIABLES = {"cloudrepo_database": "{{ folder }}/database.yaml", "folder": "/srv", "cloudrepo_acting_user": "{{ who }}"}
@@ -53,6 +54,13 @@ def test_a_variable_of_the_inventory_applies_unless_there_is_an_extra_variable(t
     for extra in ({}, {"cloudrepo_database": "/own"}, {"folder": "/own"}):
         assert of_inventory(task(tmp_path, extra)[0], "one", "cloudrepo_database") == "/srv/database.yaml"
     assert of_inventory(task(tmp_path, {"other": "x"})[0], "one", "other") is None
+
+
+def test_only_a_host_of_the_inventory_plugin_is_a_vm(tmp_path: Path) -> None:
+    made, _variables, _templar = task(tmp_path, {"cloudrepo_vm_id": 7})
+    assert vm_id(made, "one") is None
+    made.get_variable_manager()._inventory.get_host("one").set_variable("cloudrepo_vm_id", 1001)
+    assert vm_id(made, "one") == 1001
 
 
 def test_names_of_the_inventory_include_no_extra_variables(tmp_path: Path) -> None:

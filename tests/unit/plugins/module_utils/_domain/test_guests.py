@@ -43,6 +43,13 @@ def test_groups_with_equal_names_are_reported() -> None:
     ]
 
 
+@pytest.mark.parametrize(("address", "lack"), [(None, "address"), ("10.60.7.101", "jump_host")])
+def test_what_a_connection_lacks(address: str | None, lack: str) -> None:
+    refusal = rules.without_connection({"cloudrepo_address": address}, "web/vm1 (1001)", ("jump",))
+    figures = {"preferred": ["jump"]}
+    assert refusal == Refusal(f"no_connection_without_{lack}", "VM web/vm1 (1001)", figures)
+
+
 def test_conflicting_names_get_the_id_appended() -> None:
     names, problems = rules.unique_names([(1, "a"), (2, "b"), (3, "a"), (4, "c")], taken=["c"])
     assert names == {1: "a-1", 2: "b", 3: "a-3", 4: "c-4"}

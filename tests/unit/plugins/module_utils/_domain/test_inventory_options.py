@@ -86,6 +86,9 @@ def test_the_group_of_all_vms_has_a_valid_name_of_its_own() -> None:
     assert refused(inventory_options.parent_group, "slice-web", {"slice_web"}) == [
         Refusal("group_name_in_use", "parent_group", {"got": "slice_web"})
     ]
+    assert refused(inventory_options.parent_group, "network-node", ()) == [
+        Refusal("group_of_cloud", "parent_group", {"got": "network_node"})
+    ]
     assert [each.code for each in refused(inventory_options.parent_group, "", ())] == ["option_missing"]
 
 

@@ -23,7 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Dis
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, Answer, HostReport, VmReport
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
-from .builders import cluster, deployed, put, topology
+from .builders import AHEAD_OF_CLOCKS, cluster, deployed, put, topology
 
 LOST, LEFT = "10.0.10.2", "10.0.10.1"
 MACHINE = "0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90"
@@ -157,6 +157,59 @@ def test_another_machine_at_the_address_does_not_clear_a_lost_one() -> None:
     lost_workers.declare(made, LOST)
     lost_workers.welcome(made, {"ip": LOST, "machine_id": "d" * 32})
     assert (lost_workers.addresses(made), len(lost_workers.machines(made))) == ([], 1)
+
+
+def test_only_changes_of_the_list_of_lost_machines_make_later_orders_newer() -> None:
+    """Otherwise an order that was made before could replace the network node's list."""
+    made, slice_ = held()
+    made.extra["revision"] = AHEAD_OF_CLOCKS
+    made.workers[LEFT].extra["machine_id"] = MACHINE
+    back = {"ip": LEFT, "state": "present", "machine_id": MACHINE}
+    seen = []
+    for act in (
+        lambda: lost_workers.welcome(made, back),
+        lambda: lost_workers.declare(made, LEFT),
+        lambda: lost_workers.declare(made, LEFT),
+        lambda: lost_workers.welcome(made, {**back, "machine_id": None}),
+        lambda: lost_workers.welcome(made, back),
+        lambda: lost_workers.welcome(made, back),
+        lambda: lost_workers.succeed(made, [back]),
+        lambda: lost_workers.succeed(made, [{**back, "machine_id": "d" * 32}]),
+        lambda: lost_workers.succeed(made, [{**back, "machine_id": "d" * 32}]),
+    ):
+        act()
+        seen.append((made.revision or 0) - AHEAD_OF_CLOCKS)
+    assert seen == [0, 1, 1, 1, 2, 2, 2, 3, 3]
+    order = work_orders(made, [slice_], "/s")["network_node"]
+    assert order["revision"] == order["slices"][0]["revision"] == made.revision
+
+
+@pytest.mark.parametrize(
+    ("want", "lost"),
+    [
+        ({"ip": LEFT, "state": "present", "machine_id": "d" * 32}, [MACHINE]),
+        ({"ip": LEFT, "state": "present", "machine_id": MACHINE}, []),
+        ({"ip": LEFT, "state": "present", "machine_id": None}, []),
+        ({"ip": LEFT, "state": "present"}, []),
+        ({"ip": LEFT, "state": "absent", "machine_id": "d" * 32}, []),
+        ({"ip": LEFT, "state": "lost", "machine_id": "d" * 32}, []),
+        ({"ip": LOST, "state": "present", "machine_id": "d" * 32}, []),
+        ({"ip": "10.0.10.9", "state": "present", "machine_id": "d" * 32}, []),
+    ],
+)
+def test_a_machine_that_is_replaced_by_another_one_is_lost(want: dict[str, str | None], lost: list[str]) -> None:
+    made = cluster(2)
+    made.workers[LEFT].extra["machine_id"] = MACHINE
+    lost_workers.succeed(made, [want])
+    assert (sorted(made.lost_machines), made.extra.get("lost_machines", [])) == (lost, lost)
+
+
+def test_machines_that_are_lost_or_back_are_changes() -> None:
+    found = lost_workers.changes(["a", "c"], ["b", "c"])
+    assert [(change.kind, change.id, change.action) for change in found] == [
+        ("lost machine", "b", "create"),
+        ("lost machine", "a", "delete"),
+    ]
 
 
 def test_an_unknown_worker_cannot_be_lost() -> None:

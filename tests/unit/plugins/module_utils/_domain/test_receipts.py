@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import lost_workers, teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.displays import make_key
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import (
     RELEASE_ID,
@@ -62,6 +62,23 @@ def test_work_orders_contain_a_receipt_while_something_is_given_up() -> None:
         target = order.get("worker_ip", "network_node")
         assert told == {1000: receipt(made, slices[0], target), 1003: None}
         assert told[1000]
+
+
+def test_the_receipt_of_the_network_node_is_only_valid_with_its_list_of_lost_machines() -> None:
+    """It would release what a worker had that was declared lost since, before the worker could know."""
+    made = ordered()
+    slice_ = made.slices[1000]
+    teardown.remove(made, slice_)
+    made.workers["10.0.10.2"].extra["machine_id"] = "ab" * 16
+
+    def told() -> tuple[str | None, ...]:
+        return tuple(receipt(made, slice_, target) for target in TARGETS)
+
+    before = told()
+    lost_workers.declare(made, "10.0.10.2")
+    assert (told()[:2], told()[2] == before[2]) == (before[:2], False)
+    lost_workers.welcome(made, {"ip": "10.0.10.2", "machine_id": "ab" * 16})
+    assert told() == before
 
 
 def test_without_a_key_there_is_no_receipt() -> None:

@@ -5,20 +5,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import fences
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import fences, revisions
 
 from .fakes import uuid
 
 ONE, TWO = "1" * 64, "2" * 64
 
 
-def told(tmp_path: Path, *marks: str, cloud: str | None = uuid(1)) -> fences.FencePlan:
-    params: dict[str, Any] = {"cloud_uuid": cloud, "state_dir": str(tmp_path)}
-    todo = fences.plan({**params, "lost_machines": [{"mark": mark} for mark in marks]})
+def told(tmp_path: Path, *marks: str, cloud: str | None = uuid(1), revision: int | None = None) -> fences.FencePlan:
+    """Apply the list of an order, as the network node does, and return the plan."""
+    lost = [{"mark": mark} for mark in marks]
+    wanted = fences.wanted({"cloud_uuid": cloud, "lost_machines": lost, "revision": revision})
+    todo = fences.plan(wanted, str(tmp_path))
+    revisions.note((), state_dir=str(tmp_path), kind=revisions.NETWORK_NODE, whole=todo.revision)
     fences.apply(todo)
     return todo
 
@@ -36,6 +38,30 @@ def test_without_a_cloud_the_list_of_lost_machines_is_kept(tmp_path: Path) -> No
     told(tmp_path, ONE)
     assert told(tmp_path, cloud=None).changes == []
     assert fences.read(str(tmp_path)) == (ONE,)
+
+
+@pytest.mark.parametrize(("revision", "left"), [(1_999, (ONE,)), (2_000, (TWO,)), (2_001, (TWO,)), (None, (TWO,))])
+def test_a_list_that_is_older_than_the_last_one_is_ignored(
+    tmp_path: Path, revision: int | None, left: tuple[str, ...]
+) -> None:
+    told(tmp_path, ONE, revision=2_000)
+    assert (told(tmp_path, TWO, revision=revision).changes == []) is (left == (ONE,))
+    assert fences.read(str(tmp_path)) == left
+    assert told(tmp_path, revision=1_999).changes == []
+
+
+def test_the_list_of_another_cloud_is_replaced_whatever_its_revision(tmp_path: Path) -> None:
+    told(tmp_path, ONE, revision=2_000)
+    revisions.forget(str(tmp_path))
+    told(tmp_path, TWO, cloud=uuid(2), revision=1_000)
+    assert fences.read(str(tmp_path)) == (TWO,)
+
+
+def test_an_order_without_a_cloud_does_not_count_as_the_last_list(tmp_path: Path) -> None:
+    told(tmp_path, ONE, revision=2_000)
+    assert told(tmp_path, cloud=None, revision=3_000).revision is None
+    told(tmp_path, TWO, revision=2_500)
+    assert fences.read(str(tmp_path)) == (TWO,)
 
 
 def test_a_worker_reads_the_list_of_lost_machines_and_notices_truncation(tmp_path: Path) -> None:

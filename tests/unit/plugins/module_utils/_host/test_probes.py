@@ -238,7 +238,7 @@ def test_another_vm_with_the_same_id_is_not_asked(tmp_path: Path, check: str) ->
     mark(folder, vm_uuid=uuid(2))
     told = probes.probe(Check(1001, "web/vm1", check, command="true", vm_uuid=uuid(9)), state_dir=str(tmp_path))
     assert told is not None
-    assert told.startswith(f"VM 1001: this host has another VM with this id: {folder} belongs to {uuid(2)}, not to")
+    assert told.startswith(f"VM 1001: the worker has another VM with this id: {folder} belongs to {uuid(2)}, not to")
 
 
 class Pings:

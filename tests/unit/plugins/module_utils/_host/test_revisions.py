@@ -52,6 +52,19 @@ def test_the_highest_revision_is_stored_and_readable_only_by_root(tmp_path):
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
+def test_what_belongs_to_no_slice_has_a_revision_of_its_own(tmp_path):
+    assert not revisions.is_older(TIME, **place(tmp_path))
+    revisions.note(dated({1000: TIME + 9}), **place(tmp_path))
+    assert not revisions.is_older(TIME, **place(tmp_path))
+    revisions.note((), whole=TIME, **place(tmp_path))
+    revisions.note((), whole=TIME - 1, **place(tmp_path))
+    older = [revisions.is_older(each, **place(tmp_path)) for each in (TIME - 1, TIME, TIME + 1, None)]
+    assert older == [True, False, False, False]
+    assert revisions.older(dated({1003: TIME - 1}), **place(tmp_path)) == {}
+    revisions.note((), whole=TIME + 99, **place(tmp_path))
+    assert revisions.highest(str(tmp_path)) == TIME + 99
+
+
 def test_the_newest_thousand_revisions_are_kept(tmp_path):
     revisions.note(dated({number: number for number in range(1, 1002)}), **place(tmp_path))
     revisions.note(dated({1: TIME}), **place(tmp_path))

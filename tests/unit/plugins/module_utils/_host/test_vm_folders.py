@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -122,15 +123,30 @@ def test_a_folder_is_removed_with_its_owner_last(tmp_path: Path, monkeypatch: py
     assert [each.name for each in tmp_path.iterdir()] == ["kept"]
 
 
-def test_an_id_alone_says_nothing_and_an_id_without_a_folder_is_another_vms(tmp_path: Path) -> None:
+def test_an_id_alone_says_nothing_and_an_id_without_a_folder_is_of_a_vm_that_was_not_deployed(tmp_path: Path) -> None:
     assert vm_folders.of_another(1001, None, state_dir=str(tmp_path)) is None
     assert vm_folders.of_another(1001, "", state_dir=str(tmp_path)) is None
     refusal = vm_folders.of_another(1001, uuid(2), state_dir=str(tmp_path))
     assert refusal is not None
     assert refusal.message == (
-        f"VM 1001: this host has another VM with this id: {tmp_path}/vms/1001 belongs to no UUID, not to {uuid(2)}; "
-        "deploy its slice to see why it is not on this host"
+        f"VM 1001 was not deployed on its worker, which has no {tmp_path}/vms/1001/identity.json; run "
+        "cloudrepo.slices.deploy for its slice"
     )
+
+
+def test_a_folder_whose_owner_is_unknown_may_be_another_vms(tmp_path: Path) -> None:
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    (folder / "identity.json").write_text("{")
+    told = (
+        f"VM 1001: the worker has another VM with this id: {folder} belongs to no UUID, not to {uuid(2)}; deploy its "
+        "slice to see why it is not on that worker"
+    )
+    with pytest.raises(Refused, match=re.escape(told)):
+        vm_folders.need(1001, uuid(2), state_dir=str(tmp_path))
+    overlay(folder / "vm1_img.qcow2").with_name("identity.json").unlink()
+    with pytest.raises(Refused, match=re.escape(told)):
+        vm_folders.need(1001, uuid(2), state_dir=str(tmp_path))
 
 
 def test_a_vm_without_a_uuid_in_the_database_is_not_one_that_has_one(tmp_path: Path) -> None:

@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import lock
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files import Backups, read_whole, write_whole
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files import (
+    Backups,
+    exists,
+    read_whole,
+    write_whole,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refusal, Refused
 
@@ -249,3 +254,28 @@ def test_what_is_no_file_is_neither_waited_for_nor_kept_open(tmp_path: Path) -> 
         with pytest.raises(OSError, match=f"{words}: '{tmp_path}/{name}'"):
             read_whole(str(tmp_path / name))
     assert {*os.listdir("/proc/self/fd")} <= before
+
+
+def test_only_a_database_without_a_file_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "dangling").symlink_to("none")
+    found = {each: exists(str(tmp_path / each), name="database d") for each in ("file", "folder", "pipe", "link")}
+    assert found == dict.fromkeys(found, True)
+    missing = {each: exists(str(tmp_path / each), name="database d") for each in ("none/d", "file/d", "dangling")}
+    assert missing == dict.fromkeys(missing, False)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(DatabaseError, match=r"^database d cannot be read: Too many levels of symbolic links; run as"):
+        exists(str(tmp_path / "loop"), name="database d")
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_database_of_which_nothing_is_known_is_not_missing(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stat(path: str) -> os.stat_result:
+        raise OSError(code, os.strerror(code), path)
+
+    monkeypatch.setattr(os, "stat", stat)
+    with pytest.raises(DatabaseError, match=f"^database d cannot be read: {os.strerror(code)}; run as a user who may "):
+        exists("/srv/d.yaml", name="database d")

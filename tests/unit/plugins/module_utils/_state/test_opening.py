@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import located, open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
@@ -31,6 +31,12 @@ def test_home_and_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.Mon
     assert store.name == f"database {tmp_path}/lab/d.yaml"
     assert store.backups is not None
     assert store.backups.folder == f"{tmp_path}/kept"
+
+
+def test_the_same_database_has_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/root")
+    assert located("~/d.yaml") == located("$HOME/d.yaml") == "/root/d.yaml"
+    assert located("sqlite:////$HOME/d.sqlite") == "sqlite:////$HOME/d.sqlite"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import copy
 import multiprocessing
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state import loc
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
+    DatabaseError,
+    Refusal,
+    Refused,
+    SlicesError,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Interface, Link, Network, Slice, User
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Load, Worker
@@ -155,6 +161,51 @@ def test_a_missing_database_is_an_error_unless_it_may_be_created(store: Store, w
         cluster.users["admin"].quota_vms = 11
     with store.transaction(write=write, create=False) as cluster:
         assert cluster.users["admin"].quota_vms == 11
+
+
+NOBODY = 65534
+
+
+def become_nobody() -> None:
+    """Root may enter every folder."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+
+def told_by(act: Callable[[Store], object], database: str) -> str:
+    try:
+        return str(act(open_store(database, lock_timeout_s=1, backups=0)))
+    except SlicesError as error:
+        return error.message
+
+
+def is_there(store: Store) -> bool:
+    return store.exists()
+
+
+def read(store: Store, *, write: bool = False, create: bool = False) -> int:
+    with store.transaction(write=write, create=create) as cluster:
+        return len(cluster.users)
+
+
+@pytest.mark.parametrize("database", ["yaml", "sqlite"], indirect=True)
+def test_a_database_in_a_folder_that_may_not_be_entered_is_not_missing(
+    database: str, store: Store, tmp_path: Path
+) -> None:
+    """Playbooks run as root, and the folder of their database has mode 0700."""
+    acts = [is_there, read, partial(read, create=True), partial(read, write=True)]
+    fill(store)
+    assert [told_by(act, database) for act in acts] == ["True", "2", "2", "2"]
+    (tmp_path / "made").chmod(0)
+    try:
+        with multiprocessing.get_context("fork").Pool(1, become_nobody) as pool:
+            told = pool.starmap(told_by, [(act, database) for act in acts])
+    finally:
+        (tmp_path / "made").chmod(0o700)
+    wanted = f"{store.name} cannot be read: Permission denied; run as a user who may read it, such as root with become"
+    assert [each.partition(", or")[0] for each in told] == [wanted] * len(acts)
 
 
 def test_a_new_database(store: Store) -> None:

@@ -28,6 +28,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "the cluster, or run cloudrepo.slices.site, which creates it",
         ),
         (
+            "database_unreadable",
+            "database /srv/d.yaml",
+            {"why": "Permission denied"},
+            "database /srv/d.yaml cannot be read: Permission denied; run as a user who may read it, such as root with "
+            "become, or set the option database (in playbooks cloudrepo_database) to another",
+        ),
+        (
             "invalid_database_url",
             "database postgresql://h:port/d",
             {},

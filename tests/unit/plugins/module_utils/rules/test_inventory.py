@@ -37,7 +37,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "host_name_in_use",
             "host name vm",
             {"count": 1, "renamed": ["vm-1001"]},
-            "host name vm: another host has this name; renamed to vm-1001",
+            "host name vm: another host or a group has this name; renamed to vm-1001",
         ),
         (
             "group_names_equal",
@@ -50,6 +50,34 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "parent_group",
             {"got": "slice_web"},
             "parent_group: slice_web is the name of another group of VMs; give the group of all VMs another name",
+        ),
+        (
+            "group_of_cloud",
+            "parent_group",
+            {"got": "workers"},
+            "parent_group: workers is a group of the cloud's hosts; give the group of all VMs another name",
+        ),
+        (
+            "jump_host_missing",
+            "connection_preference",
+            {},
+            "connection_preference: no jump host for VMs with an address, because the group network_node has no host; "
+            "list the source with this group first (those of a folder are read in the order of their names), or set "
+            "jump_host",
+        ),
+        (
+            "no_connection_without_address",
+            "VM web/vm2 (1002)",
+            {"preferred": ["direct", "jump"]},
+            "VM web/vm2 (1002) cannot be reached by direct, jump, because it has no address; set internet: true for "
+            "the VM, or add console to connection_preference",
+        ),
+        (
+            "no_connection_without_jump_host",
+            "VM web/vm1 (1001)",
+            {"preferred": ["jump"]},
+            "VM web/vm1 (1001) cannot be reached by jump, because there is no jump host; list the source with the "
+            "group network_node before that of the VMs, or set jump_host",
         ),
     ],
 )

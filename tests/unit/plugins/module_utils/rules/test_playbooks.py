@@ -29,6 +29,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "another path with -e displays_dest=PATH",
         ),
         (
+            "vm_named_like_host",
+            "VM worker1",
+            {"kind": "host"},
+            "VM worker1: the inventory has a host of this name, which the role would run on; rename the VM, or set "
+            "hostname under inventory in the topology",
+        ),
+        (
             "source_changed",
             "the file",
             {"got": "ab12", "expected": "cd34"},

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, files
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.fences import FencePlan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.fences import LostMachines
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.job import Job, Todo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
@@ -67,18 +67,46 @@ def test_the_revision_is_stored_before_any_change_and_a_failure_contains_refused
 
 
 def test_lost_machines_are_changes_and_stored_first(tmp_path: Path) -> None:
-    fence = FencePlan(str(tmp_path / "lost-machines"), frozenset(), frozenset({"1" * 64}))
-
     def fail(argv: Sequence[str]) -> None:
         assert (tmp_path / "lost-machines").read_text() == "1" * 64 + "\n"
+        assert json.loads((tmp_path / "revisions/network_node").read_text()) == {"0": 2_000, "1000": 2_000}
         raise CommandFailed(cmd=argv, rc=1, stdout="", stderr="no bus")
 
-    one = job(tmp_path, looked_at().on("ip", "-batch", "-", do=fail), fence=fence)
+    lost = LostMachines(frozenset({"1" * 64}), 2_000)
+    one = job(tmp_path, looked_at().on("ip", "-batch", "-", do=fail), lost=lost)
     todo = one.plan()
-    assert todo.changes == [*fence.changes, *todo.plan.changes]
+    assert [(change.kind, change.id) for change in todo.fence.changes] == [("lost machine", "1" * 64)]
+    assert todo.changes == [*todo.fence.changes, *todo.plan.changes]
     assert todo.plan.changes != []
     with pytest.raises(CommandFailed, match="no bus"):
         one.apply(todo)
+
+
+def test_a_late_order_applies_its_slices_without_its_list_of_lost_machines(tmp_path: Path) -> None:
+    def run(lost: LostMachines, one: Job) -> Todo:
+        with one.lock():
+            todo = replace(one, lost=lost).plan()
+            one.apply(todo)
+        return todo
+
+    def host(*programs: str) -> FakeRunner:
+        runner = looked_at()
+        for program in programs:
+            runner.tell(program, MORE)
+        return runner
+
+    busy = ("systemctl", "ip", "nsenter", "conntrack", "nft")
+    # Another run has declared a machine lost after this one has planned.
+    (other,) = order(1041, reservations=(OTHER_VM,))
+    run(LostMachines(frozenset({"1" * 64}), 3_000), replace(job(tmp_path, host(*busy)), orders=(other,)))
+    todo = run(LostMachines(frozenset(), 2_000), job(tmp_path, host(*busy)))
+    assert (todo.failure, todo.fence.changes) == (None, [])
+    assert todo.plan.changes != []
+    assert (tmp_path / "lost-machines").read_text() == "1" * 64 + "\n"
+    # Another one has used it again since.
+    run(LostMachines(frozenset(), 4_000), replace(job(tmp_path, host("systemctl")), orders=()))
+    run(LostMachines(frozenset({"1" * 64}), 3_000), replace(job(tmp_path, host("systemctl")), orders=()))
+    assert (tmp_path / "lost-machines").read_text() == ""
 
 
 def test_an_order_that_was_applied_is_stored(tmp_path: Path) -> None:
