@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -210,22 +210,35 @@ def judge(
         if orphan.names.isdisjoint(names):
             continue
         going = {each.slice_id for each in remove if each.kind == SLICE}
-        if orphan in unjudged:
-            figures = late[orphan.slice_id]
-            refusals.append(Refusal("orphan_superseded", f"{orphan.kind} {orphan.name}", figures))
-            continue
-        alike = [each.path for each in found if each.uuid is not None and each.uuid == orphan.uuid]
-        if len(alike) > 1 and orphan.path not in names:
-            count = {"count": len(alike), "found": alike}
-            refusals.append(Refusal("ambiguous_orphan", f"{orphan.kind} {orphan.name}", count))
-        elif orphan.key not in since or (orphan.kind == SLICE and not slices):
-            refusals.append(Refusal("orphan_seen_once", f"{orphan.kind} {orphan.name}"))
-        elif orphan.in_use is not None and orphan.slice_id not in going:
-            refusals.append(Refusal("orphan_in_use", f"{orphan.kind} {orphan.name}", {"unit": orphan.in_use}))
-        else:
+        is_seen = orphan.key in since and (slices or orphan.kind != SLICE)
+        code, figures = _rule(orphan, _alike(orphan, found, names), going, late, is_seen=is_seen)
+        if code is None:
             remove.append(orphan)
+        else:
+            refusals.append(Refusal(code, f"{orphan.kind} {orphan.name}", figures))
     kept = {orphan.key: since[orphan.key] for orphan in seen if orphan.key in since}
     return Verdict(found, tuple(remove), tuple(refusals), kept, unjudged, late)
+
+
+def _alike(orphan: Orphan, found: Iterable[Orphan], names: Collection[str]) -> list[str | None]:
+    """Return the paths of all orphans with the UUID of one that is named by it, if there are several."""
+    alike = [each.path for each in found if each.uuid is not None and each.uuid == orphan.uuid]
+    return alike if len(alike) > 1 and orphan.path not in names else []
+
+
+def _rule(
+    orphan: Orphan, alike: Sequence[str | None], going: Collection[int | None], late: Superseded, *, is_seen: bool
+) -> tuple[str | None, Mapping[str, Any]]:
+    """Return why an orphan is not removed: the rule, C(None) if it is, and its figures."""
+    if orphan.slice_id in late:
+        return "orphan_superseded", late[orphan.slice_id]
+    if alike:
+        return "ambiguous_orphan", {"count": len(alike), "found": alike}
+    if not is_seen:
+        return "orphan_seen_once", {}
+    if orphan.in_use is not None and orphan.slice_id not in going:
+        return "orphan_in_use", {"unit": orphan.in_use}
+    return None, {}
 
 
 def is_known(slice_id: int, uuids: Collection[str], known: Iterable[KnownSlice]) -> bool:
