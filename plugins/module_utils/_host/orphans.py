@@ -22,7 +22,7 @@ from ..changes import DELETE, Change, SliceRef
 from ..defaults import STATE_DIR
 from ..errors import Refusal, first_lines
 from ..holdings import Holdings, KnownSlice
-from ..work_order import SliceOrder, revision_text
+from ..work_order import revision_text
 from . import files, revisions
 from .arguments import CLOUD_ARGUMENTS
 from .times import utc
@@ -37,8 +37,9 @@ ARGUMENTS: dict[str, Any] = {
 DISK, SLICE = "disk", "slice"
 WORKER, NETWORK_NODE = revisions.WORKER, revisions.NETWORK_NODE
 
-Superseded = Mapping["int | None", Mapping[str, Any]]
-"""Revisions for messages, by slice of which this host has applied a newer work order; C(None) is an unknown slice."""
+Superseded = Mapping["int | None", "tuple[int, int]"]
+"""The revisions of the database and of the newer work order that this host has applied, by slice; C(None) is an unknown
+slice."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +148,7 @@ class Verdict:
         """The slices whose objects are neither listed nor refused."""
         slices = dict.fromkeys(each.slice_id for each in self.unjudged if each not in self.found)
         named = {slice_id: "an unknown slice" if slice_id is None else f"slice {slice_id}" for slice_id in slices}
-        return first_lines(
-            [Refusal("orphan_superseded", name, self.superseded[one]).message for one, name in named.items()]
-        )
+        return first_lines([_superseded(name, *self.superseded[one]).message for one, name in named.items()])
 
     def without(self, refused: Mapping[Orphan, Refusal]) -> Verdict:
         """Return the verdict that keeps orphans, and says why."""
@@ -175,13 +174,14 @@ def superseded(found: Iterable[Orphan], revision: int | None, *, state_dir: str,
     if revision is None:
         return {}
     slices = {each.slice_id for each in found}
-    orders = [SliceOrder(slice_id, (), revision=revision) for slice_id in slices if slice_id is not None]
-    older = revisions.older(orders, state_dir=state_dir, kind=kind)
-    figures: dict[int | None, Mapping[str, Any]] = {slice_id: why.figures for slice_id, (why,) in older.items()}
-    highest = revisions.highest(state_dir) if None in slices else None
-    if highest is not None and highest > revision:
-        figures[None] = {"got": revision_text(revision), "applied": revision_text(highest)}
-    return figures
+    applied = revisions.of_slices(state_dir, kind)
+    highest = {slice_id: applied.get(slice_id) for slice_id in slices if slice_id is not None}
+    newest = revisions.highest(state_dir) if None in slices else None
+    return {
+        slice_id: (revision, found)
+        for slice_id, found in [*highest.items(), (None, newest)]
+        if found is not None and found > revision
+    }
 
 
 def judge(
@@ -211,11 +211,11 @@ def judge(
             continue
         going = {each.slice_id for each in remove if each.kind == SLICE}
         is_seen = orphan.key in since and (slices or orphan.kind != SLICE)
-        code, figures = _rule(orphan, _alike(orphan, found, names), going, late, is_seen=is_seen)
-        if code is None:
+        refusal = _refusal(orphan, _alike(orphan, found, names), going, late, is_seen=is_seen)
+        if refusal is None:
             remove.append(orphan)
         else:
-            refusals.append(Refusal(code, f"{orphan.kind} {orphan.name}", figures))
+            refusals.append(refusal)
     kept = {orphan.key: since[orphan.key] for orphan in seen if orphan.key in since}
     return Verdict(found, tuple(remove), tuple(refusals), kept, unjudged, late)
 
@@ -226,19 +226,24 @@ def _alike(orphan: Orphan, found: Iterable[Orphan], names: Collection[str]) -> l
     return alike if len(alike) > 1 and orphan.path not in names else []
 
 
-def _rule(
+def _refusal(
     orphan: Orphan, alike: Sequence[str | None], going: Collection[int | None], late: Superseded, *, is_seen: bool
-) -> tuple[str | None, Mapping[str, Any]]:
-    """Return why an orphan is not removed: the rule, C(None) if it is, and its figures."""
+) -> Refusal | None:
+    """Return why an orphan that is named is not removed, C(None) if it is."""
+    name = f"{orphan.kind} {orphan.name}"
     if orphan.slice_id in late:
-        return "orphan_superseded", late[orphan.slice_id]
+        return _superseded(name, *late[orphan.slice_id])
     if alike:
-        return "ambiguous_orphan", {"count": len(alike), "found": alike}
+        return Refusal("ambiguous_orphan", name, {"count": len(alike), "found": alike})
     if not is_seen:
-        return "orphan_seen_once", {}
+        return Refusal("orphan_seen_once", name)
     if orphan.in_use is not None and orphan.slice_id not in going:
-        return "orphan_in_use", {"unit": orphan.in_use}
-    return None, {}
+        return Refusal("orphan_in_use", name, {"unit": orphan.in_use})
+    return None
+
+
+def _superseded(name: str, got: int, applied: int) -> Refusal:
+    return Refusal("orphan_superseded", name, {"got": revision_text(got), "applied": revision_text(applied)})
 
 
 def is_known(slice_id: int, uuids: Collection[str], known: Iterable[KnownSlice]) -> bool:
