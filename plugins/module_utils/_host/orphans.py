@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +22,7 @@ from ..changes import DELETE, Change, SliceRef
 from ..defaults import STATE_DIR
 from ..errors import Refusal, first_lines
 from ..holdings import Holdings, KnownSlice
-from ..work_order import SliceOrder, revision_text
+from ..work_order import revision_text
 from . import files, revisions
 from .arguments import CLOUD_ARGUMENTS
 from .times import utc
@@ -37,8 +37,9 @@ ARGUMENTS: dict[str, Any] = {
 DISK, SLICE = "disk", "slice"
 WORKER, NETWORK_NODE = revisions.WORKER, revisions.NETWORK_NODE
 
-Superseded = Mapping["int | None", Mapping[str, Any]]
-"""Revisions for messages, by slice of which this host has applied a newer work order; C(None) is an unknown slice."""
+Superseded = Mapping["int | None", "tuple[int, int]"]
+"""The revisions of the database and of the newer work order that this host has applied, by slice; C(None) is an unknown
+slice."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +148,7 @@ class Verdict:
         """The slices whose objects are neither listed nor refused."""
         slices = dict.fromkeys(each.slice_id for each in self.unjudged if each not in self.found)
         named = {slice_id: "an unknown slice" if slice_id is None else f"slice {slice_id}" for slice_id in slices}
-        return first_lines(
-            [Refusal("orphan_superseded", name, self.superseded[one]).message for one, name in named.items()]
-        )
+        return first_lines([_superseded(name, *self.superseded[one]).message for one, name in named.items()])
 
     def without(self, refused: Mapping[Orphan, Refusal]) -> Verdict:
         """Return the verdict that keeps orphans, and says why."""
@@ -175,13 +174,14 @@ def superseded(found: Iterable[Orphan], revision: int | None, *, state_dir: str,
     if revision is None:
         return {}
     slices = {each.slice_id for each in found}
-    orders = [SliceOrder(slice_id, (), revision=revision) for slice_id in slices if slice_id is not None]
-    older = revisions.older(orders, state_dir=state_dir, kind=kind)
-    figures: dict[int | None, Mapping[str, Any]] = {slice_id: why.figures for slice_id, (why,) in older.items()}
-    highest = revisions.highest(state_dir) if None in slices else None
-    if highest is not None and highest > revision:
-        figures[None] = {"got": revision_text(revision), "applied": revision_text(highest)}
-    return figures
+    applied = revisions.of_slices(state_dir, kind)
+    highest = {slice_id: applied.get(slice_id) for slice_id in slices if slice_id is not None}
+    newest = revisions.highest(state_dir) if None in slices else None
+    return {
+        slice_id: (revision, found)
+        for slice_id, found in [*highest.items(), (None, newest)]
+        if found is not None and found > revision
+    }
 
 
 def judge(
@@ -209,21 +209,41 @@ def judge(
     for orphan in found:
         if orphan.names.isdisjoint(names):
             continue
-        alike = [each.path for each in found if each.uuid is not None and each.uuid == orphan.uuid]
         going = {each.slice_id for each in remove if each.kind == SLICE}
-        where = f"{orphan.kind} {orphan.name}"
-        if orphan in unjudged:
-            refusals.append(Refusal("orphan_superseded", where, late[orphan.slice_id]))
-        elif len(alike) > 1 and orphan.path not in names:
-            refusals.append(Refusal("ambiguous_orphan", where, {"count": len(alike), "found": alike}))
-        elif orphan.key not in since or (orphan.kind == SLICE and not slices):
-            refusals.append(Refusal("orphan_seen_once", where))
-        elif orphan.in_use is not None and orphan.slice_id not in going:
-            refusals.append(Refusal("orphan_in_use", where, {"unit": orphan.in_use}))
-        else:
+        is_seen = orphan.key in since and (slices or orphan.kind != SLICE)
+        refusal = _refusal(orphan, _alike(orphan, found, names), going, late, is_seen=is_seen)
+        if refusal is None:
             remove.append(orphan)
+        else:
+            refusals.append(refusal)
     kept = {orphan.key: since[orphan.key] for orphan in seen if orphan.key in since}
     return Verdict(found, tuple(remove), tuple(refusals), kept, unjudged, late)
+
+
+def _alike(orphan: Orphan, found: Iterable[Orphan], names: Collection[str]) -> list[str | None]:
+    """Return the paths of all orphans with the UUID of one that is named by it, if there are several."""
+    alike = [each.path for each in found if each.uuid is not None and each.uuid == orphan.uuid]
+    return alike if len(alike) > 1 and orphan.path not in names else []
+
+
+def _refusal(
+    orphan: Orphan, alike: Sequence[str | None], going: Collection[int | None], late: Superseded, *, is_seen: bool
+) -> Refusal | None:
+    """Return why an orphan that is named is not removed, C(None) if it is."""
+    name = f"{orphan.kind} {orphan.name}"
+    if orphan.slice_id in late:
+        return _superseded(name, *late[orphan.slice_id])
+    if alike:
+        return Refusal("ambiguous_orphan", name, {"count": len(alike), "found": alike})
+    if not is_seen:
+        return Refusal("orphan_seen_once", name)
+    if orphan.in_use is not None and orphan.slice_id not in going:
+        return Refusal("orphan_in_use", name, {"unit": orphan.in_use})
+    return None
+
+
+def _superseded(name: str, got: int, applied: int) -> Refusal:
+    return Refusal("orphan_superseded", name, {"got": revision_text(got), "applied": revision_text(applied)})
 
 
 def is_known(slice_id: int, uuids: Collection[str], known: Iterable[KnownSlice]) -> bool:

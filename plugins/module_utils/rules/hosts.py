@@ -151,13 +151,13 @@ HOST = {
         "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know",
     ),
     "worker_renumbered": Rule(
-        "a worker is called at the address that it has in the database",
-        "{object} was called at {got}, and the database has its machine at {known}; {rule}",
+        "a worker is reached at the address that it has in the database",
+        "{object} was reached at {got}, and the database has its machine at {known}; {rule}",
         "run cloudrepo.slices.site, which changes the address in the database",
     ),
     "worker_unregistered": Rule(
         "only a worker of the database has orphans",
-        "{object} was called at {got}, and the database has no worker there; {rule}",
+        "{object} was reached at {got}, and the database has no worker there; {rule}",
         "run cloudrepo.slices.site, which registers it",
     ),
     "host_unclaimed": Rule(
@@ -247,7 +247,7 @@ HOST = {
     "orphan_open": Rule(
         "a disk in use cannot be removed",
         "a process on this host has {path} open; {rule}",
-        "find the process with fuser {path}, and end it",
+        "stop the process, which fuser {path} shows",
     ),
     "orphan_superseded": Rule(
         "objects are compared with a database that is as new as the host",

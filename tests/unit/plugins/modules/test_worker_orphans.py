@@ -150,7 +150,7 @@ def test_a_renumbered_worker_keeps_everything_until_site_has_run(monkeypatch, tm
         told = run(monkeypatch, tmp_path, str(path), runner=FakeRunner(), **claimed, address=address)
         (refusal,) = refused(told)
         assert refusal.code == "worker_renumbered"
-        said = f"this host was called at {address}, and the database has its machine at 10.0.10.1"
+        said = f"this host was reached at {address}, and the database has its machine at 10.0.10.1"
         assert refusal.message.startswith(said)
         assert "run cloudrepo.slices.site" in refusal.message
     assert path.exists()

@@ -310,30 +310,30 @@ SITE = "run cloudrepo.slices.site, which"
     [
         (
             {"10.0.10.1": MINE, "10.0.10.2": "b" * 64},
-            "this host was called at 10.0.10.9, and the database has its machine at 10.0.10.1; a worker is called at "
+            "this host was reached at 10.0.10.9, and the database has its machine at 10.0.10.1; a worker is reached at "
             f"the address that it has in the database; {SITE} changes the address in the database",
         ),
         # Another worker has got its new address.
         (
             {"10.0.10.1": MINE, "10.0.10.9": "b" * 64},
-            "this host was called at 10.0.10.9, and the database has its machine at 10.0.10.1; a worker is called at "
+            "this host was reached at 10.0.10.9, and the database has its machine at 10.0.10.1; a worker is reached at "
             f"the address that it has in the database; {SITE} changes the address in the database",
         ),
         (
             {"10.0.10.1": "b" * 64, "10.0.10.2": None},
-            "this host was called at 10.0.10.9, and the database has no worker there; only a worker of the database "
+            "this host was reached at 10.0.10.9, and the database has no worker there; only a worker of the database "
             f"has orphans; {SITE} registers it",
         ),
         (
             {"10.0.10.9": "b" * 64},
-            f"this host is not the worker that the call is for: its machine has the mark {MINE}, that worker's has "
+            f"this host is not the one that the call is for: its machine has the mark {MINE}, that one's has "
             f"{'b' * 64}; {SITE} recognizes workers with new addresses and refuses a machine it does not know",
         ),
         ({"10.0.10.1": "b" * 64, "10.0.10.9": MINE}, None),
         ({"10.0.10.9": None}, None),
     ],
 )
-def test_a_worker_is_called_at_the_address_that_the_database_has(
+def test_a_worker_is_reached_at_the_address_that_the_database_has(
     marks: dict[str, str | None], message: str | None
 ) -> None:
     machines = [KnownMachine(address, mark) for address, mark in marks.items()]

@@ -149,16 +149,16 @@ def test_slices_with_newer_work_orders_than_the_database_are_superseded(tmp_path
     found = [A_SLICE, A_DISK, nameless, *others]
     assert orphans.superseded(found, 5000, **where) == {}
     revisions.note([SliceOrder(1005, (), revision=6000), SliceOrder(1006, (), revision=5000)], **where)
-    figures = {"got": "5000 (1970-01-01T00:00:05.000Z)", "applied": "6000 (1970-01-01T00:00:06.000Z)"}
+    both = (5000, 6000)
     # A disk whose slice is not known may be that of any of them.
-    assert orphans.superseded(found, 5000, **where) == {1005: figures, None: figures}
-    assert orphans.superseded([A_DISK, *others], 5000, **where) == {1005: figures}
+    assert orphans.superseded(found, 5000, **where) == {1005: both, None: both}
+    assert orphans.superseded([A_DISK, *others], 5000, **where) == {1005: both}
     assert orphans.superseded(found, 6000, **where) == {}
     assert orphans.superseded(found, None, **where) == {}
     assert orphans.superseded(found, 5000, state_dir=str(tmp_path), kind=orphans.NETWORK_NODE).keys() == {None}
 
 
-LATE = {1005: {"got": "5", "applied": "6"}}
+LATE = {1005: (5000, 6000)}
 
 
 def test_objects_of_a_superseded_slice_are_neither_listed_nor_removed_nor_recorded(tmp_path):
@@ -166,9 +166,10 @@ def test_objects_of_a_superseded_slice_are_neither_listed_nor_removed_nor_record
     verdict = judge([A_SLICE, A_DISK, other], [], {A_SLICE.key: "x"}, LATE)
     assert (verdict.found, verdict.remove, verdict.refusals) == ((other,), (), ())
     message = (
-        "slice 1005: this host has applied a work order of revision 6, and the database was read at revision 5; "
-        "objects are compared with a database that is as new as the host; run cloudrepo.slices.orphans again; if the "
-        "host still refuses, the database is older than the host, and cloudrepo.slices.site shows what to do"
+        "slice 1005: this host has applied a work order of revision 6000 (1970-01-01T00:00:06.000Z), and the database "
+        "was read at revision 5000 (1970-01-01T00:00:05.000Z); objects are compared with a database that is as new as "
+        "the host; run cloudrepo.slices.orphans again; if the host still refuses, the database is older than the host, "
+        "and cloudrepo.slices.site shows what to do"
     )
     assert verdict.result["warnings"] == [message]
     assert "warnings" not in judge([other], [], {}).result
@@ -179,13 +180,14 @@ def test_objects_of_a_superseded_slice_are_neither_listed_nor_removed_nor_record
 
     named = judge([A_SLICE, A_DISK, other], [uuid(1), uuid(7)], {**SEEN, other.key: "x"}, LATE)
     assert (named.found, named.remove) == ((A_DISK, other), (other,))
-    assert named.refusals == (Refusal("orphan_superseded", f"disk {uuid(1)}", LATE[1005]),)
+    figures = {"got": "5000 (1970-01-01T00:00:05.000Z)", "applied": "6000 (1970-01-01T00:00:06.000Z)"}
+    assert named.refusals == (Refusal("orphan_superseded", f"disk {uuid(1)}", figures),)
     assert [each["removed"] for each in named.result["orphans"]] == [False, True]
 
 
 def test_a_superseded_disk_without_a_slice_is_told(tmp_path):
     nameless = replace(A_DISK, slice_id=None)
-    verdict = judge([nameless], [], {}, {None: {"got": "5", "applied": "6"}})
+    verdict = judge([nameless], [], {}, {None: (5000, 6000)})
     assert [told.partition(":")[0] for told in verdict.result["warnings"]] == ["an unknown slice"]
     orphans.note(verdict, state_dir=str(tmp_path), kind=orphans.WORKER)
     assert orphans.read(str(tmp_path), orphans.WORKER) == {}
@@ -198,6 +200,6 @@ def test_a_verdict_without_an_orphan_says_why():
     assert (left.found, left.remove, left.refusals) == (verdict.found, (A_SLICE,), (refusal,))
     assert refusal.message == (
         f"disk {uuid(1)}: a process on this host has {PATH} open; a disk in use cannot be removed; "
-        f"find the process with fuser {PATH}, and end it"
+        f"stop the process, which fuser {PATH} shows"
     )
     assert verdict.without({}) == verdict
