@@ -78,12 +78,12 @@ HOST = {
     "base_image_damaged": Rule(
         "a VM needs an undamaged base image",
         "base image {path} is damaged: {why}",
-        "run the deploy again with -e base_images_refetch=true to have it fetched again",
+        "run the deploy again as an admin with -e base_images_refetch=true to fetch it again",
     ),
     "base_image_unusable": Rule(
         "a base image on a host must be as registered",
         "{object} is damaged: {why}",
-        "run site, or the deploy of its VMs, with -e base_images_refetch=true to have it fetched again",
+        "run site, or as an admin the deploy of its VMs, with -e base_images_refetch=true to fetch it again",
     ),
     "base_image_replaced": Rule(
         "a VM needs the base image that is on the host",

@@ -131,8 +131,8 @@ def test_a_truncated_image_is_damaged_until_it_is_copied_again(tmp_path, wanted,
     assert base_images.known(wanted.path).damage == why
     assert found.change.after["damage"] == why
     assert found.fault == (
-        f"base image {wanted.path} is damaged: {why}; run site, or the deploy of its VMs, with "
-        "-e base_images_refetch=true to have it fetched again"
+        f"base image {wanted.path} is damaged: {why}; run site, or as an admin the deploy of its VMs, "
+        "with -e base_images_refetch=true to fetch it again"
     )
     brought(tmp_path, content)
     assert examined(wanted).fault is None
