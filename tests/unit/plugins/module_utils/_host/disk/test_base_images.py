@@ -280,7 +280,7 @@ def test_a_kernel_is_installed_and_noted_as_one(tmp_path: Path) -> None:
     [
         (b"<html>", "kernel", "is of no known format; a kernel must be one of Linux for x86 (bzImage)"),
         (bzimage()[:-1], "kernel", "has 4095 bytes, its content needs 4096"),
-        (bzimage(), "initrd", "is a Linux kernel; an initrd must be a cpio archive"),
+        (bzimage(), "initrd", "is a Linux kernel; an initrd must be a newc cpio archive"),
         (bzimage(), "disk", "is a Linux kernel; a base image must be qcow2"),
     ],
 )
