@@ -193,7 +193,7 @@ def test_each_job_acts_for_whoever_started_it_or_is_refused(playbook: str, way: 
     done = guarded(job)
     if user is None:
         assert [each["code"] for each in done["refusals"]] == ["acting_user_unproved"]
-        assert "nothing proves who acts" in done["msg"]
+        assert "the acting user cannot be verified" in done["msg"]
     elif PLAYBOOKS[playbook].admins_only:
         assert [each["code"] for each in done["refusals"]] == ["admins_only"]
     elif not selecting(playbook):
@@ -450,6 +450,6 @@ def test_a_job_without_a_folder_that_stays_writes_no_file(playbook: str, guarded
     (site / "without.json").write_text(json.dumps(inventory), encoding="utf-8")
     done = guarded(ways(playbook)["prompt"][0], "without.json")
     assert done["msg"] == (
-        f"{PLAYBOOKS[playbook].writes}: the file would vanish with the environment of job 42; "
+        f"{PLAYBOOKS[playbook].writes}: the file would be lost with the execution environment of job 42; "
         "set cloudrepo_files_dir in the inventory to a folder that execution environments mount"
     )

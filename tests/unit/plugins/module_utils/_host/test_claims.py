@@ -230,7 +230,7 @@ def test_a_machine_that_has_got_the_address_of_a_worker_refuses_its_calls(
         claims.require(params, missing_ok=missing_ok)
     assert refused.value.refusals == [Refusal("not_this_machine", "this host", {"got": got, "wanted": mark})]
     assert refused.value.refusals[0].message == (
-        f"this host is not the one that the call is for: its machine has the mark {got}, that one's has {mark}; "
+        f"this host is not the one that this call is meant for: its machine mark is {got}, expected {mark}; "
         "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know"
     )
 
