@@ -317,7 +317,7 @@ def test_a_file_that_somebody_has_replaced_does_not_affect_another(guest: Guest,
     assert first is not None
     assert first.message.startswith(f"VM web/vm1 (1001): the start-up was not completed: {astray.parent}/")
     assert name in first.message
-    assert first.message.endswith("beside the disk; move them away, and deploy again")
+    assert first.message.endswith("next to the disk; move them away, and deploy again")
     assert (tmp_path / "begun").exists() is (name == startup.LOG), "it runs only if that can be noted"
 
 
