@@ -56,10 +56,18 @@ def audit_lines(
     ]
     if orders["network_node"].get("complete"):
         lines = [*told, *lines, f"Only on hosts: {_counts(surplus)}."]
-    # A worker without a host that has nothing may have orphans, of which only a complete audit says anything.
-    left_out = not_in_inventory(hostvars, groups, orders["workers"])
-    missing += [address for address, held in left_out.items() if held or orders["network_node"].get("complete")]
+    missing += _left_out(hostvars, groups, orders)
     return [*lines, f"Not compared: {', '.join(dict.fromkeys(missing))}."] if missing else lines
+
+
+def _left_out(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orders: Mapping[str, Any]) -> list[str]:
+    """Return the addresses of workers that are not in the inventory.
+
+    One that has nothing may have orphans, of which only a complete audit says anything.
+    """
+    is_complete = orders["network_node"].get("complete")
+    held_by = not_in_inventory(hostvars, groups, orders["workers"])
+    return [address for address, held in held_by.items() if held or is_complete]
 
 
 def _is_absent(change: Mapping[str, Any], kinds: Mapping[str, str]) -> bool:

@@ -323,9 +323,10 @@ class Cluster:
 
         Which machines are lost is not restored. It is a fact about machines, as the counters are about hosts: a lost
         one could start the VMs that were created again elsewhere, and one that came back would have to stop those that
-        it runs. Only a cluster that knows no machines of this cloud takes the backup's word for it.
+        it runs. Only a cluster that knows no machines of this cloud takes the backup's word for it. The same applies to
+        the machine of the network node.
         """
-        lost = self.lost_machines
+        lost, node = self.lost_machines, self.extra.get(NETWORK_NODE_MACHINE)
         known = bool(lost or self.workers) and not self._is_of_another_cloud(backup)
         if known:
             for ip, worker in backup.workers.items():
@@ -336,6 +337,8 @@ class Cluster:
         self.replace(backup)
         if known:
             self.lost_machines = lost
+            if node is not None:
+                self.extra[NETWORK_NODE_MACHINE] = node
 
     def _is_of_another_cloud(self, other: Cluster) -> bool:
         return self.cloud is not None and other.cloud is not None and self.cloud.uuid != other.cloud.uuid

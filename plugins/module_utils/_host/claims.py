@@ -118,7 +118,7 @@ def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
 
     Raises:
         Refused: the host belongs to another cloud or to another copy of the database, is unclaimed, or is not the
-            machine that the call is for.
+            machine that this call is meant for.
         SlicesError: the claim is unreadable.
     """
     called_by = caller(params)

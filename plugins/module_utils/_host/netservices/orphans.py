@@ -88,7 +88,7 @@ def only_here(
     A host that is not prepared yet has none.
     """
     held = observed(lambda: observe(folders, runner, unit_dir=unit_dir), nothing=Held(), missing_ok=True)
-    known = [KnownSlice(one["slice_id"], one["slice_uuid"]) for one in slices]
+    known = [KnownSlice(slice_["slice_id"], slice_["slice_uuid"]) for slice_ in slices]
     return [orphan.to_dict() for orphan in find(known, held)]
 
 

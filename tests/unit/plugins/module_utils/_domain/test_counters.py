@@ -190,8 +190,8 @@ def test_a_revision_that_leaves_no_room_for_later_ones_is_not_accepted() -> None
     with pytest.raises(Refused) as caught:
         counters.accept(held, most + 1)
     assert caught.value.message == (
-        f"accept_revision must be at most {most}, got {most + 1}, which is no revision that this collection has made; "
-        "a revision must leave room for later ones; "
+        f"accept_revision must be at most {most}, got {most + 1}, which this collection cannot have issued; "
+        "a revision must leave room for later revisions; "
         "delete the folder STATE_DIR/revisions of the host that has applied it"
     )
     assert held.revision == before

@@ -174,7 +174,7 @@ def test_two_hosts_of_the_inventory_at_one_address_are_refused(other: str) -> No
     assert refused.value.message == (
         f"worker {ONE}: 2 hosts of the inventory have this address (machines {other}, {A}); each worker must have one "
         "entry, and an address of its own; correct ansible_host or worker_ip of those with another address, or remove "
-        "the surplus names of one host"
+        "duplicate entries of the same host"
     )
     assert made.to_dict() == before
     # One that was not reached has no machine-id yet, and one that is removed may be replaced.

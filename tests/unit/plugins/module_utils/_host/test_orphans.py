@@ -44,8 +44,8 @@ def test_another_disk_at_the_path_of_one_that_was_seen_has_not_been_seen():
     verdict = judge([another], [nameless.name], seen)
     assert (verdict.remove, verdict.since) == ((), {})
     assert [refusal.message for refusal in verdict.refusals] == [
-        "disk /var/lib/cloudrepo/copy.qcow2: seen for the first time, or changed since then; an orphan is removed only "
-        "if an earlier run has seen it; run cloudrepo.slices.orphans again to remove it"
+        "disk /var/lib/cloudrepo/copy.qcow2: no earlier run has listed it, or it has changed since; an orphan is "
+        "removed only if an earlier run has listed it; run cloudrepo.slices.orphans again to remove it"
     ]
     # A running VM writes to its disk, which is removed with its slice.
     used = replace(nameless, slice_id=1005, in_use="cloudrepo-1005@1006.service")
