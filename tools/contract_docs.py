@@ -159,7 +159,7 @@ def _machine(text: str) -> str:
 
 
 def _network_order(text: str) -> str:
-    for name in ("slices", "lost_machines", "revision", "complete"):
+    for name in ("slices", "lost_machines", "revision", "complete", "machine_mark"):
         text = _list_of_slices(NetworkOrder, name)(text)
     return text
 
@@ -260,12 +260,14 @@ FILES: dict[str, Callable[[str], str]] = {
     f"{MODULES}/cloud.py": _hosts,
     f"{MODULES}/applied_orders_info.py": _applied,
     f"{MODULES}/database_rebuild.py": _rebuilt_from,
-    "plugins/doc_fragments/orphans.py": _list_of_slices(Holdings, "known"),
+    "plugins/doc_fragments/orphans.py": lambda text: _list_of_slices(Holdings, "revision")(
+        _list_of_slices(Holdings, "known")(text)
+    ),
     f"{MODULES}/holdings_info.py": _holdings,
     f"{MODULES}/network_services.py": _network_order,
     f"{MODULES}/slice_report.py": _reports,
     f"{MODULES}/slice_apply.py": lambda text: _machine(_list_of_slices(WorkerOrder, "complete")(_states(text))),
-    f"{MODULES}/worker_orphans.py": _machine,
+    f"{MODULES}/worker_orphans.py": _list_of_slices(Holdings, "machines"),
     f"{MODULES}/qemu_vms.py": _states,
     f"{MODULES}/slice_plan.py": _orders,
     f"{MODULES}/slice.py": _slice,

@@ -5,7 +5,8 @@
 Each version gets a virtual environment in .ansible/versions/, with its newest patch release and the other tools in the
 versions of requirements-dev.txt. Without arguments all of CORES are tested whose Python is on this machine. Arguments
 select versions, and those after -- are pytest's: tools/test_versions.py 2.20 -- tests/unit/plugins/inventory
-`oldest` and `newest` are those of CORES whose Python is on this machine.
+`oldest` and `newest` are those of CORES whose Python is on this machine, and a line says which. With
+CLOUDREPO_NEED_NEWEST=1 in the environment, as in CI, `newest` is the last of CORES, or an error.
 --sanity also runs ansible-test sanity of each version.
 A table is shown at the end. The exit code is 1 if tests have failed, or if no version could be tested.
 
@@ -40,6 +41,7 @@ QUICK = [
     "tests/unit/playbooks/test_quota.py",
 ]
 """One of each kind: a control-plane module, one for hosts, the examples, and a playbook that plans a deploy."""
+NEED_NEWEST = "CLOUDREPO_NEED_NEWEST"
 SUMMARY = re.compile(r"^=* ?(.*\d+ (?:passed|failed|errors?)\b.*? in [\d.]+s).*$", re.MULTILINE)
 
 
@@ -82,11 +84,20 @@ def interpreter(python: str) -> str | None:
 
 
 def named(core: str) -> str:
-    """Return the version that C(oldest) or C(newest) stands for, of those whose Python is on this machine."""
+    """Return the version that C(oldest) or C(newest) stands for, of those with a Python on this machine, and say which.
+
+    Raises:
+        LookupError: the Python of the newest version is missing, and CLOUDREPO_NEED_NEWEST=1 requires it.
+    """
     if core not in ("oldest", "newest"):
         return core
     found = [each for each in CORES if interpreter(CORES[each])] or list(CORES)
-    return found[0 if core == "oldest" else -1]
+    wanted, chosen = (list(each)[0 if core == "oldest" else -1] for each in (CORES, found))
+    missing = "" if interpreter(CORES[wanted]) else f"; Python {CORES[wanted]} of ansible-core {wanted} not found"
+    if missing and core == "newest" and os.environ.get(NEED_NEWEST) == "1":
+        raise LookupError(f"{core}: {NEED_NEWEST}=1 requires ansible-core {wanted}{missing}")
+    print(f"{core}: ansible-core {chosen}, Python {CORES[chosen]}{missing}", file=sys.stderr)
+    return chosen
 
 
 @contextlib.contextmanager
@@ -166,12 +177,17 @@ def main(arguments: list[str]) -> int:
     """Test the versions, show a line for each, and return the exit code."""
     at = arguments.index("--") if "--" in arguments else len(arguments)
     flags = {each for each in arguments[:at] if each.startswith("--")}
-    cores = [named(each) for each in arguments[:at] if each not in flags] or list(CORES)
-    unknown = [*(core for core in cores if core not in CORES), *sorted(flags - {"--quick", "--bin", "--sanity"})]
+    wanted = [each for each in arguments[:at] if each not in flags] or list(CORES)
+    known = [*CORES, "oldest", "newest", "--quick", "--bin", "--sanity"]
+    unknown = [each for each in [*wanted, *sorted(flags)] if each not in known]
     if unknown:
-        known = ", ".join([*CORES, "oldest", "newest", "--quick", "--bin", "--sanity"])
-        print(f"unknown versions: {', '.join(unknown)}; choose from {known}", file=sys.stderr)
+        print(f"unknown versions: {', '.join(unknown)}; choose from {', '.join(known)}", file=sys.stderr)
         return 2
+    try:
+        cores = [named(each) for each in wanted]
+    except LookupError as error:
+        print(error, file=sys.stderr)
+        return 1
     if "--bin" in flags:
         return show_folder(cores[-1])
     options = arguments[at + 1 :] or (QUICK if "--quick" in flags else TESTS)

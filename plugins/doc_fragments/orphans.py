@@ -42,6 +42,12 @@ options:
             description:
               - Its UUID.
             type: str
+  revision:
+    description:
+      - The revision of the database, from M(cloudrepo.slices.holdings_info).
+      - Objects of slices for which this host has applied a newer work order are not judged, because the database was
+        read before it. They are neither recorded nor removed.
+    type: int
   remove:
     description:
       - Orphans to remove, each by its UUID, or a disk by its path. If an orphan has no UUID, use the path of the disk

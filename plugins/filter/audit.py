@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.orphans import described
-from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
+from ansible_collections.cloudrepo.slices.plugins.filter.workers import not_in_inventory, worker_address
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import CREATE, DELETE
 
 _KINDS = ("VMs", "disks", "taps", "ports", "reservations", "networks")
@@ -23,8 +23,9 @@ def audit_lines(
 ) -> list[str]:
     """Return how many objects were compared, how many of them differ or are only in the database or only on hosts.
 
-    Before these totals are the objects that are only on hosts, and after them the hosts that were not compared. If the
-    work orders do not contain all slices, nothing is known about the former.
+    Before these totals are the objects that are only on hosts, and after them the hosts that were not compared, which
+    include workers that are not in the inventory. If the work orders do not contain all slices, nothing is known about
+    the former.
 
     Args:
         hostvars: the hosts' variables, by host.
@@ -55,7 +56,18 @@ def audit_lines(
     ]
     if orders["network_node"].get("complete"):
         lines = [*told, *lines, f"Only on hosts: {_counts(surplus)}."]
+    missing += _left_out(hostvars, groups, orders)
     return [*lines, f"Not compared: {', '.join(dict.fromkeys(missing))}."] if missing else lines
+
+
+def _left_out(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orders: Mapping[str, Any]) -> list[str]:
+    """Return the addresses of workers that are not in the inventory.
+
+    One that has nothing may have orphans, of which only a complete audit says anything.
+    """
+    is_complete = orders["network_node"].get("complete")
+    held_by = not_in_inventory(hostvars, groups, orders["workers"])
+    return [address for address, held in held_by.items() if held or is_complete]
 
 
 def _is_absent(change: Mapping[str, Any], kinds: Mapping[str, str]) -> bool:

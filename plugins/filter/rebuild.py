@@ -28,9 +28,12 @@ def rebuild_hosts(
 def rebuild_displays(
     hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]], without: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return the passwords of the displays on all workers except those in C(without), from C(rebuild_displays)."""
+    """Return the passwords of the displays on all workers except those in C(without), from C(rebuild_displays).
+
+    Each has the address of its worker.
+    """
     return [
-        each
+        {**each, "worker_ip": worker_address(hostvars[name])}
         for name in groups.get("workers", ())
         if name not in without
         for each in (hostvars[name].get("rebuild_displays") or {}).get("displays") or ()

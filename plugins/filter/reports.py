@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
+from ansible_collections.cloudrepo.slices.plugins.filter.workers import not_in_inventory, worker_address
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import failures_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, HostReport
@@ -21,7 +21,7 @@ _NO_NETWORK_NODE = (
 def host_reports(
     hostvars: Mapping[str, Any],
     groups: Mapping[str, Sequence[str]],
-    registered: Container[str],
+    orders: Mapping[str, Any],
     lost: Container[str] = (),
     services: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
@@ -30,7 +30,8 @@ def host_reports(
     Args:
         hostvars: the hosts' variables, by host.
         groups: the hosts of each group.
-        registered: the addresses of the workers with a work order.
+        orders: the work orders of the workers, by address. A worker with VMs or disks in its order is reported as
+            failed if it is not in the inventory.
         lost: the addresses of the lost workers, which have none and do not report.
         services: the slices in the work order of the network node, which an inventory may lack. Their revision is that
             of all orders.
@@ -41,7 +42,10 @@ def host_reports(
         target = worker_address(host)
         if target in lost:
             continue
-        reports.append(_of_worker(name, host, target, revision, is_registered=target in registered))
+        reports.append(_of_worker(name, host, target, revision, is_registered=target in orders))
+    for address, held in not_in_inventory(hostvars, groups, orders).items():
+        if held:
+            reports.append(HostReport(address, address, _not_in_inventory(held), revision=revision))
     if not groups.get("network_node") and any(map(_has_services, services)):
         reports.append(HostReport("network_node", NETWORK_NODE, _NO_NETWORK_NODE, (), revision=revision))
     for name in groups.get("network_node", ()):
@@ -104,6 +108,13 @@ def _has_services(slice_: Mapping[str, Any]) -> bool:
 def _stranger(address: str) -> str:
     return (
         f"worker {address} is not registered; run cloudrepo.slices.site, which registers the workers of the inventory"
+    )
+
+
+def _not_in_inventory(held: str) -> str:
+    return (
+        f"it has {held} and is not in the inventory; add it to the group workers, or declare it lost if the machine is "
+        "gone for good (cloudrepo.slices.worker with state=lost)"
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import WORKER_FIELDS, WORKER_OFFERS
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
 
 
 def worker_address(host: Mapping[str, Any]) -> str:
@@ -18,6 +19,27 @@ def worker_address(host: Mapping[str, Any]) -> str:
 def worker_name(hosts: Sequence[Mapping[str, Any]], address: str) -> str:
     """Return the name in the inventory of the worker with this address, or an empty string."""
     return next((str(host["inventory_hostname"]) for host in hosts if worker_address(host) == address), "")
+
+
+def not_in_inventory(
+    hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], orders: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return what workers have that no host of the inventory is, by address; empty for those that have nothing.
+
+    Args:
+        hostvars: the hosts' variables, by host.
+        groups: the hosts of each group.
+        orders: the work orders of the workers, by address.
+    """
+    here = {worker_address(hostvars[name]) for name in groups.get("workers", ())}
+    return {address: _held(order["slices"]) for address, order in orders.items() if address not in here}
+
+
+def _held(slices: Sequence[Mapping[str, Any]]) -> str:
+    vms = sum(len(slice_["vms"]) for slice_ in slices)
+    disks = sum(len(slice_.get("given_up", ())) for slice_ in slices)
+    counts = (("VM", "VMs", vms), ("disk to delete", "disks to delete", disks))
+    return " and ".join(f"{count} {one if count == 1 else many}" for one, many, count in counts if count)
 
 
 def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -72,11 +94,17 @@ def hosts_in_use(
         hostvars: the variables of all hosts, with C(worker_host_info) and C(network_node_host_info).
         groups: the inventory's groups.
     """
-    facts = {"worker_host_info": groups.get("workers", ()), "network_node_host_info": groups.get("network_node", ())}
-    found = [(name, hostvars[name].get(fact) or {}) for fact, names in facts.items() for name in names]
+    facts = {"workers": "worker_host_info", NETWORK_NODE: "network_node_host_info"}
+    found = [
+        (group, name, hostvars[name].get(fact) or {}) for group, fact in facts.items() for name in groups.get(group, ())
+    ]
     return [
-        {"host": name, **{key: info[key] for key in IN_USE if info[key] is not None}}
-        for name, info in found
+        {
+            "host": name,
+            "target": NETWORK_NODE if group == NETWORK_NODE else worker_address(hostvars[name]),
+            **{key: info[key] for key in IN_USE if info[key] is not None},
+        }
+        for group, name, info in found
         if "slices" in info
     ]
 

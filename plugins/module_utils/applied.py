@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from . import bounds
-from .claim import MANAGEMENT, VLAN_POOLS, HeldSlice
-from .contract import Contract, flag, integer, many, number, text, uuid
+from .claim import MANAGEMENT, TARGET, VLAN_POOLS, HeldSlice
+from .contract import Contract, flag, integer, ipv4_address, many, number, text, uuid
 from .report import STATES
 from .shared_fields import CLOUD_TITLE, RECORD, REVISION, SLICE_ID, SLICE_UUID
 from .vlans import ALL_POOLS, MANAGEMENT_VLAN, ranges
@@ -56,6 +56,14 @@ class KnownDisplay(Contract):
         metadata=text("The id of the password in work orders.", sample="8b1a9953c4611296", no_log=False)
     )
     password: str = field(metadata=text("The password.", sample="hMr3kWpa", no_log=True))
+    vm_uuid: str | None = field(
+        default=None,
+        metadata=uuid("The VM's UUID.", sample="3f9c1b52-7d40-4f6e-9a2b-1c8e5d7f6a04"),
+    )
+    worker_ip: str | None = field(
+        default=None,
+        metadata=ipv4_address("The address of the worker that has the password.", sample="10.0.10.1"),
+    )
 
 
 @dataclass(frozen=True)
@@ -73,9 +81,7 @@ class HostOrders(Contract):
     KEY = "host"
 
     host: str = field(metadata=text("Name of the host in the inventory.", sample="worker1"))
-    target: str = field(
-        metadata=text("Recipient of the work orders: the worker's address, or C(network_node).", sample="10.0.10.1")
-    )
+    target: str = field(metadata=TARGET)
     failure: str | None = field(
         default=None, metadata=text("Why the host could not be read. Null if it was read.", sample=None)
     )

@@ -18,6 +18,10 @@ VLAN_POOLS = text(
     pattern=POOLS_PATTERN,
     rule=VLAN_POOLS_RULE,
 )
+TARGET = text(
+    "Recipient of the work orders: the worker's address, or C(network_node).",
+    sample="10.0.10.1",
+)
 MANAGEMENT = integer("The management VLAN of the cloud.", sample=400, limit=bounds.VLAN)
 
 
@@ -66,6 +70,16 @@ class HeldAddress(Contract):
 
 
 @dataclass(frozen=True)
+class HeldVlan(Contract):
+    """A VLAN with a port of a slice."""
+
+    NOUN = "VLAN"
+    KEY = "vlan_id"
+
+    vlan_id: int = field(metadata=integer("The VLAN.", sample=100, limit=bounds.VLAN))
+
+
+@dataclass(frozen=True)
 class HeldSlice(Contract):
     """A slice with objects on a host, whether it is in the database or not."""
 
@@ -76,6 +90,9 @@ class HeldSlice(Contract):
     slice_uuid: str | None = field(default=None, metadata=SLICE_UUID)
     reservations: tuple[HeldAddress, ...] = field(
         default=(), metadata=many(HeldAddress, "Its addresses on VLAN 400 that the network node reserves.")
+    )
+    vlans: tuple[HeldVlan, ...] = field(
+        default=(), metadata=many(HeldVlan, "The VLANs of its ports on the host, also of VMs that are off.")
     )
 
 
@@ -95,6 +112,7 @@ class InUse(Contract):
     )
     highest_revision: int | None = field(default=None, metadata=REVISION)
     slices: tuple[HeldSlice, ...] = field(default=(), metadata=many(HeldSlice, "The slices with objects on the host."))
+    target: str | None = field(default=None, metadata=TARGET)
 
 
 @dataclass(frozen=True)

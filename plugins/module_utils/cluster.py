@@ -54,6 +54,8 @@ NOTED = "noted"
 """The field beyond the model with the number of the last entry of the history (docs/decisions/0022)."""
 NETWORK_NODE_TRUNK_MTU = "network_node_trunk_mtu"
 """The field beyond the model with the MTU of the network node's uplink."""
+NETWORK_NODE_MACHINE = "network_node_machine_id"
+"""The field beyond the model with the machine-id of the network node (docs/decisions/0020)."""
 LOST_MACHINES = "lost_machines"
 """The field beyond the model with the machine-ids of machines that must not start VMs: those of workers that were
 declared lost, and those that another machine has replaced (docs/decisions/0021)."""
@@ -321,9 +323,10 @@ class Cluster:
 
         Which machines are lost is not restored. It is a fact about machines, as the counters are about hosts: a lost
         one could start the VMs that were created again elsewhere, and one that came back would have to stop those that
-        it runs. Only a cluster that knows no machines of this cloud takes the backup's word for it.
+        it runs. Only a cluster that knows no machines of this cloud takes the backup's word for it. The same applies to
+        the machine of the network node.
         """
-        lost = self.lost_machines
+        lost, node = self.lost_machines, self.extra.get(NETWORK_NODE_MACHINE)
         known = bool(lost or self.workers) and not self._is_of_another_cloud(backup)
         if known:
             for ip, worker in backup.workers.items():
@@ -334,6 +337,8 @@ class Cluster:
         self.replace(backup)
         if known:
             self.lost_machines = lost
+            if node is not None:
+                self.extra[NETWORK_NODE_MACHINE] = node
 
     def _is_of_another_cloud(self, other: Cluster) -> bool:
         return self.cloud is not None and other.cloud is not None and self.cloud.uuid != other.cloud.uuid
@@ -390,7 +395,8 @@ class Cluster:
             rows: dict[Any, Any] = record.take_default(key, {}, dict)
             return {str(name): at((key, name), partial(read, str(name)), row) for name, row in rows.items()}
 
-        record.check(VNC_KEY, text)
+        for key in (VNC_KEY, NETWORK_NODE_MACHINE):
+            record.check(key, text)
         record.check(USER_DATA, mapping({"key": text, "texts": mapping({}), "slices": mapping({})}))
         record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
         record.check(LOST_MACHINES, list_of(text))

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .contract import Contract, many, text, uuid
+from . import bounds, identity
+from .contract import Contract, integer, ipv4_address, many, text, uuid
 from .grammar import PATH_PATTERN
 from .shared_fields import SLICE_ID
 
@@ -46,9 +47,48 @@ class KnownSlice(Contract):
 
 
 @dataclass(frozen=True)
+class KnownMachine(Contract):
+    """A worker in the database."""
+
+    NOUN = "worker"
+    KEY = "address"
+
+    address: str = field(metadata=ipv4_address("The worker's address in the database.", sample="10.0.10.1"))
+    mark: str | None = field(
+        default=None,
+        metadata=text(
+            "HMAC-SHA256 of its machine-id, with the UUID of the cloud as the key. Without it, the machine-id is not "
+            "in the database.",
+            sample="5f6b0c1e9d" + "0" * 54,
+            pattern=identity.MARK_PATTERN,
+            rule="64 hexadecimal digits",
+        ),
+    )
+
+
+@dataclass(frozen=True)
 class Holdings(Contract):
-    """All objects that a host should have."""
+    """All objects that a host should have, and all workers of the cloud."""
 
     known: tuple[KnownSlice, ...] = field(
         metadata=many(KnownSlice, "Every slice of the database, from M(cloudrepo.slices.holdings_info).")
+    )
+    revision: int | None = field(
+        default=None,
+        metadata=integer(
+            "The revision of the database, from M(cloudrepo.slices.holdings_info).",
+            "Objects of slices for which this host has applied a newer work order are not judged, because the database "
+            "was read before it. They are neither recorded nor removed.",
+            sample=1795371735123,
+            limit=bounds.REVISION,
+        ),
+    )
+    machines: tuple[KnownMachine, ...] = field(
+        default=(),
+        metadata=many(
+            KnownMachine,
+            "Every worker of the database, from M(cloudrepo.slices.holdings_info).",
+            "If this machine is in the database with another address than O(address), or no worker has O(address), the "
+            "call is refused before anything is recorded or removed.",
+        ),
     )

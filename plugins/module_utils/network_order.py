@@ -296,3 +296,13 @@ class NetworkOrder(Contract):
         ),
     )
     complete: bool = field(default=False, metadata=COMPLETE)
+    machine_mark: str | None = field(
+        default=None,
+        metadata=text(
+            "HMAC-SHA256 of the network node's machine-id, with the UUID of the cloud as the key.",
+            "A host with another machine-id refuses the call before anything is changed.",
+            sample="5f6b0c1e9d" + "0" * 54,
+            pattern=identity.MARK_PATTERN,
+            rule="64 hexadecimal digits",
+        ),
+    )

@@ -82,6 +82,12 @@ def pool_range(number: int) -> range:
     return range(first, first + POOL_SIZE)
 
 
+def pool_of(vlan_id: int) -> int | None:
+    """Return the number of the pool that contains a VLAN, C(None) if none does."""
+    number = (vlan_id - _FIRST_VLAN) // POOL_SIZE
+    return number if 0 <= number < POOL_COUNT else None
+
+
 def pool_vlans(*numbers: int, management: int) -> list[int]:
     """Return the VLANs of pools that can be allocated, without the management VLAN, lowest first within each pool."""
     return [vlan for number in numbers for vlan in pool_range(number) if vlan != management]

@@ -71,7 +71,11 @@ displays:
   returned: when O(displays=true)
   type: list
   elements: dict
-  sample: [{vm_id: 1001, password_id: 8b1a9953c4611296, password: hMr3kWpa}]
+  sample:
+    - vm_id: 1001
+      password_id: 8b1a9953c4611296
+      password: hMr3kWpa
+      vm_uuid: 3f9c1b52-7d40-4f6e-9a2b-1c8e5d7f6a04
 """
 
 from typing import Any

@@ -123,14 +123,40 @@ options:
                   - The address.
                 type: str
                 required: true
+          vlans:
+            description:
+              - The VLANs of its ports on the host, also of VMs that are off.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              vlan_id:
+                description:
+                  - The VLAN.
+                type: int
+                required: true
+      target:
+        description:
+          - "Recipient of the work orders: the worker's address, or C(network_node)."
+        type: str
   expected_hosts:
     description:
       - The names of all hosts of the cloud. Values that earlier calls have reserved are only released if O(hosts)
-        contains all of these hosts.
+        contains all of these hosts and all registered workers that are not lost; and the network node, if addresses are
+        among these values.
       - They are added to RV(hosts).
     type: list
     elements: str
     default: []
+  network_node_machine_id:
+    description:
+      - The content of C(/etc/machine-id) of the network node. Another machine than the stored one is refused.
+      - Work orders contain a mark of it, and another machine refuses them. The default is the stored value.
+    type: str
+  network_node_accept_machine:
+    description:
+      - The machine-id that is accepted in place of the stored one, of a network node that was replaced or reinstalled.
+    type: str
 seealso:
   - module: cloudrepo.slices.host_claim
   - module: cloudrepo.slices.host_info
@@ -146,10 +172,13 @@ EXAMPLES = r"""
   cloudrepo.slices.cloud:
     hosts:
       - host: worker1
+        target: 10.0.10.1
         highest_id: 1036
         highest_revision: 1795371735123
         slices:
-          - {slice_id: 1035, slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11}
+          - slice_id: 1035
+            slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
+            vlans: [{vlan_id: 820}]
 """
 
 RETURN = r"""
@@ -216,6 +245,8 @@ def arguments() -> dict[str, Any]:
             "neighbours": {"type": "list", "elements": "dict", "default": [], "options": NEIGHBOUR_ARGUMENTS},
             **Asked.arguments(),
             "expected_hosts": {"type": "list", "elements": "str", "default": []},
+            "network_node_machine_id": {"type": "str"},
+            "network_node_accept_machine": {"type": "str"},
         },
         "supports_check_mode": True,
     }

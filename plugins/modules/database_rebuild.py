@@ -120,6 +120,18 @@ options:
                   - The address.
                 type: str
                 required: true
+          vlans:
+            description:
+              - The VLANs of its ports on the host, also of VMs that are off.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              vlan_id:
+                description:
+                  - The VLAN.
+                type: int
+                required: true
       applied:
         description:
           - The work orders that the host has applied, from M(cloudrepo.slices.applied_orders_info).
@@ -182,8 +194,9 @@ options:
     default: []
   displays:
     description:
-      - The passwords of displays, from M(cloudrepo.slices.applied_orders_info). Displays keep these until
-        O(cloudrepo.slices.vm#module:vnc_password_version) is increased. Other displays get new ones.
+      - The passwords of displays, from M(cloudrepo.slices.applied_orders_info). Displays of VMs with the same id, UUID
+        and worker keep these until O(cloudrepo.slices.vm#module:vnc_password_version) is increased. Other displays get
+        new ones.
     type: list
     elements: dict
     default: []
@@ -203,6 +216,14 @@ options:
           - The password.
         type: str
         required: true
+      vm_uuid:
+        description:
+          - The VM's UUID.
+        type: str
+      worker_ip:
+        description:
+          - The address of the worker that has the password.
+        type: str
 seealso:
   - module: cloudrepo.slices.applied_orders_info
   - module: cloudrepo.slices.database

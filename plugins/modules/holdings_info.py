@@ -38,11 +38,13 @@ workers:
       - path: /var/lib/cloudrepo/vms/1001/vm1_img.qcow2
         uuid: c2b2d6ac-6a1c-4d0b-8a55-0d6f9f0a7e03
 machines:
-  description: The mark of each worker's machine, by the worker's address. Unknown ones are missing.
+  description: Each worker's address with the mark of its machine, which is missing if it is not known.
   returned: success
-  type: dict
+  type: list
+  elements: dict
   sample:
-    10.0.10.1: 5f6b0c1e9d000000000000000000000000000000000000000000000000000000
+    - address: 10.0.10.1
+      mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
 network_node:
   description: The slices.
   returned: success
@@ -59,6 +61,11 @@ cloud:
     uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
     title: lab
     incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
+revision:
+  description: The revision of the database, null if nothing was planned yet.
+  returned: success
+  type: int
+  sample: 1795371735123
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -43,6 +43,8 @@ EXAMPLES = r"""
 - name: Find orphans on the network node
   cloudrepo.slices.network_orphans:
     known: "{{ holdings.network_node }}"
+    revision: "{{ holdings.revision | default(omit, true) }}"
+    cloud_uuid: "{{ holdings.cloud.uuid }}"
 """
 
 RETURN = r"""
@@ -151,20 +153,23 @@ def main() -> None:
 
 def steps(params: dict[str, Any], missing_ok: bool) -> Steps[orphans.Verdict]:
     """Return how the orphans in O(remove) are removed."""
-    claims.require(params, missing_ok=missing_ok)
+    claims.require_owner(params, missing_ok=missing_ok)
     state_dir, runner = params["state_dir"], SubprocessRunner()
     folders = Folders(state_dir, read_links(params["nat_links"]))
+    holdings = Holdings.from_dict({name: params[name] for name in ("known", "revision")})
+    kind = orphans.NETWORK_NODE
 
     def plan() -> orphans.Verdict:
-        known = Holdings.from_dict({"known": params["known"]}).known
-        found = network_orphans.find(known, network_orphans.observe(folders, runner))
-        return orphans.judge(found, params["remove"], orphans.read(state_dir, orphans.NETWORK_NODE))
+        found = network_orphans.find(holdings.known, network_orphans.observe(folders, runner))
+        late = orphans.superseded(found, holdings.revision, state_dir=state_dir, kind=kind)
+        return orphans.judge(found, params["remove"], orphans.read(state_dir, kind), late)
 
     def apply(verdict: orphans.Verdict) -> None:
-        network_orphans.remove(verdict.remove, folders, runner, bridge=params["bridge"])
-        orphans.note(verdict, state_dir=state_dir, kind=orphans.NETWORK_NODE)
+        bridge = params["bridge"]
+        network_orphans.remove(verdict.remove, folders, runner, bridge=bridge, revision=holdings.revision)
+        orphans.note(verdict, state_dir=state_dir, kind=kind)
 
-    return Steps(plan, apply, lambda verdict: verdict.result)
+    return Steps(plan, apply, lambda verdict: verdict.result, lock=lambda: network_orphans.locked(folders))
 
 
 if __name__ == "__main__":

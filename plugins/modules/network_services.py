@@ -231,6 +231,11 @@ options:
         then returned.
     type: bool
     default: false
+  machine_mark:
+    description:
+      - HMAC-SHA256 of the network node's machine-id, with the UUID of the cloud as the key.
+      - A host with another machine-id refuses the call before anything is changed.
+    type: str
 """
 
 EXAMPLES = r"""

@@ -202,6 +202,7 @@ work_orders:
       - mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
       revision: 1795371735123
       complete: false
+      machine_mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
 startups:
   description:
     - The VMs that should run and have a start-up, with how root gets a shell in their guests. The filter

@@ -172,7 +172,7 @@ unfit:
   elements: str
   sample: []
 returned:
-  description: The addresses of workers that were lost and are used again.
+  description: The addresses of workers that were declared lost and are in use again.
   returned: success
   type: list
   elements: str

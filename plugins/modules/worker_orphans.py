@@ -15,6 +15,8 @@ description:
   - Orphans are removed only with O(remove). A slice is removed as a whole, except for its disks. A disk is removed
     together with its folder, if that contains nothing else.
   - For a slice in the database only disks are returned, because its next deploy removes all other orphans.
+  - Disks are compared with the database once more while the host is locked against work orders. A disk that a process
+    has open is kept.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
 extends_documentation_fragment:
@@ -23,11 +25,28 @@ extends_documentation_fragment:
   - cloudrepo.slices.orphans
   - cloudrepo.slices.datapath
 options:
-  machine_mark:
+  machines:
     description:
-      - HMAC-SHA256 of the worker's machine-id, with the UUID of the cloud as the key.
-      - A host with another machine-id, which has got this worker's address, refuses the call before anything is
-        changed.
+      - Every worker of the database, from M(cloudrepo.slices.holdings_info).
+      - If this machine is in the database with another address than O(address), or no worker has O(address), the call
+        is refused before anything is recorded or removed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      address:
+        description:
+          - The worker's address in the database.
+        type: str
+        required: true
+      mark:
+        description:
+          - HMAC-SHA256 of its machine-id, with the UUID of the cloud as the key. Without it, the machine-id is not in
+            the database.
+        type: str
+  address:
+    description:
+      - The worker's address in the database. Without it, the call is not compared with O(machines).
     type: str
   user:
     description:
@@ -54,12 +73,18 @@ EXAMPLES = r"""
 - name: Find orphans on this worker
   cloudrepo.slices.worker_orphans:
     known: "{{ holdings.workers[ansible_host] }}"
+    revision: "{{ holdings.revision | default(omit, true) }}"
     cloud_uuid: "{{ holdings.cloud.uuid }}"
-    machine_mark: "{{ holdings.machines[ansible_host] | default(omit) }}"
+    machines: "{{ holdings.machines }}"
+    address: "{{ ansible_host }}"
 
 - name: Remove a disk that an earlier call has returned
   cloudrepo.slices.worker_orphans:
     known: "{{ holdings.workers[ansible_host] }}"
+    revision: "{{ holdings.revision | default(omit, true) }}"
+    cloud_uuid: "{{ holdings.cloud.uuid }}"
+    machines: "{{ holdings.machines }}"
+    address: "{{ ansible_host }}"
     remove: 5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77
 """
 
@@ -171,6 +196,7 @@ changes:
       restart: false
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -180,7 +206,6 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     DATAPATH_ARGUMENTS,
     DISK_ARGUMENTS,
     GRAMMARS,
-    MACHINE_ARGUMENTS,
     WORK_ORDER_ARGUMENTS,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import reconcile as datapath
@@ -196,7 +221,8 @@ ARGUMENTS = {
     **orphans.ARGUMENTS,
     **DATAPATH_ARGUMENTS,
     **DISK_ARGUMENTS,
-    **MACHINE_ARGUMENTS,
+    "machines": Holdings.arguments()["machines"],
+    "address": {"type": "str"},
     "user": WORK_ORDER_ARGUMENTS["user"],
 }
 
@@ -205,28 +231,21 @@ def main() -> None:
     reconcile(AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True), steps, GRAMMARS)
 
 
-def steps(params: dict[str, Any], missing_ok: bool) -> Steps[orphans.Verdict]:
+def steps(params: dict[str, Any], missing_ok: bool) -> Steps[worker_orphans.Todo]:
     """Return how the orphans in O(remove) are removed."""
-    claims.require(params, missing_ok=missing_ok)
+    claims.require_owner(params, missing_ok=missing_ok)
+    holdings = Holdings.from_dict({name: params[name] for name in ("known", "revision", "machines")})
+    if params["address"] is not None:
+        claims.require_worker(params["address"], holdings.machines, claims.caller(params))
     state_dir = params["state_dir"]
     wires = datapath.read_settings(params, management_vlan=claims.management_vlan(state_dir))
     settings = worker_orphans.settings_for(wires, state_dir=state_dir, user=params["user"])
-    tools = Tools(SubprocessRunner(), SocketMonitor())
-    known = Holdings.from_dict({"known": params["known"]}).known
-    held = worker_orphans.observe(tools.runner, state_dir=state_dir)
+    search = worker_orphans.Search(holdings, params["remove"], Tools(SubprocessRunner(), SocketMonitor()), settings)
 
-    def plan() -> orphans.Verdict:
-        since = orphans.read(state_dir, orphans.WORKER)
-        return orphans.judge(worker_orphans.find(known, held), params["remove"], since)
+    def result(todo: worker_orphans.Todo) -> dict[str, Any]:
+        return {**todo.verdict.result, "trash": trash.listed(state_dir, retention_s=params["disk_retention_h"] * 3600)}
 
-    def apply(verdict: orphans.Verdict) -> None:
-        worker_orphans.remove(verdict.remove, known, held, tools, settings)
-        orphans.note(verdict, state_dir=state_dir, kind=orphans.WORKER)
-
-    def result(verdict: orphans.Verdict) -> dict[str, Any]:
-        return {**verdict.result, "trash": trash.listed(state_dir, retention_s=params["disk_retention_h"] * 3600)}
-
-    return Steps(plan, apply, result)
+    return replace(search.steps, result=result)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ OF_WORKERS = tuple(
     )
 )
 """Variables of workers that C(site) registers, besides those of the role C(worker)."""
+OF_NETWORK_NODE = ("network_node_accept_machine",)
+"""Variables of the network node that C(site) reads, besides those of the role C(network_node)."""
 REGISTERED = ("cloudrepo_call", "cloudrepo_host_info")
 """Results of earlier playbooks of a run."""
 CLOSE = 0.88
@@ -56,7 +58,7 @@ CLOSE = 0.88
 @cache
 def settings() -> frozenset[str]:
     """Return the variables that roles, plugins and modules read from the inventory."""
-    found = {VARIABLE, *OF_GUESTS, *OF_WORKERS, *REGISTERED}
+    found = {VARIABLE, *OF_GUESTS, *OF_WORKERS, *OF_NETWORK_NODE, *REGISTERED}
     for path in ROLES.glob("*/meta/argument_specs.yml"):
         entry_points = yaml_load(path.read_text(encoding="utf-8"))["argument_specs"].values()
         found.update(name for entry in entry_points for name in entry.get("options") or {})

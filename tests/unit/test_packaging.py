@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -22,6 +23,9 @@ TOP = {
     *("ansible.cfg", "bindep.txt", "execution-environment.yml", "requirements.txt"),
     *("awx", "changelogs", "docs", "inventory", "meta", "playbooks", "plugins", "roles"),
 }
+GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
+IN_REPOSITORY = f"{GALAXY['repository']}/blob/main/"
+"""Begins the address of a file that is not in the tarball."""
 # Local targets of Markdown links and images.
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
@@ -67,11 +71,24 @@ def test_the_tarball_contains_every_plugin_role_and_playbook(tarball: set[str]) 
     assert wanted <= tarball
 
 
-def test_links_of_the_readme_lead_to_files_in_the_tarball(tarball: set[str]) -> None:
+def test_links_of_all_pages_lead_to_files_in_the_tarball(tarball: set[str]) -> None:
     folders = {parent for name in tarball for parent in map(str, Path(name).parents)}
-    targets = LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    targets = [
+        (name, target, os.path.normpath(Path(name).parent / target))
+        for name in sorted(tarball)
+        if name.endswith(".md")
+        for target in LINK.findall((ROOT / name).read_text(encoding="utf-8"))
+    ]
+    assert {"README.md", "CONTRIBUTING.md", "docs/operations.md"} <= {name for name, _target, _path in targets}
+    assert [(name, target) for name, target, path in targets if path not in tarball | folders] == []
+
+
+def test_links_to_the_repository_lead_to_files_that_are_not_in_the_tarball(tarball: set[str]) -> None:
+    address = re.compile(re.escape(IN_REPOSITORY) + r"([^)#\s]+)")
+    pages = [name for name in sorted(tarball) if name.endswith(".md")]
+    targets = {target for name in pages for target in address.findall((ROOT / name).read_text(encoding="utf-8"))}
     assert len(targets) > 5
-    assert [target for target in targets if target not in tarball | folders] == []
+    assert [target for target in sorted(targets) if not (ROOT / target).is_file() or target in tarball] == []
 
 
 def test_the_readme_is_read_in_five_minutes() -> None:
@@ -81,7 +98,7 @@ def test_the_readme_is_read_in_five_minutes() -> None:
 @pytest.mark.parametrize("name", ["CODE_OF_CONDUCT.md", "MAINTAINING.md", "SECURITY.md", "SUPPORT.md"])
 def test_all_documents_are_linked_from_the_readme_or_contributing(name: str) -> None:
     pages = [(ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "CONTRIBUTING.md")]
-    assert name in {target for page in pages for target in LINK.findall(page)}
+    assert name in {target for page in pages for target in LINK.findall(page.replace(IN_REPOSITORY, ""))}
 
 
 def test_every_role_has_a_readme() -> None:

@@ -6,18 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..allocations import ADDRESS, VLAN_POOL, address_number
+from ..allocations import ADDRESS, VLAN_POOL, address_number, allocated
 from ..bounds import KNOWN_ID, KNOWN_REVISION
 from ..changes import Change, between
 from ..claim import HeldSlice, InUse
 from ..cluster import LEFT_BEHIND, Cluster
 from ..errors import Refusal, Refused
-from ..vlans import pool_number
+from ..report import NETWORK_NODE
+from ..vlans import pool_number, pool_of
 from ..work_order import revision_text
 
 
 def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None:
-    """Raise counters above the values in use on hosts, and reserve the values of slices that are not in the cluster.
+    """Raise counters above the values in use on hosts, and reserve the values that are not of slices in the cluster.
+
+    A slice in the cluster may have values on hosts that it does not have in a restored database.
 
     Args:
         cluster: changed in place.
@@ -30,7 +33,11 @@ def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None
     revisions = [each.highest_revision for each in hosts]
     cluster.lift(next_vm_id=highest + 1, revision=None if cluster.slices else highest_known(revisions))
     strangers = [each for host in hosts for each in host.slices if not _is_known(cluster, each)]
-    left = {VLAN_POOL: {pool_number(each.slice_id) for each in strangers}, ADDRESS: set(_addresses(strangers))}
+    held = [each for host in hosts for each in host.slices]
+    left = {
+        VLAN_POOL: {number for each in held for number in _pools(cluster, each)},
+        ADDRESS: {number for each in held for number in _addresses(cluster, each)},
+    }
     if not complete or strangers:
         # Hosts do not report VNC ports.
         others = {kind: set(numbers) for kind, numbers in cluster.extra.get(LEFT_BEHIND, {}).items()}
@@ -38,6 +45,16 @@ def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None
     noted = {kind: sorted(numbers) for kind, numbers in left.items() if numbers}
     extra = {key: value for key, value in cluster.extra.items() if key != LEFT_BEHIND}
     cluster.extra = {**extra, LEFT_BEHIND: noted} if noted else extra
+
+
+def are_all(cluster: Cluster, hosts: Iterable[InUse]) -> bool:
+    """Return whether these are all hosts that may have values of slices that are not in the cluster.
+
+    Workers that are not in the inventory are still registered. Only the network node has addresses.
+    """
+    told = {each.target for each in hosts}
+    workers = {ip for ip, worker in cluster.workers.items() if not worker.lost}
+    return workers <= told and (NETWORK_NODE in told or not cluster.left_behind(ADDRESS))
 
 
 def behind(cluster: Cluster, hosts: Iterable[InUse]) -> list[Refusal]:
@@ -88,6 +105,19 @@ def _is_known(cluster: Cluster, held: HeldSlice) -> bool:
     return stored is not None and stored.uuid == held.slice_uuid
 
 
-def _addresses(slices: Iterable[HeldSlice]) -> Iterable[int]:
-    numbers = (address_number(each.address) for slice_ in slices for each in slice_.reservations)
-    return (number for number in numbers if number is not None)
+def _pools(cluster: Cluster, held: HeldSlice) -> set[int]:
+    """Return the pools of a slice on a host that the slice does not have in the cluster."""
+    vlans = (each.vlan_id for each in held.vlans if each.vlan_id != cluster.vlans.management)
+    found = {pool_number(held.slice_id), *(pool for pool in map(pool_of, vlans) if pool is not None)}
+    return found - _known(cluster, held, VLAN_POOL)
+
+
+def _addresses(cluster: Cluster, held: HeldSlice) -> set[int]:
+    numbers = (address_number(each.address) for each in held.reservations)
+    return {number for number in numbers if number is not None} - _known(cluster, held, ADDRESS)
+
+
+def _known(cluster: Cluster, held: HeldSlice, kind: str) -> set[int]:
+    """Return the numbers of a kind that a slice has in the cluster."""
+    known = allocated(cluster.slices[held.slice_id], kind) if _is_known(cluster, held) else ()
+    return {each.number for each in known}

@@ -7,16 +7,16 @@ from __future__ import annotations
 from typing import Any
 
 from ..cluster import Cluster
-from ..holdings import Holdings, KnownDisk, KnownSlice
+from ..holdings import Holdings, KnownDisk, KnownMachine, KnownSlice
 from ..models import Slice
 from . import machines
 from .registering import require_admin
 
 
 def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:
-    """Return C({workers: {ip: known}, machines: {ip: mark}, network_node: known, cloud}).
+    """Return C({workers: {ip: known}, machines: [{address, mark}], network_node: known, cloud, revision}).
 
-    C(known) is a list of slices. C(machines) lacks workers whose machine-id is not known.
+    C(known) is a list of slices. C(mark) is missing for workers whose machine-id is not known.
 
     Raises:
         Refused: the acting user is not an admin.
@@ -24,12 +24,13 @@ def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:
     require_admin(cluster, acting_user, "orphans")
     slices = list(cluster.slices.values())
     workers = {ip: Holdings(tuple(_known(each, ip) for each in slices)).to_dict()["known"] for ip in cluster.workers}
-    marks = {ip: machines.mark(cluster, worker) for ip, worker in cluster.workers.items()}
+    marks = (KnownMachine(ip, machines.mark(cluster, worker)) for ip, worker in cluster.workers.items())
     return {
         "workers": workers,
-        "machines": {ip: mark for ip, mark in marks.items() if mark is not None},
+        "machines": [machine.to_dict() for machine in marks],
         "network_node": Holdings(tuple(_known(each) for each in slices)).to_dict()["known"],
         "cloud": cluster.cloud.told() if cluster.cloud else {},
+        "revision": cluster.revision,
     }
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Workers are identified by their machine-id: a worker with a new address is renumbered (docs/decisions/0020)."""
+"""Hosts are identified by their machine-id: a worker with a new address is renumbered (docs/decisions/0020)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ..bounds import MACHINE_ID
 from ..changes import Change
-from ..cluster import WORKERS_LIST, Cluster
+from ..cluster import NETWORK_NODE_MACHINE, WORKERS_LIST, Cluster
 from ..errors import Refusal, Refused
 from ..identity import machine_mark
 from ..models import VM, Slice
@@ -44,9 +44,38 @@ class Renumbering:
 
 def mark(cluster: Cluster, worker: Worker) -> str | None:
     """Return the public mark of a worker's machine, C(None) if its machine-id is not known yet."""
-    if cluster.cloud is None or worker.machine_id is None:
-        return None
-    return machine_mark(cluster.cloud.uuid, worker.machine_id)
+    return _mark(cluster, worker.machine_id)
+
+
+def network_node_mark(cluster: Cluster) -> str | None:
+    """Return the same of the network node."""
+    return _mark(cluster, cluster.extra.get(NETWORK_NODE_MACHINE))
+
+
+def note_network_node(cluster: Cluster, machine_id: str | None, *, accepted: str | None = None) -> None:
+    """Store which machine is the network node.
+
+    Args:
+        cluster: changed in place.
+        machine_id: its machine-id; C(None) if it is not known, which changes nothing.
+        accepted: the machine-id that the administrator accepts in place of the stored one.
+
+    Raises:
+        Refused: it is not a machine-id, or that of another machine than the network node in the database.
+    """
+    if machine_id is None:
+        return
+    known = cluster.extra.get(NETWORK_NODE_MACHINE)
+    if not MACHINE_ID.allows(machine_id):
+        figures = {"form": MACHINE_ID.rule, "got": machine_id}
+        raise Refused([Refusal("invalid_machine_id", "network node", figures)])
+    if known not in (None, machine_id) and accepted != machine_id:
+        raise Refused([Refusal("another_network_node", "network node", {"got": machine_id, "known": known})])
+    cluster.extra[NETWORK_NODE_MACHINE] = machine_id
+
+
+def _mark(cluster: Cluster, machine_id: str | None) -> str | None:
+    return None if cluster.cloud is None or machine_id is None else machine_mark(cluster.cloud.uuid, machine_id)
 
 
 def follow(cluster: Cluster, wants: Sequence[Mapping[str, Any]]) -> list[Renumbering]:

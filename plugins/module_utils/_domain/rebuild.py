@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..applied import HostOrders, KnownDisplay
 from ..claim import InUse
 from ..cloud import Cloud
-from ..cluster import FIRST_ID, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, slice_label
+from ..cluster import FIRST_ID, NETWORK_NODE_MACHINE, NETWORK_NODE_TRUNK_MTU, NO_PASSWORD, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice, User
 from ..report import NETWORK_NODE
@@ -154,6 +154,9 @@ def _cluster(hosts: Sequence[HostOrders], merged: Merged) -> Cluster:
     trunks = [host.trunk_mtu for host in hosts if host.target == NETWORK_NODE and host.trunk_mtu is not None]
     if trunks:
         cluster.extra[NETWORK_NODE_TRUNK_MTU] = min(trunks)
+    nodes = [host.machine_id for host in hosts if host.target == NETWORK_NODE and host.machine_id is not None]
+    if nodes:
+        cluster.extra[NETWORK_NODE_MACHINE] = nodes[0]
     displays.make_key(cluster)
     return cluster
 
@@ -174,15 +177,20 @@ def _worker(host: HostOrders) -> Worker:
 
 
 def _keep_passwords(cluster: Cluster, passwords: Iterable[KnownDisplay]) -> list[int]:
-    """Keep the passwords that displays have, and return the VMs whose display will get another one."""
-    known: Mapping[int, KnownDisplay] = {each.vm_id: each for each in passwords}
+    """Keep the passwords that displays have, and return the VMs whose display will get another one.
+
+    An orphan on a worker may have the id of a VM on another worker, and belong to another user.
+    """
+    known = {(each.vm_id, each.vm_uuid, each.worker_ip): each for each in passwords}
     asking = []
     for vm in cluster.vms():
-        if vm.vm_id in known and not vm.deleting:
-            each = known[vm.vm_id]
-            displays.keep(cluster, vm, password_id=each.password_id, password=each.password)
-        elif not vm.deleting:
+        if vm.deleting:
+            continue
+        each = None if vm.uuid is None else known.get((vm.vm_id, vm.uuid, vm.worker_ip))
+        if each is None:
             asking.append(vm.vm_id)
+        else:
+            displays.keep(cluster, vm, password_id=each.password_id, password=each.password)
     return asking
 
 

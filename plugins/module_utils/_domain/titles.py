@@ -49,18 +49,7 @@ def named(want: WantedSlice, stored: Slice | None) -> WantedSlice:
         Refused: an endpoint refers to a title that several VMs have, or of several stored objects with the same title
             some are no longer in the topology, so that others might lose their disks.
     """
-    vms = list(stored.live_vms) if stored else []
-    known = [network for network in stored.networks if "name" in network.extra] if stored else []
-    networks = _Names(
-        "network",
-        {network.vlan_id: network.extra["name"] for network in known},
-        [_Stored(network.extra["name"], network.extra.get("title")) for network in known],
-    )
-    names = _Names(
-        "vm",
-        {vm.vm_id: vm.name for vm in vms},
-        [_Stored(vm.name, vm.extra.get("title"), (vm.flavor or {}).get("name")) for vm in vms],
-    )
+    names, networks = _names_of(stored)
     own = names.complete(want.vms, [vm.vm_id for vm in want.vms])
     ends = _Endpoints(own)
     done = replace(
@@ -77,16 +66,30 @@ def named(want: WantedSlice, stored: Slice | None) -> WantedSlice:
     )
     where = f"slice {want.name}"
     refusals = [
-        *(
-            Refusal("title_of_several", where, {"title": title, "kind": kind, "names": left})
-            for kind, found in (("VM", names), ("network", networks))
-            for title, left in found.left_over()
-        ),
+        *names.problems(where),
+        *networks.problems(where),
         *(Refusal("ambiguous_title", where, {"title": each}) for each in sorted(ends.ambiguous)),
     ]
     if refusals:
         raise Refused(refusals)
     return done
+
+
+def _names_of(stored: Slice | None) -> tuple[_Names, _Names]:
+    """Return the names of the stored VMs, and those of the stored networks."""
+    vms = list(stored.live_vms) if stored else []
+    known = [network for network in stored.networks if "name" in network.extra] if stored else []
+    networks = _Names(
+        "network",
+        {network.vlan_id: network.extra["name"] for network in known},
+        [_Stored(network.extra["name"], network.extra.get("title")) for network in known],
+    )
+    names = _Names(
+        "vm",
+        {vm.vm_id: vm.name for vm in vms},
+        [_Stored(vm.name, vm.extra.get("title"), (vm.flavor or {}).get("name")) for vm in vms],
+    )
+    return names, networks
 
 
 def unique(titles: Sequence[str], kind: str) -> list[str]:
@@ -141,12 +144,13 @@ class _Names:
             things = [thing if thing.name or not thing.title else self._kept(thing, is_like) for thing in things]
         return tuple(thing if thing.name or not thing.title else self._new(thing, thing.title) for thing in things)
 
-    def left_over(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield each title of which C(complete) has found some of the stored objects, but not all, with their names."""
+    def problems(self, where: str) -> Iterator[Refusal]:
+        """Yield a refusal for each title of which C(complete) has found some of the stored objects, but not all."""
         for title in sorted(self._titles):
-            names = [each.name for each in self.stored if each.title == title]
-            if any(name.lower() not in self._taken for name in names):
-                yield title, names
+            called = [each.name for each in self.stored if each.title == title]
+            if any(name.lower() not in self._taken for name in called):
+                figures = {"title": title, "kind": "VM" if self.kind == "vm" else self.kind, "names": called}
+                yield Refusal("title_of_several", where, figures)
 
     def _kept(self, thing: _Thing, is_like: Callable[[WantedVM | WantedNetwork, _Stored], bool]) -> _Thing:
         free = (each for each in self.stored if each.title == thing.title and each.name.lower() not in self._taken)

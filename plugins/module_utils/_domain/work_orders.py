@@ -130,10 +130,21 @@ def work_orders(
         for ip, worker in cluster.workers.items()
         if not worker.lost
     ]
-    services = (replace(_services(cluster, slice_), record=_text(known[slice_.slice_id], None)) for slice_ in slices)
-    lost = lost_workers.machines(cluster)
-    node = NetworkOrder(slices=tuple(services), lost_machines=lost, revision=cluster.revision, **common)
+    node = _network_order(cluster, slices, known, common)
     return {"workers": {order.worker_ip: order.to_dict() for order in workers}, "network_node": node.to_dict()}
+
+
+def _network_order(
+    cluster: Cluster, slices: Iterable[Slice], known: Mapping[int, SliceRecord | None], common: Mapping[str, Any]
+) -> NetworkOrder:
+    services = (replace(_services(cluster, slice_), record=_text(known[slice_.slice_id], None)) for slice_ in slices)
+    return NetworkOrder(
+        slices=tuple(services),
+        lost_machines=lost_workers.machines(cluster),
+        revision=cluster.revision,
+        machine_mark=machines.network_node_mark(cluster),
+        **common,
+    )
 
 
 def _text(known: SliceRecord | None, ip: str | None) -> str | None:

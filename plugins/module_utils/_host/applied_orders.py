@@ -97,7 +97,7 @@ def passwords(state_dir: str) -> list[KnownDisplay]:
     for vm_id, folder in vm_folders.read(f"{state_dir}/vms").items():
         password_id, password = (files.read_text(f"{folder.path}/{name}") for name in (vnc.NOTED, VNC_SECRET))
         if password_id and password:
-            found.append(KnownDisplay(vm_id, password_id.strip(), password))
+            found.append(KnownDisplay(vm_id, password_id.strip(), password, folder.vm_uuid))
     return found
 
 

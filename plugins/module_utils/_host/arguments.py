@@ -97,6 +97,7 @@ SERVICES_ARGUMENTS: dict[str, Any] = {
     "slices": NetworkOrder.arguments()["slices"],
     "revision": NetworkOrder.arguments()["revision"],
     "lost_machines": NetworkOrder.arguments()["lost_machines"],
+    "machine_mark": NetworkOrder.arguments()["machine_mark"],
     **COMPLETE_ARGUMENTS,
 }
 

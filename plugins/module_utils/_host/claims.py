@@ -8,7 +8,7 @@ C(STATE_DIR/cloud.json) contains the cloud, the time of the claim, and the contr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from .. import identity
 from ..changes import Change, between
 from ..claim import Claim
 from ..errors import Refusal, Refused, SlicesError
+from ..holdings import KnownMachine
 from ..vlans import MANAGEMENT_VLAN, Vlans
 from . import applied_orders, files, host_info, revisions, vm_folders
 
@@ -117,7 +118,7 @@ def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
 
     Raises:
         Refused: the host belongs to another cloud or to another copy of the database, is unclaimed, or is not the
-            worker that the call is for.
+            machine that this call is meant for.
         SlicesError: the claim is unreadable.
     """
     called_by = caller(params)
@@ -131,8 +132,49 @@ def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
         raise Refused([refusal])
 
 
+def require_owner(params: Mapping[str, Any], *, missing_ok: bool) -> None:
+    """Check the same as C(require), and refuse a call without a cloud if a cloud has claimed this host.
+
+    A database without a cloud is a new one, for which all objects on the host would be orphans.
+
+    Raises:
+        Refused, SlicesError: as C(require).
+    """
+    require(params, missing_ok=missing_ok)
+    held = read(params["state_dir"])
+    if held is not None and caller(params) is None:
+        told = {"since": held.since, "controller": held.controller, "vlans": ""}
+        got = "a call without a cloud"
+        raise Refused([Refusal("another_cloud", _HOST, {**told, "held": str(held), "got": got})])
+
+
+def require_worker(address: str, machines: Iterable[KnownMachine], called_by: Caller | None) -> None:
+    """Check that this machine is the worker that the database has at an address.
+
+    Args:
+        address: the address of the worker for which this host is called.
+        machines: all workers of the database.
+        called_by: the cloud; without one, machines are not compared.
+
+    Raises:
+        Refused: the database has this machine at another address, another machine at this address, or no worker there.
+    """
+    marks = {machine.address: machine.mark for machine in machines}
+    got = None if called_by is None else this_machine(called_by.uuid)
+    known = [other for other, mark in marks.items() if got is not None and mark == got]
+    refusal = None
+    if known and address not in known:
+        refusal = Refusal("worker_renumbered", _HOST, {"got": address, "known": known})
+    elif address not in marks:
+        refusal = Refusal("worker_unregistered", _HOST, {"got": address})
+    elif called_by is not None:
+        refusal = _another_machine(marks[address], called_by)
+    if refusal is not None:
+        raise Refused([refusal])
+
+
 def _another_machine(wanted: str | None, called_by: Caller) -> Refusal | None:
-    """Return why a call is not for this machine: it has the address of another worker."""
+    """Return why a call is not for this machine: it has the address of another worker, or replaces the network node."""
     got = this_machine(called_by.uuid)
     if wanted in (None, got):
         return None

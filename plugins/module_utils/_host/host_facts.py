@@ -27,5 +27,5 @@ def look(params: dict[str, Any], runner: Runner) -> dict[str, Any]:
         "missing_packages": host_info.missing_packages(params["packages"], runner),
         "claim": claim and claim.to_dict(),
         "roles": list(roles.read(params["state_dir"])),
-        **in_use.look(params["state_dir"]),
+        **in_use.look(params["state_dir"], runner),
     }

@@ -8,16 +8,19 @@ import os
 from typing import Any
 
 from .. import bounds
-from ..claim import HeldAddress, HeldSlice
+from ..claim import HeldAddress, HeldSlice, HeldVlan
+from ..errors import CommandFailed
 from . import files, revisions, systemd, vm_folders
+from .datapath import ovs, ovsdb
 from .netservices import dhcp_hosts
+from .runner import NOT_FOUND, Runner
 
 
-def look(state_dir: str, *, unit_dir: str = systemd.UNIT_DIR) -> dict[str, Any]:
+def look(state_dir: str, runner: Runner, *, unit_dir: str = systemd.UNIT_DIR) -> dict[str, Any]:
     """Return C({highest_id, highest_revision, slices}); see C(claim.InUse).
 
     Raises:
-        SlicesError: the list of applied orders is unreadable.
+        SlicesError: the list of applied orders is unreadable, or Open vSwitch does not respond.
     """
     folders = vm_folders.read(f"{state_dir}/vms")
     found: dict[int, str | None] = {
@@ -28,8 +31,14 @@ def look(state_dir: str, *, unit_dir: str = systemd.UNIT_DIR) -> dict[str, Any]:
     reserved = _reserved(state_dir)
     for slice_id in {*reserved, *_numbers(f"{state_dir}/networks")}:
         found.setdefault(slice_id, (files.read_text(f"{state_dir}/names/{slice_id}.uuid") or "").strip() or None)
+    tagged = _tagged(runner) if found else {}
     slices = [
-        HeldSlice(slice_id, uuid, tuple(map(HeldAddress, reserved.get(slice_id, ()))))
+        HeldSlice(
+            slice_id,
+            uuid,
+            tuple(map(HeldAddress, reserved.get(slice_id, ()))),
+            tuple(map(HeldVlan, sorted(tagged.get(slice_id, ())))),
+        )
         for slice_id, uuid in sorted(found.items())
         if bounds.ID.allows(slice_id)
     ]
@@ -47,6 +56,25 @@ def _reserved(state_dir: str) -> dict[int, list[str]]:
         slice_id: sorted(address for _mac, address in dhcp_hosts.read(files.read_text(f"{folder}/{slice_id}")))
         for slice_id in _numbers(folder)
     }
+
+
+def _tagged(runner: Runner) -> dict[int, set[int]]:
+    """Return the VLANs of the ports of each slice.
+
+    Ports say more than records of applied orders, which a host forgets when another cloud takes it over.
+    """
+    try:
+        switch = ovsdb.observe(runner)
+    except CommandFailed as error:
+        if error.fields["rc"] == NOT_FOUND:
+            return {}
+        raise
+    found: dict[int, set[int]] = {}
+    for port in switch.ports.values():
+        mark = port.external_ids.get(ovs.SLICE) or port.external_ids.get(ovs.SERVICES) or ""
+        if mark.isdecimal() and port.tag is not None and bounds.VLAN.allows(port.tag):
+            found.setdefault(int(mark), set()).add(port.tag)
+    return found
 
 
 def _numbers(folder: str) -> list[int]:

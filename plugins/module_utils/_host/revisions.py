@@ -83,6 +83,15 @@ def note(orders: Iterable[Dated], *, state_dir: str, kind: str, whole: int | Non
         files.write_text(path, json.dumps(dict(kept)) + "\n", mode=0o600)
 
 
+def of_slices(state_dir: str, kind: str) -> dict[int, int]:
+    """Return the highest revision of each slice in orders of a kind.
+
+    Raises:
+        SlicesError: the list of applied orders is unreadable.
+    """
+    return _read(_path(state_dir, kind))
+
+
 def highest(state_dir: str) -> int | None:
     """Return the highest revision of all slices and kinds of orders on this host.
 

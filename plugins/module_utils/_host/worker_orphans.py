@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..holdings import KnownDisk, KnownSlice
+from ..changes import Change
+from ..errors import Refusal
+from ..holdings import Holdings, KnownDisk, KnownSlice
+from ..steps import Steps
 from ..work_order import SliceOrder
 from . import accounts, applied_orders, files, orphans, processes, revisions, systemd, vm_folders
 from .accounts import Accounts
@@ -17,7 +21,7 @@ from .datapath import flows, ovs, ovsdb, taps
 from .datapath import reconcile as datapath
 from .datapath.ovsdb import Port
 from .disk import register
-from .orphans import DISK, SLICE, Orphan
+from .orphans import DISK, SLICE, Orphan, Verdict
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
 from .runner import Runner, observed
@@ -118,42 +122,121 @@ def _known(one: Mapping[str, Any]) -> KnownSlice:
     )
 
 
-def remove(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, tools: Tools, settings: Settings) -> None:
-    """Remove orphans: all objects of slices except for disks, and disks with their folder if it has no other disks.
+@dataclass(frozen=True)
+class Todo:
+    """The orphans of a worker, what to remove, and the objects among which they were found."""
 
-    Raises:
-        SlicesError: objects with the same slice id have different UUIDs.
+    verdict: Verdict
+    held: Held
+
+    @property
+    def changes(self) -> list[Change]:
+        """The removals."""
+        return self.verdict.changes
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search for orphans, and the removal of those that are named.
+
+    Attributes:
+        holdings: the objects in the database.
+        names: the UUIDs or paths of orphans to remove.
+        tools: access to the host.
+        settings: the result of C(settings_for).
+        looks: what was decided before C(remove_slices) removed slices.
     """
-    gone = tuple(gone)
-    going = [SliceOrder(each.slice_id or 0, (), slice_uuid=each.uuid) for each in gone if each.kind == SLICE]
-    if going:
-        users = accounts.look_up(settings.vms.accounts.prefix, going)
-        with_users = replace(settings, vms=replace(settings.vms, accounts=users))
-        todo, _results = Job(tuple(going), tools, with_users).steps.run()
+
+    holdings: Holdings
+    names: Collection[str]
+    tools: Tools
+    settings: Settings
+    looks: list[Verdict] = field(default_factory=list)
+
+    @property
+    def steps(self) -> Steps[Todo]:
+        """The steps in their order."""
+        return Steps(self.plan, self.apply, lock=self.lock, ahead=self.remove_slices)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Lock the host against all work orders."""
+        return datapath.locked(self.settings.wires)
+
+    def remove_slices(self) -> None:
+        """Remove the slices that are named, each by a work order that lists nothing for it, which locks the host.
+
+        Raises:
+            SlicesError: objects with the same slice id have different UUIDs.
+        """
+        self.looks.append(self._look().verdict if self.names else Verdict())
+        going = self._removed
+        if not going:
+            return
+        orders = tuple(
+            SliceOrder(each.slice_id or 0, (), slice_uuid=each.uuid, revision=self.holdings.revision) for each in going
+        )
+        users = accounts.look_up(self.settings.vms.accounts.prefix, orders)
+        with_users = replace(self.settings, vms=replace(self.settings.vms, accounts=users))
+        todo, _results = Job(orders, self.tools, with_users).steps.run()
         if todo.failure is not None:
             raise todo.failure
-    with datapath.locked(settings.wires):
-        paths = {each.path for each in gone if each.path is not None}
-        wanted = {disk.path for each in known for disk in each.disks}
-        for vm_id, overlays in held.overlays.items():
-            if paths.isdisjoint(overlays):
-                continue
-            folder = held.folders[vm_id].path
-            is_empty = paths.issuperset(overlays) and not vm_folders.has_deeper(folder)
-            if is_empty and not any(os.path.dirname(path) == folder for path in wanted):
-                vm_folders.remove(folder)
-            else:
-                for path in paths.intersection(overlays):
-                    files.remove(path)
-        for path in paths.intersection(held.strays):
-            files.remove(path)
-        register.note(settings.vms.state_dir, gone=paths)
-        _forget({each.slice_id for each in gone if each.kind == DISK and each.slice_id is not None}, settings)
+
+    def plan(self) -> Todo:
+        """Find the orphans, and decide which to remove; after C(remove_slices), only disks are still to be removed."""
+        todo, gone = self._look(), self._removed
+        found, remove = (*gone, *todo.verdict.found), (*gone, *todo.verdict.remove)
+        return replace(todo, verdict=replace(todo.verdict, found=found, remove=remove))
+
+    def apply(self, todo: Todo) -> None:
+        """Remove disks, and note the orphans that are left."""
+        verdict, state_dir = todo.verdict, self.settings.vms.state_dir
+        remove_disks(verdict.remove, self.holdings.known, todo.held, state_dir=state_dir)
+        orphans.note(verdict, state_dir=state_dir, kind=orphans.WORKER)
+
+    @property
+    def _removed(self) -> tuple[Orphan, ...]:
+        """The slices that C(remove_slices) removes."""
+        return tuple(each for look in self.looks for each in look.remove if each.kind == SLICE)
+
+    def _look(self) -> Todo:
+        """Find the orphans without slices that are removed already, and decide which to remove."""
+        state_dir = self.settings.vms.state_dir
+        held = observe(self.tools.runner, state_dir=state_dir, unit_dir=self.tools.unit_dir)
+        gone = {each.key for each in self._removed}
+        found = [each for each in find(self.holdings.known, held) if each.key not in gone]
+        late = orphans.superseded(found, self.holdings.revision, state_dir=state_dir, kind=orphans.WORKER)
+        since = orphans.read(state_dir, orphans.WORKER)
+        verdict = orphans.judge(found, self.names, since, late, slices=not self.looks)
+        # A VM that is stopped first has its disk open until then.
+        idle = {each.path: each for each in verdict.remove if each.path is not None and each.in_use is None}
+        opened = processes.open_paths(idle)
+        kept = {idle[path]: Refusal("orphan_open", f"disk {idle[path].name}", {"path": path}) for path in opened}
+        return Todo(verdict.without(kept), held)
 
 
-def _forget(slice_ids: Iterable[int], settings: Settings) -> None:
+def remove_disks(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, *, state_dir: str) -> None:
+    """Remove the disks among orphans, each with its folder if that has no other disks. The host is locked."""
+    gone = tuple(gone)
+    paths = {each.path for each in gone if each.path is not None}
+    wanted = {disk.path for each in known for disk in each.disks}
+    for vm_id, overlays in held.overlays.items():
+        if paths.isdisjoint(overlays):
+            continue
+        folder = held.folders[vm_id].path
+        is_empty = paths.issuperset(overlays) and not vm_folders.has_deeper(folder)
+        if is_empty and not any(os.path.dirname(path) == folder for path in wanted):
+            vm_folders.remove(folder)
+        else:
+            for path in paths.intersection(overlays):
+                files.remove(path)
+    for path in paths.intersection(held.strays):
+        files.remove(path)
+    register.note(state_dir, gone=paths)
+    _forget({each.slice_id for each in gone if each.kind == DISK and each.slice_id is not None}, state_dir)
+
+
+def _forget(slice_ids: Iterable[int], state_dir: str) -> None:
     """Remove the records of slices without any object on the worker, which has no VM of theirs."""
-    state_dir = settings.vms.state_dir
     held = {folder.slice_id for folder in vm_folders.read(f"{state_dir}/vms").values()}
     going = [SliceOrder(slice_id, ()) for slice_id in slice_ids if slice_id not in held]
     applied_orders.note(going, state_dir=state_dir, kind=revisions.WORKER)

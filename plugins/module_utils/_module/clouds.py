@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from .. import bounds
-from .._domain import cloud_vlans, counters
+from .._domain import cloud_vlans, counters, machines
 from .._domain.registering import require_admin
 from ..changes import between
 from ..claim import Asked
-from ..cluster import HOSTS, LEFT_BEHIND, Cluster
+from ..cluster import HOSTS, LEFT_BEHIND, NETWORK_NODE_MACHINE, Cluster
 from ..errors import Refused
 from ..history import Kept
 from .edge import Outcome
@@ -30,7 +30,7 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 
     Raises:
         Refused: the acting user is not an admin, the title is not one, or the VLANs cannot be those of the
-            cloud or are those of a neighbour.
+            cloud or are those of a neighbour, or the network node is another machine.
     """
     require_admin(cluster, params["acting_user"], "cloud")
     if params["title"] is not None:
@@ -47,11 +47,15 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         cluster.become(cloud)
     cloud_vlans.compare(cloud.title, cluster.vlans, neighbours)
     cluster.keep(kept)
+    machines.note_network_node(
+        cluster, params["network_node_machine_id"], accepted=params["network_node_accept_machine"]
+    )
     if params["expected_hosts"]:
         cluster.extra[HOSTS] = sorted({*cluster.extra.get(HOSTS, ()), *params["expected_hosts"]})
     hosts = Asked.from_dict({"hosts": params["hosts"]}).hosts
     if hosts:
-        counters.take_in(cluster, hosts, complete={*params["expected_hosts"]} <= {each.host for each in hosts})
+        is_complete = {*params["expected_hosts"]} <= {each.host for each in hosts} and counters.are_all(cluster, hosts)
+        counters.take_in(cluster, hosts, complete=is_complete)
     after = _attributes(cluster)
     changes = [] if before == after else [between("cloud", cloud.uuid, before, after, name=cloud.title)]
     said = {**cloud.told(), "controller": controller(), **vlans_of(cluster)}
@@ -95,5 +99,6 @@ def _attributes(cluster: Cluster) -> dict[str, Any] | None:
         "history_days": cluster.kept.days,
         **cluster.vlans.to_dict(),
         "hosts": " ".join(cluster.extra.get(HOSTS, ())),
+        "network_node_machine_id": cluster.extra.get(NETWORK_NODE_MACHINE),
         **{f"left_behind_{kind}": " ".join(map(str, numbers)) for kind, numbers in left.items()},
     }

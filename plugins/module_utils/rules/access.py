@@ -10,10 +10,10 @@ ACCESS = {
     "unknown_acting_user": Rule("only registered users may act", "{object} does not exist"),
     "acting_user_unproved": Rule(
         "a job acts for the user who launched it, or for the user whom a credential names",
-        "no user launched it (launch type {launch_type}), so nothing proves who acts",
+        "no user launched it (launch type {launch_type}), so the acting user cannot be verified",
         "add a credential that sets CLOUDREPO_ACTING_USER or CLOUDREPO_ACTING_TOKEN",
     ),
-    "acting_token_invalid": Rule("a token proves who acts if it is signed with the cloud's key", "{why}; {rule}"),
+    "acting_token_invalid": Rule("a token must be signed with the cloud's key", "{why}; {rule}"),
     "acting_token_expired": Rule(
         "a token must not have expired", "the token of {user} expired at {expired}", "create another with acting_token"
     ),
@@ -27,7 +27,7 @@ ACCESS = {
     ),
     "file_vanishes": Rule(
         "a job must write files to a permanent folder",
-        "the file would vanish with the environment of job {job}",
+        "the file would be lost with the execution environment of job {job}",
         "set {setting} in the inventory to a folder that execution environments mount",
     ),
     "files_dir_missing": Rule("the folder for files must be an absolute path that exists"),
@@ -43,9 +43,9 @@ ACCESS = {
     ),
     "awx_export_unusable": Rule("a file must contain what awx.awx.export or the API of AWX returns", "{why}"),
     "awx_refused": Rule("AWX must accept the object", "{why}"),
-    "unknown_lists": Rule("lists of objects must be of a known kind", "{got} are not among {known}"),
+    "unknown_lists": Rule("lists of objects must be of a known kind", "unknown lists {got}; known: {known}"),
     "acting_key_unusable": Rule("tokens are checked with the cloud's key", "{why}; {rule}"),
-    "acting_user_empty": Rule("the acting user must be a name, and not empty", "{rule}, got {got!r}"),
+    "acting_user_empty": Rule("the acting user must be a non-empty name", "{rule}, got {got!r}"),
     "acting_users_differ": Rule(
         "all sources of the acting user must agree", "{first} is {got}, but {second} is {other}; {rule}"
     ),

@@ -44,7 +44,7 @@ SELECTION = {
     "several_slices": Rule("this playbook is for one slice", "{object} takes one slice, got {got}"),
     "variable_is_empty": Rule("a variable that selects slices must have a value", "{object} is {state}"),
     "topologies_unreadable": Rule("slices must be YAML or JSON", "{rule} ({why})"),
-    "key_set_twice": Rule("a mapping has each key once", "{why}"),
+    "key_set_twice": Rule("a mapping must not contain a key twice", "{why}"),
     "file_unreadable": Rule("a file must be readable", "{object} must be a file that can be read, got {got} ({why})"),
     "variables_of_admins": Rule(
         "tenants may only set {accepted}",
@@ -54,12 +54,12 @@ SELECTION = {
     "variable_mistyped": Rule(
         "an extra variable must exist",
         "this collection has no such variable",
-        "set {near}; a variable of your own must be in the inventory as well",
+        "set {near} instead; a variable of your own must also be defined in the inventory",
     ),
     "variable_unknown": Rule(
-        "variables that begin with cloudrepo_ are those of this collection",
+        "variables that begin with cloudrepo_ are reserved for this collection",
         "this collection has no such variable",
-        "omit it; a variable of your own must be in the inventory as well",
+        "omit it; a variable of your own must also be defined in the inventory",
     ),
     "core_too_old": Rule(
         "ansible-core must be {oldest} or newer", "{object} must be {oldest} or newer, got {got}", "install a newer one"
@@ -71,8 +71,8 @@ SELECTION = {
     ),
     "several_hosts_in_group": Rule(
         "a cloud has one orchestrator and one network node",
-        "{rule}, but it has the hosts {hosts}",
-        "omit all but one of them",
+        "it has the hosts {hosts}; {rule}",
+        "remove all but one of them from the group",
     ),
     "host_is_vm": Rule(
         "a host of the cloud must not be a VM",
@@ -98,7 +98,7 @@ SELECTION = {
     ),
     "database_vanishes": Rule(
         "a job of AWX needs a database that outlives it",
-        "{object} does not exist, and would vanish with the environment of job {job}; {rule}",
+        "{object} does not exist, and a new one would be lost with the execution environment of job {job}; {rule}",
         "set cloudrepo_database to the URL of a PostgreSQL database",
     ),
 }

@@ -42,8 +42,8 @@ CAPACITY = {
         "set cloudrepo_vlan_pools and cloudrepo_management_vlan of each of them",
     ),
     "vlans_in_use": Rule(
-        "the VLANs of the cloud change only as far as no slice uses them",
-        "{object} keeps its VLANs, because {count} of its slices would be left without theirs: {found}",
+        "VLANs that a slice uses must stay with the cloud",
+        "{object} keeps its VLANs, because {count} of its slices would lose VLANs that they use: {found}",
         "delete these slices first, or keep the setting",
     ),
     "vlans_of_another_setting": Rule(

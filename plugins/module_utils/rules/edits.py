@@ -37,7 +37,7 @@ EDITS = {
     ),
     "changed_since_unknown": Rule(
         "a topology must not undo changes that were made after the revision in based_on",
-        "based_on is {got}, the slice has revision {revision}, and the history does not reach back to what was changed",
+        "based_on is {got}, the slice has revision {revision}, and the history no longer has the changes in between",
         "check the topology against the slice and set based_on to the slice's revision, or set overwrite=true",
     ),
     "revision_unknown": Rule(
@@ -109,15 +109,15 @@ EDITS = {
         "made from {image}, flavor {flavor} has {got}; {rule}",
         "add a VM with another name",
     ),
-    "disk_cannot_shrink": Rule("a disk never shrinks", "{disk} would have {got} GiB after {size}; {rule}"),
+    "disk_cannot_shrink": Rule("a disk never shrinks", "{disk} would have {got} GiB instead of {size} GiB; {rule}"),
     "disk_not_in_trash": Rule(
         "restore must be the UUID of a data disk of the slice in the trash",
         "data disk {got} is not in the trash, which contains: {known}",
     ),
     "disk_not_in_trash_yet": Rule(
         "a data disk is restored from the trash",
-        "data disk {got} is that of VM {vm}; {rule}",
-        "deploy the slice without {disk} in the data_disks of VM {vm}, and restore it then",
+        "data disk {got} is still attached to VM {vm}; {rule}",
+        "deploy the slice without {disk} in the data_disks of VM {vm}, then restore it",
     ),
     "image_is_no_cd": Rule(
         "cdrom needs the image of a CD (ISO 9660)", "{image} of flavor {flavor} is not ISO 9660; {rule}"
@@ -125,9 +125,9 @@ EDITS = {
     "cd_is_no_disk": Rule(
         "a disk needs an image with a boot sector",
         "{image} of flavor {flavor} is the image of a CD without a boot sector; {rule}",
-        "give the VM another flavor, and this one as its cdrom",
+        "give the VM another flavor, and set cdrom to this one",
     ),
-    "boot_without_cd": Rule("a VM boots from a CD if it has one", "{rule}, got boot {got} without cdrom"),
+    "boot_without_cd": Rule("booting from a CD requires cdrom", "{rule}, got boot {got}"),
     "boot_order": Rule("boot must be {form}", "{rule}, got {got}"),
     "disk_on_another_worker": Rule(
         "a data disk stays on its worker", "data disk {got} is on worker {worker}, the VM on {other}; {rule}"
@@ -137,5 +137,5 @@ EDITS = {
         "data disk {got} cannot be restored as {name}, which is another disk of this VM; {rule}",
         "restore it with another name",
     ),
-    "password_version_lowered": Rule("vnc_password_version must not decrease", "{rule}, got {got} after {version}"),
+    "password_version_lowered": Rule("vnc_password_version must not decrease", "{rule}: it is {version}, got {got}"),
 }

@@ -64,7 +64,8 @@ HOST = {
         "run apt-get --fix-broken install on the host",
     ),
     "image_is_another": Rule(
-        "an image is used as what it was verified as", "{path} is used as {wanted}, but was verified as {content}"
+        "an image may only be used for what it was verified as",
+        "{path} is used as {wanted}, but was verified as {content}",
     ),
     "cd_without_file_system": Rule("the image in a CD drive must be ISO 9660", "{path} is not ISO 9660; {rule}"),
     "base_image_missing": Rule(
@@ -77,12 +78,12 @@ HOST = {
     "base_image_damaged": Rule(
         "a VM needs an undamaged base image",
         "base image {path} is damaged: {why}",
-        "run the deploy again with -e base_images_refetch=true to have it fetched again",
+        "run the deploy again as an admin with -e base_images_refetch=true to fetch it again",
     ),
     "base_image_unusable": Rule(
         "a base image on a host must be as registered",
         "{object} is damaged: {why}",
-        "run site, or the deploy of its VMs, with -e base_images_refetch=true to have it fetched again",
+        "run site, or as an admin the deploy of its VMs, with -e base_images_refetch=true to fetch it again",
     ),
     "base_image_replaced": Rule(
         "a VM needs the base image that is on the host",
@@ -146,9 +147,19 @@ HOST = {
         "trunk, or give each cloud a management VLAN or a trunk of its own",
     ),
     "not_this_machine": Rule(
-        "a worker is its machine, not its address",
-        "{object} is not the worker that the call is for: its machine has the mark {got}, that worker's has {wanted}",
+        "a host is identified by its machine, not by its address",
+        "{object} is not the one that this call is meant for: its machine mark is {got}, expected {wanted}",
         "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know",
+    ),
+    "worker_renumbered": Rule(
+        "a worker is reached at the address that it has in the database",
+        "{object} was reached at {got}, and the database has its machine at {known}; {rule}",
+        "run cloudrepo.slices.site, which changes the address in the database",
+    ),
+    "worker_unregistered": Rule(
+        "only a worker of the database has orphans",
+        "{object} was reached at {got}, and the database has no worker there; {rule}",
+        "run cloudrepo.slices.site, which registers it",
     ),
     "host_unclaimed": Rule(
         "a host belongs to a cloud before it gets work orders",
@@ -222,17 +233,28 @@ HOST = {
         "delete slice {holder} first",
     ),
     "orphan_seen_once": Rule(
-        "an orphan is removed only if an earlier run has seen it",
-        "seen for the first time, or changed since then; {rule}",
+        "an orphan is removed only if an earlier run has listed it",
+        "no earlier run has listed it, or it has changed since; {rule}",
         "run cloudrepo.slices.orphans again to remove it",
     ),
     "worker_in_use": Rule(
         "the role worker can only be removed from a host without VMs and disks",
         "{rule}; slices with objects: {slices}; disks: {disks}; deleted disks in the trash: {deleted}",
-        "move or delete its VMs and remove its orphans; deleted disks are removed after their retention time",
+        "delete its VMs and remove its orphans; deleted disks are removed after their retention time",
     ),
     "orphan_in_use": Rule(
         "a disk in use cannot be removed", "{unit} uses it", "list its slice as well, or deploy the slice"
+    ),
+    "orphan_open": Rule(
+        "a disk in use cannot be removed",
+        "a process on this host has {path} open; {rule}",
+        "stop the process, which fuser {path} shows",
+    ),
+    "orphan_superseded": Rule(
+        "objects are compared with a database that is as new as the host",
+        "this host has applied a work order of revision {applied}, and the database was read at revision {got}; {rule}",
+        "run cloudrepo.slices.orphans again; if the host still refuses, the database is older than the host, and "
+        "cloudrepo.slices.site shows what to do",
     ),
     "ambiguous_orphan": Rule(
         "an orphan is removed only if it is the only one with its UUID",
@@ -256,9 +278,9 @@ HOST = {
         "-e accept_database=true makes the host follow it, which --check --diff shows first",
     ),
     "report_superseded": Rule(
-        "a report must not change the state of VMs after one on a newer work order has been recorded",
-        "this run's report answers revision {got}, and one on revision {recorded} was recorded before; the recorded "
-        "states of {vms} are kept",
+        "a report must not change the state of VMs once a report for a newer work order has been recorded",
+        "this run's report is for revision {got}, but one for revision {recorded} has already been recorded; the "
+        "recorded states of {vms} are kept",
     ),
     "database_behind": Rule(
         "a database must not be older than what its hosts have applied",
@@ -267,8 +289,8 @@ HOST = {
         "database; --check --diff shows first what that undoes",
     ),
     "revision_too_high": Rule(
-        "a revision must leave room for later ones",
-        "{object} must be at most {most}, got {got}, which is no revision that this collection has made; {rule}",
+        "a revision must leave room for later revisions",
+        "{object} must be at most {most}, got {got}, which this collection cannot have issued; {rule}",
         "delete the folder STATE_DIR/revisions of the host that has applied it",
     ),
     "host_not_read": Rule(
@@ -346,7 +368,7 @@ HOST = {
         "check the console of the guest, and deploy again",
     ),
     "startup_unreadable": Rule(
-        "the log and the note of a start-up are files of root beside the disk",
+        "the log and the record of a start-up must be files that root owns, next to the disk",
         "the start-up was not completed: {why}; {rule}",
         "move them away, and deploy again",
     ),

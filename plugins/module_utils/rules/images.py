@@ -7,7 +7,7 @@ from __future__ import annotations
 from .rule import Rule
 
 _KERNEL = "a kernel must be one of Linux for x86 (bzImage), such as /boot/vmlinuz-VERSION"
-_INITRD = "an initrd must be a cpio archive (newc), as it is or compressed with gzip, bzip2, xz, zstd, lzop or lz4 -l"
+_INITRD = "an initrd must be a newc cpio archive, uncompressed or compressed with gzip, bzip2, xz, zstd, lzop or lz4 -l"
 _BASE_IMAGE = "a base image must be qcow2, or raw with a boot sector or a file system"
 
 IMAGE = {
@@ -32,18 +32,18 @@ IMAGE = {
     "image_of_several_files": Rule(
         "an image to convert must be one file",
         "{object} is {format} that refers to other files; {rule}",
-        "merge them where they are: with qemu-img convert, or for vpc with the program that made them",
+        "merge them on the machine that has them, with qemu-img convert, or for vpc with the program that created them",
     ),
     "image_encrypted": Rule("a base image must not be encrypted", "{object} is encrypted; {rule}", "run {command}"),
     "image_has_backing_file": Rule(
         "a base image must contain the complete disk",
         "{object} has the backing file {backing_file}; {rule}",
-        "run {command} where that file is",
+        "run {command} on the machine that has that file",
     ),
     "image_has_data_file": Rule(
         "a base image must contain the complete disk",
         "{object} has an external data file; {rule}",
-        "run {command} where that file is",
+        "run {command} on the machine that has that file",
     ),
     "image_too_new": Rule(
         "a base image must be qcow2 version 2 or 3 with known features",

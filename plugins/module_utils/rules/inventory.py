@@ -9,7 +9,7 @@ from .rule import Rule
 
 INVENTORY = {
     "name_of_other_type": Rule(
-        "names must be texts",
+        "names must be strings",
         "got {got!r}",
         ADVICE,
     ),
@@ -18,9 +18,9 @@ INVENTORY = {
         "unknown options {got}; known: {known}",
         "list them with ansible-doc -t inventory cloudrepo.slices.slices",
     ),
-    "unknown_connection": Rule("connection_preference must be of {known}"),
+    "unknown_connection": Rule("connection_preference may only contain {known}"),
     "database_template": Rule(
-        "a plugin sees no variables of playbooks",
+        "an inventory plugin cannot read variables of playbooks",
         "{why}; {rule}",
         "set it to a path or URL, or set CLOUDREPO_DATABASE",
     ),

@@ -10,7 +10,7 @@ REGISTRY = {
     "image_without_checksum": Rule(
         "an image at a URL needs its SHA-256 as checksum", "{rule}, got {got} without checksum"
     ),
-    "checksum_without_image": Rule("{option} is the checksum of {image}", "{rule}, which is not given with it"),
+    "checksum_without_image": Rule("{option} requires {image}", "{rule}, which is not set"),
     "image_not_found": Rule("image must be a file on the orchestrator", "{rule}, got {got}"),
     "checksum_mismatch": Rule(
         "checksum must be that of the image", "image {image} has SHA-256 {seen}, checksum is {got}"
@@ -34,8 +34,8 @@ REGISTRY = {
     "disk_smaller_than_image": Rule("disk_gb must be at least {least}, the size of the disk in the image"),
     "flavor_in_use": Rule("a flavor in use cannot be removed", "{object} is used by VMs: {vms}"),
     "flavor_of_kinds": Rule(
-        "a flavor whose image new VMs of a kind get cannot be removed",
-        "it is the image of kind {kinds}",
+        "a flavor that provides the image of a kind cannot be removed",
+        "it provides the image of these kinds: {kinds}",
         "give the kind another image",
     ),
     "invalid_worker_ip": Rule(
@@ -54,12 +54,20 @@ REGISTRY = {
     "address_shared": Rule(
         "each worker must have one entry, and an address of its own",
         "{count} hosts of the inventory have this address (machines {machines}); {rule}",
-        "correct ansible_host or worker_ip of those with another address, or remove the surplus names of one host",
+        "correct ansible_host or worker_ip of those with another address, or remove duplicate entries of the same host",
     ),
     "another_machine": Rule(
         "a worker is identified by its machine-id",
         "the host at this address has machine-id {got}, the worker in the database has {known} and {vms} VMs; {rule}",
         "set worker_accept_machine to {got} if it is the same worker, otherwise give this host another address",
+    ),
+    "another_network_node": Rule(
+        "the network node is identified by its machine-id",
+        "the host in the group network_node has machine-id {got}, that of the database has {known} and may still serve "
+        "its reservations and NAT; {rule}",
+        "run cloudrepo.slices.site with -e network_node_accept_machine={got} if the former machine is gone for good or "
+        "was reinstalled, and then cloudrepo.slices.deploy with -e slice_all=true; otherwise put it back into the "
+        "group",
     ),
     "address_in_use": Rule(
         "an address belongs to one worker",

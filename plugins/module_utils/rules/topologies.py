@@ -23,7 +23,7 @@ TOPOLOGY = {
     ),
     "name_of_loopback": Rule(
         "a DNS name must have one meaning",
-        "{object}: VM lo on network {network} would be lo.{network}.internal, as is the loopback address of VM {vm}",
+        "{object}: VM lo on network {network} would have the name of VM {vm}'s loopback address, lo.{network}.internal",
         "give one of them another name",
     ),
     "numeric_name": Rule("a name must not consist of digits only, because it would be read as an id"),

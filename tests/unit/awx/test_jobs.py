@@ -335,7 +335,9 @@ WORKFLOW = Workflow(41, "cloudrepo: request topologies", "scheduled", schedule="
 )
 def test_a_job_that_no_person_launched_has_no_acting_user(template: str, job: dict[str, Any], start: Start) -> None:
     made = unlocked(template)
-    assert_refused(start(Job(made, **{**job, "variables": merged(made, job["variables"])})), "nothing proves who acts")
+    assert_refused(
+        start(Job(made, **{**job, "variables": merged(made, job["variables"])})), "the acting user cannot be verified"
+    )
 
 
 @pytest.mark.usefixtures("unharmed")
@@ -412,7 +414,7 @@ def test_a_schedule_of_admins_acts_for_the_user_of_its_credential(start: Start) 
     """Without the credential, it acts for nobody; the audit of a tenant is about the tenant's slices."""
     expiry, audit = OF_ADMINS["cloudrepo: expiry"], OF_ADMINS["cloudrepo: audit"]
     nightly = Job(expiry, "scheduled", merged(expiry, {}), schedule="nightly", id=61)
-    assert_refused(start(nightly), "nothing proves who acts")
+    assert_refused(start(nightly), "the acting user cannot be verified")
     done = start(replace(nightly, environment=acting("admin"), id=62))
     assert done.status == "successful"
     assert "0 of 1 slices have expired." in done.text

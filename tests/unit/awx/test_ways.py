@@ -177,6 +177,9 @@ def call(playbook: str, variables: Path, inventory: Path) -> dict[str, Any]:
     task._variable_manager, task._loader, task.args = manager, loader, {"playbook": playbook}
     found = manager.get_vars(play=play, host=hosts.get_host("localhost"))
     found["ansible_version"] = {"major": 2, "minor": 19, "full": "2.19.0"}
+    # A survey does not let a job start without them.
+    for name in PLAYBOOKS[playbook].required:
+        found.setdefault(name, "red1")
     local = connection_loader.get("local", PlayContext())
     action = ActionModule(task, local, PlayContext(), loader, Templar(loader=loader, variables=found), None)
     result: dict[str, Any] = action.run(None, found)
@@ -190,7 +193,7 @@ def test_each_job_acts_for_whoever_started_it_or_is_refused(playbook: str, way: 
     done = guarded(job)
     if user is None:
         assert [each["code"] for each in done["refusals"]] == ["acting_user_unproved"]
-        assert "nothing proves who acts" in done["msg"]
+        assert "the acting user cannot be verified" in done["msg"]
     elif PLAYBOOKS[playbook].admins_only:
         assert [each["code"] for each in done["refusals"]] == ["admins_only"]
     elif not selecting(playbook):
@@ -447,6 +450,6 @@ def test_a_job_without_a_folder_that_stays_writes_no_file(playbook: str, guarded
     (site / "without.json").write_text(json.dumps(inventory), encoding="utf-8")
     done = guarded(ways(playbook)["prompt"][0], "without.json")
     assert done["msg"] == (
-        f"{PLAYBOOKS[playbook].writes}: the file would vanish with the environment of job 42; "
+        f"{PLAYBOOKS[playbook].writes}: the file would be lost with the execution environment of job 42; "
         "set cloudrepo_files_dir in the inventory to a folder that execution environments mount"
     )

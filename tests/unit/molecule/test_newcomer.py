@@ -39,6 +39,19 @@ def test_every_command_of_the_readme_is_run() -> None:
     assert delete in RUN
 
 
+def test_the_readme_copies_the_example_inventory_of_the_installed_collection_before_it_uses_it() -> None:
+    commands = [
+        step.text for step in guide.steps((ROOT / "README.md").read_text(encoding="utf-8")) if step.path is None
+    ]
+    copied = next(index for index, command in enumerate(commands) if command.startswith("cp "))
+    source, target = commands[copied].split()[-2:]
+    folder = source.removeprefix("~/.ansible/collections/ansible_collections/cloudrepo/slices/")
+    assert folder != source
+    assert (ROOT / folder / "hosts.yml").is_file()
+    assert commands[copied - 1].startswith("ansible-galaxy collection install ")
+    assert commands[copied + 1].startswith(f"ansible-playbook -i {target} cloudrepo.slices.site")
+
+
 def test_the_copied_files_are_in_the_documentation() -> None:
     [task] = [task for task in converge()["tasks"] if "documentation" in task["name"]]
     for item in task["loop"]:

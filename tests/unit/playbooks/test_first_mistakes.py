@@ -83,8 +83,8 @@ def test_an_inventory_with_several_orchestrators_or_network_nodes_is_refused(tmp
     done = run(tmp_path, "site", {}, inventory=tmp_path / "own.yml")
     assert (done.rc, done.tasks) == (2, 1), done.stdout
     assert done.failure["msg"].splitlines() == [
-        f"group {group}: a cloud has one orchestrator and one network node, but it has the hosts one, two; omit all "
-        "but one of them"
+        f"group {group}: it has the hosts one, two; a cloud has one orchestrator and one network node; remove all "
+        "but one of them from the group"
         for group in ("orchestrator", "network_node")
     ]
 
@@ -153,8 +153,8 @@ def test_a_mistyped_variable_is_refused_unless_the_inventory_has_it(tmp_path: Pa
     assert (done.rc, done.tasks) == (2, 1)
     assert done.failure["msg"].splitlines() == [
         *(
-            f"extra variable {given}: this collection has no such variable; set {near}; a variable of your own must be "
-            "in the inventory as well"
+            f"extra variable {given}: this collection has no such variable; set {near} instead; a variable of your own "
+            "must also be defined in the inventory"
             for given, near in (("cloudrepo_databse", "cloudrepo_database"), ("slice_al", "slice_all"))
         ),
         "selection: nothing is selected; set one of slice_name, slice_owner, slice_all=true",

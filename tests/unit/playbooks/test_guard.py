@@ -129,10 +129,10 @@ JOB = {"JOB_ID": "42"}
 @pytest.mark.parametrize(
     ("environment", "variables", "told"),
     [
-        (JOB, awx("scheduled"), "nothing proves who acts"),
-        (JOB, {**awx("scheduled"), "awx_user_name": "admin"}, "nothing proves who acts"),
-        (JOB, {**awx("webhook"), "cloudrepo_acting_user": "admin"}, "nothing proves who acts"),
-        ({}, {"awx_job_id": 42}, "nothing proves who acts"),
+        (JOB, awx("scheduled"), "the acting user cannot be verified"),
+        (JOB, {**awx("scheduled"), "awx_user_name": "admin"}, "the acting user cannot be verified"),
+        (JOB, {**awx("webhook"), "cloudrepo_acting_user": "admin"}, "the acting user cannot be verified"),
+        ({}, {"awx_job_id": 42}, "the acting user cannot be verified"),
         (
             JOB,
             {**awx("manual", user_name="bob"), "cloudrepo_acting_user": "admin"},
@@ -231,7 +231,7 @@ def test_a_token_determines_the_acting_user_and_is_returned_as_the_reason(tmp_pa
 @pytest.mark.parametrize(
     ("held", "told"),
     [
-        (None, "does not exist, and would vanish with the environment of job 42"),
+        (None, "does not exist, and a new one would be lost with the execution environment of job 42"),
         # The environment mounts it.
         (database(), "slice nothing does not exist"),
     ],

@@ -41,6 +41,26 @@ def test_the_workflow_installs_every_python() -> None:
     assert set(installed.split()) == set(versions.CORES.values())
 
 
+def test_each_job_with_the_newest_version_has_its_python_and_must_use_it() -> None:
+    """Those that run C(newest), and the half of the scenarios with C(newcomer)."""
+    scenarios = (ROOT / "tools/molecule").read_text(encoding="utf-8")
+    [second] = re.findall(r"^SECOND_HALF=\((.*)\)$", scenarios, re.MULTILINE)
+    half = 2 if "newcomer" in second.split() else 1
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["test"]
+    wanted = [part for part in job["strategy"]["matrix"]["part"] if part in ("newest", f"molecule-{half}")]
+    assert len(wanted) == 2
+    assert job["env"][versions.NEED_NEWEST] == "1"
+    condition = " || ".join(f"matrix.part == '{part}'" for part in wanted)
+    [install] = [step for step in job["steps"] if "python install" in step.get("run", "")]
+    [uv] = [step for step in job["steps"] if "setup-uv" in step.get("uses", "")]
+    [tests] = [step for step in job["steps"] if "tools/test.py" in step.get("run", "")]
+    assert install["run"] == f"uv python install {list(versions.CORES.values())[-1]}"
+    assert install["env"]["UV_PYTHON_BIN_DIR"] == "/usr/local/bin", "which is in PATH"
+    assert uv["if"] == install["if"] == condition
+    assert [step for step in job["steps"] if step in (uv, install, tests)] == [uv, install, tests]
+
+
 def test_tools_have_the_versions_of_requirements_dev() -> None:
     text = "ansible-core==2.19.14\npytest==9.2.0\npsycopg[binary]==3.3.9\nPyYAML==6.0.3\ncertifi # none\n"
     text += "hypothesis==6.170.15\npytest-xdist==3.8.0\nSQLAlchemy==2.1.9\npytest-x==1\n"
@@ -112,7 +132,38 @@ def test_the_oldest_and_the_newest_are_those_that_can_be_tested(
     there: set[str], oldest: str, newest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(versions, "interpreter", lambda python: f"/bin/python{python}" if python in there else None)
+    monkeypatch.delenv(versions.NEED_NEWEST, raising=False)
     assert (versions.named("oldest"), versions.named("newest"), versions.named("2.20")) == (oldest, newest, "2.20")
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ({"3.11", "3.12", "3.13"}, "newest: ansible-core 2.21, Python 3.13\n"),
+        ({"3.11"}, "newest: ansible-core 2.19, Python 3.11; Python 3.13 of ansible-core 2.21 not found\n"),
+        (set(), "newest: ansible-core 2.21, Python 3.13; Python 3.13 of ansible-core 2.21 not found\n"),
+    ],
+)
+def test_it_is_said_which_version_the_newest_is(
+    there: set[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(versions.NEED_NEWEST, raising=False)
+    monkeypatch.setattr(versions, "interpreter", lambda python: f"/bin/python{python}" if python in there else None)
+    versions.named("newest")
+    assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize("options", [["--quick"], ["--bin"]])
+def test_an_older_version_is_an_error_where_the_newest_is_required(
+    options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(versions.NEED_NEWEST, "1")
+    monkeypatch.setattr(versions, "interpreter", lambda python: "/bin/python3" if python != "3.13" else None)
+    monkeypatch.setattr(versions, "test", lambda *_arguments, **_options: pytest.fail("an older version is tested"))
+    assert versions.main(["newest", *options]) == 1
+    said = "newest: CLOUDREPO_NEED_NEWEST=1 requires ansible-core 2.21; Python 3.13 of ansible-core 2.21 not found\n"
+    assert capsys.readouterr() == ("", said)
+    assert versions.named("oldest") == "2.19"
 
 
 def test_make_test_runs_a_short_selection_on_the_newest_version(monkeypatch: pytest.MonkeyPatch) -> None:

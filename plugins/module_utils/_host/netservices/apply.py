@@ -47,8 +47,8 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> dict[int, str
         _write(change)
     for path in todo.strangers:
         files.remove(path)
-    for one in todo.gone:
-        _remove(one, folders, runner)
+    for order in todo.gone:
+        _remove(order, folders, runner)
     failed = _start_units(todo, runner)
     for slice_id, path in pending.items():
         if slice_id not in failed:
@@ -140,12 +140,12 @@ def _write(change: FileChange) -> None:
         files.write_text(change.path, change.new, mode=MODE)
 
 
-def _remove(one: Services, folders: Folders, runner: Runner) -> None:
+def _remove(order: Services, folders: Folders, runner: Runner) -> None:
     """Remove a slice's namespace and then its folder."""
     # These fail if an object does not exist.
-    runner.run(["ip", "link", "delete", "dev", one.nat_device], check=False)
-    runner.run(["ip", "netns", "delete", one.namespace], check=False)
-    shutil.rmtree(folders.network(one.slice_id), ignore_errors=True)
+    runner.run(["ip", "link", "delete", "dev", order.nat_device], check=False)
+    runner.run(["ip", "netns", "delete", order.namespace], check=False)
+    shutil.rmtree(folders.network(order.slice_id), ignore_errors=True)
 
 
 def _ask(verb: str, units: list[str], todo: ServicesPlan, runner: Runner) -> dict[str, str]:

@@ -93,38 +93,38 @@ def kinds(slice_id: int, folders: Folders) -> dict[str, str]:
     }
 
 
-def texts(one: Services, folders: Folders) -> dict[str, str]:
+def texts(order: Services, folders: Folders) -> dict[str, str]:
     """Return the contents of a slice's desired files, by path. They do not depend on the order of lists."""
     found = {}
-    if one.slice_uuid is not None and (one.reservations or one.networks):
-        found[folders.uuid(one.slice_id)] = f"{one.slice_uuid}\n"
-    if one.reservations:
-        reservations = sorted(one.reservations, key=lambda each: (each.vm_id, each.mac))
-        found[folders.reservations(one.slice_id)] = _lines(
+    if order.slice_uuid is not None and (order.reservations or order.networks):
+        found[folders.uuid(order.slice_id)] = f"{order.slice_uuid}\n"
+    if order.reservations:
+        reservations = sorted(order.reservations, key=lambda each: (each.vm_id, each.mac))
+        found[folders.reservations(order.slice_id)] = _lines(
             dhcp_hosts.line(each.mac, str(each.address), each.name) for each in reservations
         )
-        hosts = folders.names(one.slice_id, "hosts")
-        found[folders.names(one.slice_id, "conf")] = _lines(
-            [f"conf-file={SETTINGS_DIR}/names.conf", f"port={one.name_port}", f"addn-hosts={hosts}"]
+        hosts = folders.names(order.slice_id, "hosts")
+        found[folders.names(order.slice_id, "conf")] = _lines(
+            [f"conf-file={SETTINGS_DIR}/names.conf", f"port={order.name_port}", f"addn-hosts={hosts}"]
         )
         found[hosts] = _lines(line for each in reservations for line in _host_lines(each))
-        asking = ", ".join(f"{each.address} : {one.name_port}" for each in reservations)
-        found[folders.names(one.slice_id, "nft")] = f"add element ip cloudrepo slices {{ {asking} }}\n"
-    addresses = ", ".join(f"{address} : {one.slice_id}" for address in senders(one, folders))
+        asking = ", ".join(f"{each.address} : {order.name_port}" for each in reservations)
+        found[folders.names(order.slice_id, "nft")] = f"add element ip cloudrepo slices {{ {asking} }}\n"
+    addresses = ", ".join(f"{address} : {order.slice_id}" for address in senders(order, folders))
     if addresses:
-        found[folders.shares(one.slice_id)] = f"add element ip cloudrepo_shares slices {{ {addresses} }}\n"
-    if one.networks:
-        folder = folders.network(one.slice_id)
-        found[f"{folder}/devices"] = str(_layout(one, folders))
-        found[f"{folder}/dnsmasq.conf"] = _lines(_server(one, folder))
-        found[f"{folder}/rules.nft"] = _lines(_rules(one))
+        found[folders.shares(order.slice_id)] = f"add element ip cloudrepo_shares slices {{ {addresses} }}\n"
+    if order.networks:
+        folder = folders.network(order.slice_id)
+        found[f"{folder}/devices"] = str(_layout(order, folders))
+        found[f"{folder}/dnsmasq.conf"] = _lines(_server(order, folder))
+        found[f"{folder}/rules.nft"] = _lines(_rules(order))
     return found
 
 
-def senders(one: Services, folders: Folders) -> list[str]:
+def senders(order: Services, folders: Folders) -> list[str]:
     """Return the addresses from which the slice's connections come: its VMs' on VLAN 400, and that of its NAT link."""
-    link = [one.nat_link(folders.links)[1].split("/")[0]] if one.has_nat else []
-    return [*sorted(each.address for each in one.reservations), *link]
+    link = [order.nat_link(folders.links)[1].split("/")[0]] if order.has_nat else []
+    return [*sorted(each.address for each in order.reservations), *link]
 
 
 def restarts(path: str) -> bool:
@@ -132,26 +132,26 @@ def restarts(path: str) -> bool:
     return os.path.basename(path).endswith((".conf", "devices", "rules.nft"))
 
 
-def _host_lines(one: Reservation) -> Iterable[str]:
-    yield f"{one.address} {one.name}"
-    for address in (one.loopback, one.loopback6):
+def _host_lines(reservation: Reservation) -> Iterable[str]:
+    yield f"{reservation.address} {reservation.name}"
+    for address in (reservation.loopback, reservation.loopback6):
         if address is not None:
-            yield f"{address} lo.{one.name}.{DOMAIN}"
+            yield f"{address} lo.{reservation.name}.{DOMAIN}"
 
 
-def _networks(one: Services) -> list[Network]:
-    return sorted(one.networks, key=lambda each: each.vlan_id)
+def _networks(order: Services) -> list[Network]:
+    return sorted(order.networks, key=lambda each: each.vlan_id)
 
 
-def _layout(one: Services, folders: Folders) -> Layout:
-    ports = (Port(network.port, str(network.server), network.mac, network.mtu) for network in _networks(one))
-    return Layout(tuple(ports), one.nat_link(folders.links) if one.has_nat else None)
+def _layout(order: Services, folders: Folders) -> Layout:
+    ports = (Port(network.port, str(network.server), network.mac, network.mtu) for network in _networks(order))
+    return Layout(tuple(ports), order.nat_link(folders.links) if order.has_nat else None)
 
 
-def _server(one: Services, folder: str) -> Iterable[str]:
+def _server(order: Services, folder: str) -> Iterable[str]:
     yield f"conf-file={SETTINGS_DIR}/networks.conf"
     yield f"dhcp-leasefile={folder}/leases"
-    for network in _networks(one):
+    for network in _networks(order):
         yield f"interface={network.port}"
         yield f"domain={network.name}.{DOMAIN},{network.server.network}"
         if network.dhcp_ends is not None:
@@ -171,9 +171,9 @@ def _dhcp(network: Network, first: ipaddress.IPv4Address, last: ipaddress.IPv4Ad
         yield f"dhcp-host={member.mac},{member.name}"
 
 
-def _rules(one: Services) -> Iterable[str]:
+def _rules(order: Services) -> Iterable[str]:
     yield f'include "{SETTINGS_DIR}/network.nft"'
-    ports = [network.port for network in _networks(one) if network.nat]
+    ports = [network.port for network in _networks(order) if network.nat]
     if ports:
         yield "add element ip cloudrepo nat {{ {} }}".format(", ".join(f'"{port}"' for port in ports))
 

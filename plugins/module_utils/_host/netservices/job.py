@@ -108,7 +108,7 @@ class Job:
             except one_by_one.FAILURES as error:
                 found = one_by_one.faults(todo.seen.orders, self._apply_alone, error)
                 todo.failed.update(one_by_one.reasons(found))
-        done = (one for one in todo.seen.orders if one.slice_id not in todo.failed)
+        done = (order for order in todo.seen.orders if order.slice_id not in todo.failed)
         applied_orders.note(done, state_dir=state_dir, kind=kind)
 
     def _plan(self, orders: tuple[Services, ...], refused: Refusals) -> Todo:

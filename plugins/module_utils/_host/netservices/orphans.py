@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,23 +88,37 @@ def only_here(
     A host that is not prepared yet has none.
     """
     held = observed(lambda: observe(folders, runner, unit_dir=unit_dir), nothing=Held(), missing_ok=True)
-    known = [KnownSlice(one["slice_id"], one["slice_uuid"]) for one in slices]
+    known = [KnownSlice(slice_["slice_id"], slice_["slice_uuid"]) for slice_ in slices]
     return [orphan.to_dict() for orphan in find(known, held)]
 
 
-def remove(gone: Iterable[Orphan], folders: Folders, runner: Runner, *, bridge: str) -> None:
-    """Remove all objects of slices from the host.
+def locked(folders: Folders) -> AbstractContextManager[None]:
+    """Lock the host against all work orders."""
+    return files.locked(flows.folder_in(folders.state_dir))
+
+
+def remove(
+    gone: Iterable[Orphan], folders: Folders, runner: Runner, *, bridge: str, revision: int | None = None
+) -> None:
+    """Remove all objects of slices from the host, which is locked.
+
+    Args:
+        gone: the slices.
+        folders: where the files of slices are.
+        runner: runs commands on the host.
+        bridge: the bridge with the ports of networks.
+        revision: the revision of the database, from which on this host refuses older work orders for the slices.
 
     Raises:
         SlicesError: objects with the same slice id have different UUIDs.
     """
-    orders = [Services(each.slice_id or 0, each.uuid) for each in gone]
+    orders = [Services(each.slice_id or 0, each.uuid, revision) for each in gone]
     if orders:
-        with files.locked(flows.folder_in(folders.state_dir)):
-            have = state.observe(orders, folders, runner)
-            # This starts no unit of a slice.
-            apply.apply(plan.plan(orders, have, folders, bridge=bridge), folders, runner)
-            applied_orders.note(orders, state_dir=folders.state_dir, kind=revisions.NETWORK_NODE)
+        have = state.observe(orders, folders, runner)
+        revisions.note(orders, state_dir=folders.state_dir, kind=revisions.NETWORK_NODE)
+        # This starts no unit of a slice.
+        apply.apply(plan.plan(orders, have, folders, bridge=bridge), folders, runner)
+        applied_orders.note(orders, state_dir=folders.state_dir, kind=revisions.NETWORK_NODE)
 
 
 def _things(held: Held) -> Iterator[tuple[int, str | None, str]]:

@@ -87,7 +87,7 @@ class ServicesPlan:
     @property
     def changes(self) -> list[Change]:
         """Each object that differs; units that are only reloaded or restarted because of these are not included."""
-        gone = (_namespace(one.namespace, {}, None, one) for one in self.gone)
+        gone = (_namespace(order.namespace, {}, None, order) for order in self.gone)
         overrides = unit_overrides.changes(self.overrides)
         return [*(change.change for change in self.files), *self.ports.changes, *overrides, *self.drift, *gone]
 
@@ -115,57 +115,63 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     """
     orders = tuple(orders)
     ownership.refuse(owners.conflicts(orders, have, folders))
-    changes = [change for one in orders for change in _file_changes(one, have, folders)]
+    changes = [change for order in orders for change in _file_changes(order, have, folders)]
     ports = ovs.plan_network_ports(orders, have.switch, bridge=bridge)
     drift: list[Change] = []
     units: dict[str, str] = {}
-    for one in orders:
-        units.update(_servers(one, changes, ports, have, folders, drift))
+    for order in orders:
+        units.update(_servers(order, changes, ports, have, folders, drift))
     units.update(_dhcp(orders, changes, have, drift))
     units.update(_shared(have, folders, drift))
     enable = _to_enable(orders, have)
     drift += _enabled(enable, have)
     clients, shares = _strangers(orders, have), _differing_shares(orders, have, folders)
-    drift += _mapped("name server's client", "port", clients, {one.name_port: one.slice_id for one in orders})
+    drift += _mapped("name server's client", "port", clients, {order.name_port: order.slice_id for order in orders})
     # The addresses of changed files are listed with the files.
     told = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
     untold = {address: of for address, of in shares.items() if told.isdisjoint(of)}
-    drift += _mapped("sender", "slice", untold, {one.slice_id: one.slice_id for one in orders})
-    gone = tuple(one for one in orders if not one.networks and one.slice_id in {*have.folders, *have.namespaces})
+    drift += _mapped("sender", "slice", untold, {order.slice_id: order.slice_id for order in orders})
+    gone = _gone(orders, have)
     return ServicesPlan(
         files=tuple(changes),
         drift=tuple(drift),
         ports=ports,
         units=units,
         enable=enable,
-        hang_on_gateway=(DHCP_UNIT, *(names_unit(one.slice_id) for one in orders if one.reservations)),
+        hang_on_gateway=(DHCP_UNIT, *(names_unit(order.slice_id) for order in orders if order.reservations)),
         clients=clients,
         shares=shares,
-        moved=(*_moved(changes), *(one.nat_link(folders.links)[1].split("/")[0] for one in gone)),
+        moved=(*_moved(changes), *(order.nat_link(folders.links)[1].split("/")[0] for order in gone)),
         gone=gone,
-        slice_ids=tuple(one.slice_id for one in orders),
+        slice_ids=tuple(order.slice_id for order in orders),
         overrides=have.overrides,
         strangers=have.strangers,
     )
 
 
+def _gone(orders: Iterable[Services], have: State) -> tuple[Services, ...]:
+    """Return the slices without networks that still have a folder or a namespace."""
+    present = {*have.folders, *have.namespaces}
+    return tuple(order for order in orders if not order.networks and order.slice_id in present)
+
+
 def _servers(
-    one: Services, changes: Iterable[FileChange], ports: PortPlan, have: State, folders: Folders, drift: list[Change]
+    order: Services, changes: Iterable[FileChange], ports: PortPlan, have: State, folders: Folders, drift: list[Change]
 ) -> dict[str, str]:
     """Return the jobs for a slice's own units, and add live state that differs from the files to C(drift)."""
-    is_pending = one.slice_id in have.pending
+    is_pending = order.slice_id in have.pending
     if is_pending:
         outdated = {"state": "not restarted by an interrupted run"}
-        will, of = {"state": "restarted"}, SliceRef(one.slice_id)
-        drift.append(Change("slice servers", one.slice_id, "restart", outdated, will, slice=of))
-    of_names = [change for change in changes if change.path.startswith(folders.names(one.slice_id, ""))]
+        will, of = {"state": "restarted"}, SliceRef(order.slice_id)
+        drift.append(Change("slice servers", order.slice_id, "restart", outdated, will, slice=of))
+    of_names = [change for change in changes if change.path.startswith(folders.names(order.slice_id, ""))]
     verb = "restart" if is_pending else _verb(of_names)
-    names = _unit(names_unit(one.slice_id), one, bool(one.reservations), verb, have, drift)
-    astray = list(_astray(one, have, folders))
+    names = _unit(names_unit(order.slice_id), order, bool(order.reservations), verb, have, drift)
+    astray = list(_astray(order, have, folders))
     drift += astray
-    is_new = any(change.path.startswith(folders.network(one.slice_id) + "/") for change in changes)
-    verb = "restart" if astray or is_new or _concerns(ports, one) or is_pending else None
-    return {**names, **_unit(network_unit(one.slice_id), one, bool(one.networks), verb, have, drift)}
+    is_new = any(change.path.startswith(folders.network(order.slice_id) + "/") for change in changes)
+    verb = "restart" if astray or is_new or _concerns(ports, order) or is_pending else None
+    return {**names, **_unit(network_unit(order.slice_id), order, bool(order.networks), verb, have, drift)}
 
 
 def _shared(have: State, folders: Folders, drift: list[Change]) -> dict[str, str]:
@@ -193,32 +199,32 @@ def _shared(have: State, folders: Folders, drift: list[Change]) -> dict[str, str
 def _to_enable(orders: Iterable[Services], have: State) -> tuple[tuple[str, Services], ...]:
     """Return the units of slices that have to be enabled."""
     wanted = [
-        (unit, one)
-        for one in orders
+        (unit, order)
+        for order in orders
         for unit, is_wanted in (
-            (names_unit(one.slice_id), one.reservations),
-            (network_unit(one.slice_id), one.networks),
+            (names_unit(order.slice_id), order.reservations),
+            (network_unit(order.slice_id), order.networks),
         )
         if is_wanted
     ]
-    return tuple((unit, one) for unit, one in wanted if unit not in have.enabled)
+    return tuple((unit, order) for unit, order in wanted if unit not in have.enabled)
 
 
 def _enabled(enable: Iterable[tuple[str, Services]], have: State) -> list[Change]:
     """Return the changes of units that are enabled although they are active already."""
     return [
-        between("unit", unit, {"startup": "disabled"}, {"startup": "enabled"}, slice=SliceRef(one.slice_id))
-        for unit, one in enable
+        between("unit", unit, {"startup": "disabled"}, {"startup": "enabled"}, slice=SliceRef(order.slice_id))
+        for unit, order in enable
         if unit in have.active
     ]
 
 
-def _file_changes(one: Services, have: State, folders: Folders) -> Iterator[FileChange]:
-    wanted = texts(one, folders)
-    for path, kind in kinds(one.slice_id, folders).items():
+def _file_changes(order: Services, have: State, folders: Folders) -> Iterator[FileChange]:
+    wanted = texts(order, folders)
+    for path, kind in kinds(order.slice_id, folders).items():
         held = have.astray.get(path)
         if have.texts.get(path) != wanted.get(path) or held is not None:
-            yield FileChange(one.slice_id, kind, path, have.texts.get(path), wanted.get(path), held)
+            yield FileChange(order.slice_id, kind, path, have.texts.get(path), wanted.get(path), held)
 
 
 def _moved(changes: Iterable[FileChange]) -> Iterator[str]:
@@ -238,16 +244,16 @@ def _verb(changes: Iterable[FileChange]) -> str | None:
 
 
 def _unit(
-    unit: str, one: Services, is_wanted: bool, verb: str | None, have: State, drift: list[Change]
+    unit: str, order: Services, is_wanted: bool, verb: str | None, have: State, drift: list[Change]
 ) -> dict[str, str]:
     """Return the job for a unit of a slice, and add a unit that is started or removed to C(drift)."""
     if not is_wanted:
         if unit not in have.active and unit not in have.enabled:
             return {}
-        drift.append(between("unit", unit, {"state": "present"}, None, slice=SliceRef(one.slice_id)))
+        drift.append(between("unit", unit, {"state": "present"}, None, slice=SliceRef(order.slice_id)))
         return {unit: "stop"}
     if unit not in have.active:
-        drift.append(_start(unit, SliceRef(one.slice_id)))
+        drift.append(_start(unit, SliceRef(order.slice_id)))
         return {unit: "restart"}
     return {unit: verb} if verb else {}
 
@@ -261,9 +267,9 @@ def _dhcp(
     without a restart.
     """
     reserved = [change for change in changes if change.kind == "reservation"]
-    pending = any(one.slice_id in have.pending for one in orders)
+    pending = any(order.slice_id in have.pending for order in orders)
     if DHCP_UNIT not in have.active:
-        if not any(one.reservations for one in orders):
+        if not any(order.reservations for order in orders):
             return {}
         drift.append(_start(DHCP_UNIT))
         return {DHCP_UNIT: "restart"}
@@ -278,8 +284,8 @@ def _dhcp(
 def _strangers(orders: Iterable[Services], have: State) -> dict[str, tuple[int | None, int | None]]:
     """Return the VMs that do not use the name server of their slice, and stale clients of the order's name servers."""
     orders = tuple(orders)
-    wanted = {each.address: one.name_port for one in orders for each in one.reservations}
-    return _pairs(wanted, have.clients or {}, {one.name_port for one in orders})
+    wanted = {each.address: order.name_port for order in orders for each in order.reservations}
+    return _pairs(wanted, have.clients or {}, {order.name_port for order in orders})
 
 
 def _differing_shares(
@@ -290,8 +296,8 @@ def _differing_shares(
     Missing rules are loaded together with the files.
     """
     orders = tuple(orders) if have.rules else ()
-    wanted = {address: one.slice_id for one in orders for address in senders(one, folders)}
-    return _pairs(wanted, have.shares, {one.slice_id for one in orders})
+    wanted = {address: order.slice_id for order in orders for address in senders(order, folders)}
+    return _pairs(wanted, have.shares, {order.slice_id for order in orders})
 
 
 def _mapped(
@@ -336,21 +342,21 @@ def _start(unit: str, of: SliceRef | None = None) -> Change:
 
 
 def _namespace(
-    name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, one: Services | None = None
+    name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, order: Services | None = None
 ) -> Change:
-    return between("namespace", name, before, after, slice=None if one is None else SliceRef(one.slice_id))
+    return between("namespace", name, before, after, slice=None if order is None else SliceRef(order.slice_id))
 
 
-def _astray(one: Services, have: State, folders: Folders) -> Iterator[Change]:
+def _astray(order: Services, have: State, folders: Folders) -> Iterator[Change]:
     """Yield differences between a slice's namespace and its files, if its unit is active."""
-    if not one.networks or one.slice_id not in have.folders or network_unit(one.slice_id) not in have.active:
+    if not order.networks or order.slice_id not in have.folders or network_unit(order.slice_id) not in have.active:
         return
-    namespace = have.namespaces.get(one.slice_id)
+    namespace = have.namespaces.get(order.slice_id)
     if namespace is None:
-        yield _namespace(one.namespace, None, {"state": "present"}, one)
+        yield _namespace(order.namespace, None, {"state": "present"}, order)
         return
-    lost, of = {"state": "missing or different"}, SliceRef(one.slice_id)
-    for network in one.networks:
+    lost, of = {"state": "missing or different"}, SliceRef(order.slice_id)
+    for network in order.networks:
         device = namespace.devices.get(network.port)
         is_right = (
             device is not None
@@ -360,20 +366,20 @@ def _astray(one: Services, have: State, folders: Folders) -> Iterator[Change]:
             and device.addresses == {str(network.server)}
         )
         if not is_right:
-            where = f"{one.namespace}/{network.port}"
+            where = f"{order.namespace}/{network.port}"
             yield between("device", where, lost, {"address": str(network.server)}, slice=of)
-    if one.has_nat:
-        ends = (have.devices.get(one.nat_device), namespace.devices.get("nat"))
-        for device, address in zip(ends, one.nat_link(folders.links)):
+    if order.has_nat:
+        ends = (have.devices.get(order.nat_device), namespace.devices.get("nat"))
+        for device, address in zip(ends, order.nat_link(folders.links)):
             if device is None or not device.is_up or address not in device.addresses:
-                yield between("NAT link", one.namespace, lost, {"address": address}, slice=of)
+                yield between("NAT link", order.namespace, lost, {"address": address}, slice=of)
     if namespace.astray:
         # Packet rules, routes and forwarding.
-        yield _namespace(one.namespace, _of(namespace.astray, ">"), _of(namespace.astray, "<"), one)
+        yield _namespace(order.namespace, _of(namespace.astray, ">"), _of(namespace.astray, "<"), order)
 
 
-def _concerns(ports: PortPlan, one: Services) -> bool:
+def _concerns(ports: PortPlan, order: Services) -> bool:
     """Return whether ports change that the unit of a slice moves to its namespace."""
-    mine = {network.port for network in one.networks}
+    mine = {network.port for network in order.networks}
     changing = {port.name for port in (*ports.add, *(new for _old, new in (*ports.mend, *ports.replug)))}
     return bool(mine & changing)

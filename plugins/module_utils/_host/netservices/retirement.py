@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ...changes import Change, between
 from .. import fences, files, retirement, revisions, roles
-from ..datapath import flows, ovsdb
+from ..datapath import ovsdb
 from ..orphans import Orphan
 from ..retirement import PROGRAM, Leftovers, Parts, Places
 from ..runner import Runner
@@ -102,8 +102,8 @@ def apply(todo: RetirementPlan, folders: Folders, runner: Runner, *, bridge: str
     """
     if not todo.changes:
         return
-    orphans.remove(todo.slices, folders, runner, bridge=bridge)
-    with files.locked(flows.folder_in(folders.state_dir)):
+    with orphans.locked(folders):
+        orphans.remove(todo.slices, folders, runner, bridge=bridge)
         todo.left.stop(runner)
         if todo.namespace:
             runner.run(["ip", "netns", "delete", live.DHCP_NAMESPACE])

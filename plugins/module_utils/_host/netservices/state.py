@@ -121,7 +121,7 @@ def observe(
     with_folder, with_namespace = _having(orders, folders, netns_dir)
     active, enabled = _units(orders, runner, unit_dir)
     clients, guard = _dhcp_rules(runner)
-    has_networks = bool(with_folder or with_namespace or any(one.networks for one in orders))
+    has_networks = bool(with_folder or with_namespace or any(order.networks for order in orders))
     switch = ovsdb.observe(runner) if has_networks else Switch()
     return replace(
         _files(orders, folders),
@@ -136,20 +136,24 @@ def observe(
         switch=switch,
         trunk_mtus=trunks.mtus(switch),
         devices=live.devices(runner) if has_networks else {},
-        namespaces={one.slice_id: _namespace(one, run_dir, runner) for one in orders if one.slice_id in with_namespace},
+        namespaces={
+            order.slice_id: _namespace(order, run_dir, runner) for order in orders if order.slice_id in with_namespace
+        },
         overrides=unit_overrides.observe({unit_overrides.HOST}, unit_dir=unit_dir),
     )
 
 
 def _files(orders: Collection[Services], folders: Folders) -> State:
     """Return what files tell."""
-    others = _served(folders) - {one.slice_id for one in orders}
+    others = _served(folders) - {order.slice_id for order in orders}
     return State(
         texts=_texts(orders, folders),
         astray=_astray(orders, folders),
         pending=_pending(orders, folders),
         reserved=_reserved(folders, others),
-        others={one: (files.read_text(folders.uuid(one)) or "").strip() or None for one in sorted(others)},
+        others={
+            slice_id: (files.read_text(folders.uuid(slice_id)) or "").strip() or None for slice_id in sorted(others)
+        },
         strangers=tuple(_strangers(folders)),
         management_vlan=claims.management_vlan(folders.state_dir),
     )
@@ -157,7 +161,7 @@ def _files(orders: Collection[Services], folders: Folders) -> State:
 
 def _units(orders: Iterable[Services], runner: Runner, unit_dir: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the active units, including that of the DHCP server, and the enabled units of slices."""
-    units = [unit(one.slice_id) for one in orders for unit in (names_unit, network_unit)]
+    units = [unit(order.slice_id) for order in orders for unit in (names_unit, network_unit)]
     blocks = systemd.show([DHCP_UNIT, *units], runner)
     active = frozenset(block["Id"] for block in blocks if block.get("ActiveState") == "active")
     return active, frozenset(units).intersection(systemd.enabled_names(unit_dir))
@@ -165,7 +169,7 @@ def _units(orders: Iterable[Services], runner: Runner, unit_dir: str) -> tuple[f
 
 def _having(orders: Iterable[Services], folders: Folders, netns_dir: str) -> tuple[frozenset[int], frozenset[int]]:
     """Return the slices that have a folder for networks, and those that have a namespace."""
-    ids = {one.slice_id: one.namespace for one in orders}
+    ids = {order.slice_id: order.namespace for order in orders}
     return (
         frozenset(slice_id for slice_id in ids if os.path.isdir(folders.network(slice_id))),
         frozenset(slice_id for slice_id, name in ids.items() if os.path.exists(f"{netns_dir}/{name}")),
@@ -173,11 +177,11 @@ def _having(orders: Iterable[Services], folders: Folders, netns_dir: str) -> tup
 
 
 def _pending(orders: Iterable[Services], folders: Folders) -> frozenset[int]:
-    return frozenset(one.slice_id for one in orders if os.path.exists(folders.pending(one.slice_id)))
+    return frozenset(order.slice_id for order in orders if os.path.exists(folders.pending(order.slice_id)))
 
 
 def _texts(orders: Iterable[Services], folders: Folders) -> dict[str, str]:
-    texts = {path: files.read_text(path) for one in orders for path in kinds(one.slice_id, folders)}
+    texts = {path: files.read_text(path) for order in orders for path in kinds(order.slice_id, folders)}
     return {path: text for path, text in texts.items() if text is not None}
 
 
@@ -196,12 +200,12 @@ def readable(held: Access) -> Access:
 
 
 def _astray(orders: Iterable[Services], folders: Folders) -> dict[str, Access]:
-    found = access.astray((path, FILE, MODE) for one in orders for path in kinds(one.slice_id, folders))
+    found = access.astray((path, FILE, MODE) for order in orders for path in kinds(order.slice_id, folders))
     return {path: held for path, (held, _wanted) in found.items()}
 
 
-def _namespace(one: Services, run_dir: str, runner: Runner) -> Namespace:
-    return Namespace(live.devices(runner, one.namespace), live.network_differences(one.slice_id, run_dir, runner))
+def _namespace(order: Services, run_dir: str, runner: Runner) -> Namespace:
+    return Namespace(live.devices(runner, order.namespace), live.network_differences(order.slice_id, run_dir, runner))
 
 
 def _are_loaded(run_dir: str, runner: Runner) -> bool:
@@ -224,7 +228,9 @@ def _served(folders: Folders) -> set[int]:
 
 def _reserved(folders: Folders, slices: Iterable[int]) -> dict[str, int]:
     return {
-        address: one for one in slices for _mac, address in dhcp_hosts.read(files.read_text(folders.reservations(one)))
+        address: slice_id
+        for slice_id in slices
+        for _mac, address in dhcp_hosts.read(files.read_text(folders.reservations(slice_id)))
     }
 
 

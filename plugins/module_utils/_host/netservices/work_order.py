@@ -48,24 +48,26 @@ def read_services(
 
 
 def _faults(orders: tuple[Services, ...], links: ipaddress.IPv4Network) -> Iterator[Conflict]:
-    for one in orders:
-        yield from ((one.slice_id, refusal) for refusal in _overlaps(one, links))
-    yield from ownership.repeated("slice", ((one.slice_id, one.slice_id) for one in orders))
-    if len({one.slice_id for one in orders}) == len(orders):
-        yield from ownership.repeated("VLAN pool", ((one.slice_id, one.slot) for one in orders))
-    addresses = ((one.slice_id, each.address) for one in orders for each in one.reservations)
+    for order in orders:
+        yield from ((order.slice_id, refusal) for refusal in _overlaps(order, links))
+    yield from ownership.repeated("slice", ((order.slice_id, order.slice_id) for order in orders))
+    if len({order.slice_id for order in orders}) == len(orders):
+        yield from ownership.repeated("VLAN pool", ((order.slice_id, order.slot) for order in orders))
+    addresses = ((order.slice_id, each.address) for order in orders for each in order.reservations)
     yield from ownership.repeated("address", addresses)
-    yield from ownership.repeated("VLAN", ((one.slice_id, each.vlan_id) for one in orders for each in one.networks))
+    yield from ownership.repeated(
+        "VLAN", ((order.slice_id, each.vlan_id) for order in orders for each in order.networks)
+    )
 
 
-def _overlaps(one: Services, links: ipaddress.IPv4Network) -> Iterator[Refusal]:
-    where = f"slice {one.slice_id}"
-    for index, network in enumerate(one.networks):
+def _overlaps(order: Services, links: ipaddress.IPv4Network) -> Iterator[Refusal]:
+    where = f"slice {order.slice_id}"
+    for index, network in enumerate(order.networks):
         of, subnet = f"network {network.name}", str(network.subnet)
         if network.nat and network.subnet.overlaps(links):
             figures = {"subnet": subnet, "of": of, "other": str(links), "other_of": "nat_links"}
             yield Refusal("subnets_overlap", where, figures)
-        for other in one.networks[:index]:
+        for other in order.networks[:index]:
             if network.subnet.overlaps(other.subnet):
                 other_of = f"network {other.name}"
                 figures = {"subnet": subnet, "of": of, "other": str(other.subnet), "other_of": other_of}

@@ -12,6 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.filter.audit import audit_line
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import work_orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from ..module_utils._domain.builders import cluster, deployed, put, topology
 
@@ -32,6 +33,7 @@ def lines(
     *,
     complete: bool = True,
     is_releasing: bool = False,
+    groups: dict[str, list[str]] = GROUPS,
 ) -> list[str]:
     made = cluster()
     slices = [deployed(put(made, topology()))]
@@ -42,7 +44,7 @@ def lines(
         "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": first, "network_node_result": node},
         "w2": {"ansible_host": "10.0.10.2", "apply_work_order_result": second},
     }
-    return audit_lines(hostvars, GROUPS, work_orders(made, slices, "/s", complete=complete))
+    return audit_lines(hostvars, groups, work_orders(made, slices, "/s", complete=complete))
 
 
 def test_all_objects_are_counted_if_nothing_differs() -> None:
@@ -116,3 +118,22 @@ def test_hosts_that_did_not_answer_are_not_counted() -> None:
         f"Only on hosts: {NOTHING}.",
         "Not compared: w1, w2.",
     ]
+
+
+@pytest.mark.parametrize("complete", [False, True])
+@pytest.mark.parametrize("is_releasing", [False, True])
+def test_a_worker_that_is_not_in_the_inventory_is_not_compared(complete: bool, is_releasing: bool) -> None:
+    same: dict[str, Any] = {"changes": [], "orphans": [], "vms": []}
+    first = {**GROUPS, "workers": ["w1"]}
+    told = lines(same, same, {"changes": []}, groups=first, complete=complete, is_releasing=is_releasing)
+    assert told[-1] == "Not compared: 10.0.10.2."
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_worker_without_vms_that_is_not_in_the_inventory_may_have_orphans(complete: bool) -> None:
+    made = cluster(1)
+    slices = [put(made, topology())]
+    made.workers["10.0.10.9"] = Worker("10.0.10.9")
+    hostvars = {"w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": {"changes": []}}}
+    told = audit_lines(hostvars, {"workers": ["w1"]}, work_orders(made, slices, "/s", complete=complete))
+    assert ("Not compared: 10.0.10.9." in told) is complete

@@ -74,11 +74,11 @@ def test_copies_and_deleted_disks_are_listed() -> None:
 def test_hosts_without_an_answer_are_listed() -> None:
     hostvars: dict[str, Any] = {
         "w1": {"apply_work_order_orphans": {"failed": True, "msg": "no switch"}},
-        "w2": {"apply_work_order_orphans": told(DISK, refusals=("disk 5f0c: seen for the first time",))},
+        "w2": {"apply_work_order_orphans": told(DISK, refusals=("disk 5f0c: no earlier run has listed it",))},
         "n": {},
     }
     assert orphan_problems(hostvars, GROUPS, []) == [
         "w1: no switch",
         "n: it did not respond, or was not part of the run",
-        "w2: disk 5f0c: seen for the first time",
+        "w2: disk 5f0c: no earlier run has listed it",
     ]

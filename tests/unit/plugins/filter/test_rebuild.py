@@ -52,7 +52,8 @@ def test_the_reason_why_a_host_was_not_read_is_reported() -> None:
 
 def test_passwords_of_hosts_that_are_left_out_are_not_kept() -> None:
     hostvars = {"w1": W1, "w2": W2}
-    assert rebuild_displays(hostvars, GROUPS) == W1["rebuild_displays"]["displays"]
+    (display,) = W1["rebuild_displays"]["displays"]
+    assert rebuild_displays(hostvars, GROUPS) == [{**display, "worker_ip": "10.0.10.1"}]
     assert rebuild_displays(hostvars, GROUPS, ["w1"]) == []
 
 

@@ -22,6 +22,11 @@ def vms(*running: int) -> dict[str, Any]:
     return {"vms": [{"vm_id": vm_id, "name": "x", "state": "running", "pid": "7"} for vm_id in running]}
 
 
+def orders(*addresses: str, **fields: Any) -> dict[str, Any]:
+    """Return the work orders of workers, each with a slice that has these fields."""
+    return {address: {"slices": [{"slice_id": 1000, "vms": [], **fields}]} for address in addresses}
+
+
 SEEN = {"vm_id": 1001, "state": "running", "name": "x", "slice_id": None, "pid": "7", "failure": None}
 
 
@@ -46,7 +51,7 @@ def test_reports_of_successful_failed_and_unreachable_hosts() -> None:
     }
     groups = {"workers": ["w1", "w2", "w3", "w4"], "network_node": ["n"]}
     reports = host_reports(
-        hostvars, groups, ["10.0.10.1", "10.0.10.2", "10.0.10.3"], services=[{"slice_id": 1000, "revision": 7}]
+        hostvars, groups, orders("10.0.10.1", "10.0.10.2", "10.0.10.3"), services=[{"slice_id": 1000, "revision": 7}]
     )
     assert {report.pop("revision") for report in reports} == {7}
     assert [report.pop("moment") for report in reports] == [MOMENT, None, None, None, None]
@@ -95,7 +100,7 @@ def test_refused_slices_are_separate_from_failures(failure: str | None) -> None:
         },
         "n": {"network_node_result": {**late, "vms": None}, "apply_work_orders_network_node_failure": late["msg"]},
     }
-    reports = host_reports(hostvars, {"workers": ["w1"], "network_node": ["n"]}, ["10.0.10.1"])
+    reports = host_reports(hostvars, {"workers": ["w1"], "network_node": ["n"]}, orders("10.0.10.1"))
     assert [(each["failure"], each["refused"], each["vms"]) for each in reports] == [
         (failure, [refused], [SEEN]),
         (failure, [refused], []),
@@ -131,7 +136,7 @@ def test_a_host_with_both_roles_reports_the_role_that_failed() -> None:
             "apply_work_order_result": vms(1001),
         }
     }
-    reports = host_reports(hostvars, {"workers": ["a"], "network_node": ["a"]}, ["10.0.10.1"])
+    reports = host_reports(hostvars, {"workers": ["a"], "network_node": ["a"]}, orders("10.0.10.1"))
     assert [(report["target"], report["failure"]) for report in reports] == [
         ("10.0.10.1", None),
         ("network_node", "no route"),
@@ -146,7 +151,7 @@ def test_an_unreachable_host_is_a_failure() -> None:
         "n": {"network_node_result": lost},
     }
     groups = {"workers": ["w1", "w2"], "network_node": ["n"]}
-    failures = [one["failure"] for one in host_reports(hostvars, groups, ["10.0.10.1", "10.0.10.2"])]
+    failures = [one["failure"] for one in host_reports(hostvars, groups, orders("10.0.10.1", "10.0.10.2"))]
     unanswered = "the host did not respond, or was not part of the run"
     assert failures == [unanswered, "no space left", unanswered]
 
@@ -186,11 +191,11 @@ def test_orphaned_overlays_are_listed_with_their_host() -> None:
 @pytest.mark.parametrize("needs", [{"reservations": [{"vm_name": "vm1"}]}, {"networks": [{"vlan_id": 100}]}])
 def test_a_missing_network_node_is_a_failure_of_slices_that_need_it(needs: dict[str, Any]) -> None:
     services = [{"slice_id": 1000, "trunk": [{"vlan_id": 101}]}, {"slice_id": 1001, **needs}]
-    [report] = host_reports({}, {"workers": []}, [], services=services)
+    [report] = host_reports({}, {"workers": []}, {}, services=services)
     [failure] = report_failures([report])
     assert "the group network_node of the inventory has no host" in failure
     assert "run cloudrepo.slices.site" in failure
-    assert host_reports({}, {"workers": []}, [], services=services[:1]) == []
+    assert host_reports({}, {"workers": []}, {}, services=services[:1]) == []
 
 
 def test_workers_without_all_base_images_are_listed_with_the_reasons() -> None:
@@ -214,8 +219,29 @@ def test_a_malformed_report_is_a_failure_of_its_host_alone(result: dict[str, Any
         "w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": result},
         "w2": {"ansible_host": "10.0.10.2", "apply_work_order_result": vms(1002)},
     }
-    bad, good = host_reports(hostvars, {"workers": ["w1", "w2"]}, ["10.0.10.1", "10.0.10.2"])
+    bad, good = host_reports(hostvars, {"workers": ["w1", "w2"]}, orders("10.0.10.1", "10.0.10.2"))
     assert (good["failure"], good["vms"]) == (None, [{**SEEN, "vm_id": 1002}])
     assert bad["failure"].startswith("its report is malformed: host w1")
     assert told in bad["failure"]
     assert (bad["vms"], bad["refused"], bad["answers"], bad["moment"]) == ([], [], [], None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "held"),
+    [
+        ({"vms": [{"vm_id": 1001}]}, "1 VM"),
+        ({"vms": [{"vm_id": 1001}, {"vm_id": 1002}]}, "2 VMs"),
+        ({"given_up": [{"path": "/d"}]}, "1 disk to delete"),
+        ({"vms": [{"vm_id": 1001}], "given_up": [{"path": "/d"}] * 2}, "1 VM and 2 disks to delete"),
+    ],
+)
+def test_a_worker_with_vms_that_is_not_in_the_inventory_has_failed(fields: dict[str, Any], held: str) -> None:
+    hostvars = {"w1": {"ansible_host": "10.0.10.1", "apply_work_order_result": vms()}}
+    wanted = {**orders("10.0.10.1"), **orders("10.0.10.2", **fields), **orders("10.0.10.3")}
+    reports = host_reports(hostvars, {"workers": ["w1"]}, wanted)
+    assert [(each["host"], each["target"]) for each in reports] == [("w1", "10.0.10.1"), ("10.0.10.2",) * 2]
+    assert report_failures(reports) == [
+        f"10.0.10.2: it has {held} and is not in the inventory; add it to the group workers, or declare it lost if the "
+        "machine is gone for good (cloudrepo.slices.worker with state=lost)"
+    ]
+    assert has_news(reports, [])

@@ -98,12 +98,13 @@ def test_the_inventory_name_of_a_worker() -> None:
 
 def test_values_in_use_are_collected_from_reachable_hosts() -> None:
     held = {"highest_id": 1001, "highest_revision": None, "slices": [{"slice_id": 1000}]}
+    infos = {"worker_host_info": {**INFO, **held}, "network_node_host_info": {**INFO, **held, "highest_revision": 5}}
     hostvars = {
-        "w1": {"worker_host_info": {**INFO, **held}, "network_node_host_info": {**INFO, **held, "highest_revision": 5}},
+        "w1": {"ansible_host": "10.0.10.1", **infos},
         "w2": {"worker_host_info": {"unreachable": True}},
         "w3": {},
     }
     found = workers.hosts_in_use(hostvars, {"workers": ["w1", "w2", "w3"], "network_node": ["w1"]})
     told = {"host": "w1", "highest_id": 1001, "slices": [{"slice_id": 1000}]}
-    assert found == [told, {**told, "highest_revision": 5}]
+    assert found == [{**told, "target": "10.0.10.1"}, {**told, "target": "network_node", "highest_revision": 5}]
     assert workers.hosts_in_use({"w1": {}}, {"workers": ["w1"]}) == []

@@ -447,13 +447,13 @@ def test_constructed_features(read: Read) -> None:
         ({"kinds": [{"name": "a", "users": "bob"}]}, "kind a: unknown options users; known: connection_preference, "),
         (
             {"database": "{{ cloudrepo_database }}"},
-            "database: 'cloudrepo_database' is undefined; a plugin sees no variables of playbooks; set it to a path or "
-            "URL, or set CLOUDREPO_DATABASE",
+            "database: 'cloudrepo_database' is undefined; an inventory plugin cannot read variables of playbooks; set "
+            "it to a path or URL, or set CLOUDREPO_DATABASE",
         ),
         ({"kinds": [{"flavors": ["*"]}]}, "kinds: a kind needs name"),
         (
             {"kinds": [{"name": "a", "connection_preference": ["telnet"]}]},
-            "kind a: connection_preference must be of direct, jump, console, got telnet",
+            "kind a: connection_preference may only contain direct, jump, console, got telnet",
         ),
     ],
 )

@@ -5,7 +5,14 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Asked, Claim, HeldAddress, HeldSlice, InUse
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import (
+    Asked,
+    Claim,
+    HeldAddress,
+    HeldSlice,
+    HeldVlan,
+    InUse,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
 from ...generated import is_current
@@ -28,8 +35,8 @@ def test_a_claim_without_a_field_is_refused(field: str) -> None:
 
 
 def test_values_in_use_are_read_back() -> None:
-    held = HeldSlice(1000, UUID, (HeldAddress("10.60.7.101"),))
-    asked = Asked((InUse("worker1", 1001, 5, (held,)), InUse("worker2")))
+    held = HeldSlice(1000, UUID, (HeldAddress("10.60.7.101"),), (HeldVlan(100),))
+    asked = Asked((InUse("worker1", 1001, 5, (held,), "10.0.10.1"), InUse("worker2")))
     assert Asked.from_dict(asked.to_dict()) == asked
     with pytest.raises(Refused):
         Asked.from_dict({"hosts": [{"host": "worker1", "slices": [{"slice_id": 1, "slice_uuid": "none"}]}]})

@@ -196,6 +196,17 @@ def restored(present: Cluster, backup: Cluster) -> Cluster:
     return present
 
 
+@pytest.mark.parametrize("machine", [None, "a" * 32])
+def test_the_network_node_is_not_restored(machine: str | None) -> None:
+    backup = builders.cluster()
+    backup.extra["network_node_machine_id"] = "b" * 32
+    present = copied(backup)
+    present.extra.pop("network_node_machine_id")
+    if machine is not None:
+        present.extra["network_node_machine_id"] = machine
+    assert restored(present, backup).extra["network_node_machine_id"] == (machine or "b" * 32)
+
+
 def declared_lost(held: Cluster) -> Cluster:
     found = copied(held)
     lost_workers.declare(found, "10.0.10.2")
@@ -301,6 +312,7 @@ def test_vms_are_listed_by_worker() -> None:
         ("cloud", "lab"),
         ("left_behind", {"address": ["x"]}),
         ("network_node_trunk_mtu", "9000"),
+        ("network_node_machine_id", 7),
         ("lost_machines", [7]),
         ("lost_machines", "a"),
         ("hosts", [7]),

@@ -7,7 +7,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings, KnownDisk, KnownSlice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import (
+    Holdings,
+    KnownDisk,
+    KnownMachine,
+    KnownSlice,
+)
 
 from ...generated import is_current
 
@@ -20,6 +25,9 @@ DISK = KnownDisk("/var/lib/cloudrepo/vms/1001/vm1_img.qcow2", UUID)
 )
 def test_it_is_read_back_from_its_dictionary(held: tuple[KnownSlice, ...]) -> None:
     assert Holdings.from_dict(Holdings(held).to_dict()) == Holdings(held)
+    machines = (KnownMachine("10.0.10.1", "a" * 64), KnownMachine("10.0.10.2"))
+    full = Holdings(held, revision=7, machines=machines)
+    assert Holdings.from_dict(full.to_dict()) == full
 
 
 @pytest.mark.parametrize("path", ["vm1_img.qcow2", "/srv/../etc/shadow", "/srv/a b", "/srv/a\nb", "/", ""])
@@ -30,6 +38,9 @@ def test_an_invalid_path_is_refused(path: str) -> None:
     assert [(each.code, each.figures["got"]) for each in caught.value.refusals] == [("field_not_allowed", path)]
 
 
-@pytest.mark.parametrize("name", ["plugins/modules/holdings_info.py", "plugins/doc_fragments/orphans.py"])
+@pytest.mark.parametrize(
+    "name",
+    ["plugins/modules/holdings_info.py", "plugins/doc_fragments/orphans.py", "plugins/modules/worker_orphans.py"],
+)
 def test_documentation_follows_from_the_fields(name: str) -> None:
     assert is_current(name)

@@ -97,7 +97,7 @@ def test_a_kind_is_read_as_it_was_written() -> None:
         ),
         (
             {"kernel": "/k", "kernel_checksum": "ab" * 32, "initrd_checksum": "ab" * 32},
-            "kind one: initrd_checksum is the checksum of initrd, which is not given with it",
+            "kind one: initrd_checksum requires initrd, which is not set",
         ),
         (
             {"kernel": "/k", "kernel_checksum": "ab"},

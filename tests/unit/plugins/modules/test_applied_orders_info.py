@@ -15,7 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import appl
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 from ansible_collections.cloudrepo.slices.plugins.modules import applied_orders_info
 
-from ..module_utils._host.fakes import PASSWORD_ID, mark
+from ..module_utils._host.fakes import PASSWORD_ID, mark, uuid
 
 
 @pytest.fixture
@@ -44,11 +44,13 @@ def test_passwords_are_returned_separately(run: Callable[..., dict[str, Any]], t
     for vm_id in (1001, 1002):
         folder = tmp_path / "vms" / str(vm_id)
         folder.mkdir(parents=True)
-        mark(folder, 1000)
+        mark(folder, 1000, vm_uuid=uuid(vm_id))
     (tmp_path / "vms/1001/vnc.id").write_text(f"{PASSWORD_ID}\n")
     (tmp_path / "vms/1001/vnc.secret").write_text("hMr3kWpa")
     result = run(displays=True)
-    assert result["displays"] == [{"vm_id": 1001, "password_id": PASSWORD_ID, "password": "hMr3kWpa"}]
+    assert result["displays"] == [
+        {"vm_id": 1001, "password_id": PASSWORD_ID, "password": "hMr3kWpa", "vm_uuid": uuid(1001)}
+    ]
     assert "worker" not in result
 
 

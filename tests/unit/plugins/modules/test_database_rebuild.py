@@ -88,7 +88,13 @@ class Rebuilds(Operations):
         planned = self.do("slice_plan", all=True)
         with self.store.transaction(write=False) as cluster:
             passwords = [
-                {"vm_id": vm.vm_id, "password_id": displays.password_id(cluster, vm), "password": "hMr3kWpa"}
+                {
+                    "vm_id": vm.vm_id,
+                    "password_id": displays.password_id(cluster, vm),
+                    "password": "hMr3kWpa",
+                    "vm_uuid": vm.uuid,
+                    "worker_ip": vm.worker_ip,
+                }
                 for vm in cluster.vms()
             ]
         lost, original = set(planned["lost_workers"]), self.door.data()

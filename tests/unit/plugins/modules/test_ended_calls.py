@@ -194,7 +194,7 @@ def test_an_ended_call_says_so_and_the_next_one_completes_it(
 def test_the_report_of_an_ended_call_is_a_failure(program: Path, tmp_path: Path) -> None:
     """The database keeps what the slice gave up until a call has succeeded, although the host had the receipt."""
     _rc, result = Host(tmp_path / "host", program).prepare().end(signal.SIGTERM, "systemctl restart")
-    [report] = host_reports({"gateway": {"network_node_result": result}}, {"network_node": ["gateway"]}, [])
+    [report] = host_reports({"gateway": {"network_node_result": result}}, {"network_node": ["gateway"]}, {})
     assert report["failure"].startswith("ended by SIGTERM")
     assert report["answers"] == [{"slice_id": 1000, "receipt": RECEIPT}]
 

@@ -79,6 +79,10 @@ RIGHT: dict[str, Any] = {
     "vnc_passwords": {"1001": "hMr3kWpa"},
     "user_data": {"1001": "#!/bin/sh\ntrue\n"},
     "known": Holdings.sample()["known"],
+    "machines": [
+        {"address": "10.0.10.1", "mark": machine_mark("4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10", "a" * 32)},
+    ],
+    "address": "10.0.10.1",
     "run": "1000000",
     "remove": ["5f0c1c5e-8a59-4c36-9d1c-6c1f8a1f0b77"],
     "cloud_uuid": "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10",

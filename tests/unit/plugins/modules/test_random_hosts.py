@@ -188,7 +188,8 @@ class OnHosts(Operations):
     def ask_hosts(self) -> None:
         """C(site) asks the hosts what they have."""
         hosts = {NODE: self.network_node, **self.hosts}
-        told = [host.in_use(name) for name, host in hosts.items()]
+        targets = {machine: ip for ip, machine in self.machines().items()}
+        told = [{**host.in_use(name), "target": targets.get(name, name)} for name, host in hosts.items()]
         assert not self.do("cloud", hosts=told, expected_hosts=[*hosts]).get("failed")
         taken = max((each["highest_id"] or 0 for each in told), default=0)
         assert self.door.data()["next_vm_id"] > taken

@@ -169,8 +169,8 @@ def test_a_vm_on_a_damaged_base_image_is_an_error(monkeypatch, tmp_path):
     result = modules.run(monkeypatch, slice_apply, looked_at(), **args, _ansible_check_mode=True)
 
     message = (
-        f"VM 1001 (vm1): base image {image} is damaged: it was cut short; run the deploy again with "
-        "-e base_images_refetch=true to have it fetched again"
+        f"VM 1001 (vm1): base image {image} is damaged: it was cut short; run the deploy again as an admin "
+        "with -e base_images_refetch=true to fetch it again"
     )
     assert [(vm["state"], vm["failure"]) for vm in result["vms"]] == [("error", message)]
     assert result["missing_images"] == []

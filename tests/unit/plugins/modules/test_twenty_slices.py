@@ -143,6 +143,8 @@ class Lab:
                     "vm_id": vm.vm_id,
                     "password_id": displays.password_id(cluster, vm),
                     "password": displays.password(cluster, vm),
+                    "vm_uuid": vm.uuid,
+                    "worker_ip": vm.worker_ip,
                 }
                 for vm in cluster.vms()
             ]

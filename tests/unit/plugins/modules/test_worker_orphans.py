@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, revisions, systemd, vm_folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 from ansible_collections.cloudrepo.slices.plugins.modules import worker_orphans
 
+from ..module_utils._domain.builders import refused
 from ..module_utils._host import modules
 from ..module_utils._host.fakes import MORE, TAP_FILTER, FakeRunner, mark, uuid
 from .documented import check_changes
@@ -100,6 +104,9 @@ def test_a_disk_is_removed_after_the_vm_that_uses_it_was_stopped(monkeypatch, tm
     there: list[bool] = []
     stop = ("systemctl", "stop", "--", "cloudrepo-9999@1001.service")
     runner = looked_at(RUNNING).on(*stop, do=lambda _argv: there.append(path.exists()))
+    # It runs when the host is looked at first, and not when that is locked.
+    show_all = ("systemctl", "show", f"--property={systemd._SHOWN}", "--", "cloudrepo-*@*.service")
+    runner.tell(*show_all, stdout=RUNNING).tell(*show_all)
     runner.tell(*OFCTL, "--no-stats", "--no-names", "dump-flows", MORE).tell(
         *OFCTL, "--bundle", "add-flows", "br-int", "-"
     )
@@ -119,3 +126,72 @@ def test_deleted_disks_are_listed_with_the_time_that_is_left(monkeypatch, tmp_pa
     assert found.pop("left_s") == pytest.approx(7200, abs=60)
     (kept,) = (tmp_path / "trash").iterdir()
     assert found == {"path": f"{kept}/vm1_img.qcow2", "uuid": uuid(1), "slice_id": 9999}
+
+
+MACHINE = "a" * 32
+LAB = uuid(8)
+
+
+@pytest.fixture
+def claimed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """Claim the host for a cloud, and return the arguments with the cloud and two workers, one of which is this."""
+    monkeypatch.setattr(claims.host_info, "read_machine_id", lambda: MACHINE)
+    claim = Claim(LAB, "lab", uuid(9), "2026-01-31T12:00:00Z", "controller1")
+    claims.apply(claims.ClaimPlan(None, claim), state_dir=str(tmp_path))
+    marks = {"10.0.10.1": machine_mark(LAB, MACHINE), "10.0.10.2": machine_mark(LAB, "b" * 32)}
+    machines = [{"address": address, "mark": mark} for address, mark in marks.items()]
+    return {"cloud_uuid": LAB, "cloud_title": "lab", "machines": machines}
+
+
+@pytest.mark.parametrize("address", ["10.0.10.9", "10.0.10.2"])
+def test_a_renumbered_worker_keeps_everything_until_site_has_run(monkeypatch, tmp_path, claimed, address):
+    path = disk(tmp_path)
+    for _run in range(2):
+        told = run(monkeypatch, tmp_path, str(path), runner=FakeRunner(), **claimed, address=address)
+        (refusal,) = refused(told)
+        assert refusal.code == "worker_renumbered"
+        said = f"this host was reached at {address}, and the database has its machine at 10.0.10.1"
+        assert refusal.message.startswith(said)
+        assert "run cloudrepo.slices.site" in refusal.message
+    assert path.exists()
+    assert not (tmp_path / "orphans").exists()
+
+
+def test_a_machine_that_the_database_does_not_know_keeps_everything(monkeypatch, tmp_path, claimed):
+    path = disk(tmp_path)
+    monkeypatch.setattr(claims.host_info, "read_machine_id", lambda: "c" * 32)
+    for address, code in (("10.0.10.9", "worker_unregistered"), ("10.0.10.1", "not_this_machine")):
+        told = run(monkeypatch, tmp_path, str(path), runner=FakeRunner(), **claimed, address=address)
+        assert [each.code for each in refused(told)] == [code]
+    assert path.exists()
+    assert not (tmp_path / "orphans").exists()
+
+
+def test_a_registered_worker_finds_its_orphans(monkeypatch, tmp_path, claimed):
+    disk(tmp_path)
+    told = run(monkeypatch, tmp_path, **claimed, address="10.0.10.1")
+    assert [each["name"] for each in told["orphans"]] == [uuid(1)]
+
+
+@pytest.mark.usefixtures("claimed")
+def test_a_database_without_a_cloud_finds_no_orphans_on_a_claimed_host(monkeypatch, tmp_path):
+    disk(tmp_path)
+    told = run(monkeypatch, tmp_path, runner=FakeRunner())
+    assert [each.code for each in refused(told)] == ["another_cloud"]
+    assert not (tmp_path / "orphans").exists()
+
+
+def test_a_disk_of_a_slice_with_a_newer_work_order_than_the_database_is_kept(monkeypatch, tmp_path):
+    path = disk(tmp_path)
+    run(monkeypatch, tmp_path, revision=5000)
+    order = SliceOrder(9999, (), revision=6000)
+    revisions.note([order], state_dir=str(tmp_path), kind=revisions.WORKER)
+    told = run(monkeypatch, tmp_path, uuid(1), revision=5000)
+    assert [each["code"] for each in told["refusals"]] == ["orphan_superseded"]
+    assert (
+        "revision 6000 (1970-01-01T00:00:06.000Z), and the database was read at revision 5000 ("
+        in (told["refusals"][0]["message"])
+    )
+    assert path.exists()
+    run(monkeypatch, tmp_path, uuid(1), revision=6000)
+    assert not path.exists()

@@ -221,6 +221,15 @@ def test_a_tenant_may_set_only_listed_variables() -> None:
     assert list(refuse(DEPLOY, ["slices"], "bob")) == []
 
 
+@pytest.mark.parametrize("name", ["deploy", "undelete", "site"])
+def test_only_admins_have_damaged_base_images_fetched_again(name: str) -> None:
+    playbook = read_table().playbooks[name]
+    assert "base_images_refetch" in playbook.admin_variables
+    assert [refusal.code for refusal in refuse(playbook, ["base_images_refetch"], "bob")] == [
+        "admins_only" if playbook.admins_only else "variables_of_admins"
+    ]
+
+
 def test_required_variables_are_set_by_the_caller_or_in_the_inventory() -> None:
     capture = read_table().playbooks["capture"]
     assert [each.to_dict() for each in incomplete(capture, {"capture_interface": "eth1"})] == [
@@ -258,6 +267,7 @@ def test_some_playbooks_are_for_admins() -> None:
         ("capture_mib", 4096, 4097),
         ("capture_stop", True, "{{ true }}"),
         ("apply_work_order_restart", "yes", "perhaps"),
+        ("base_images_refetch", "true", "{{ true }}"),
         ("recreate_disks", "web/vm1,1002", "vm1,{{ vm }}"),
         ("recreate_disks", ["web/vm1", "1002"], ["vm1", "{{ vm }}"]),
         ("recreate_disks", 1001, True),

@@ -49,8 +49,8 @@ def refused(playbook: str, *extra: str, own: tuple[str, ...] = ()) -> list[str]:
 )
 def test_a_mistyped_variable_is_refused_with_the_one_that_was_meant(playbook: str, extra: str, near: str) -> None:
     message = (
-        f"extra variable {extra}: this collection has no such variable; set {near}; a variable of your own must be in "
-        "the inventory as well"
+        f"extra variable {extra}: this collection has no such variable; set {near} instead; a variable of your own "
+        "must also be defined in the inventory"
     )
     assert refused(playbook, extra) == [message]
     assert refused(playbook, extra, own=(extra,)) == []
@@ -59,7 +59,7 @@ def test_a_mistyped_variable_is_refused_with_the_one_that_was_meant(playbook: st
 def test_an_unknown_variable_with_the_prefix_of_the_collection_is_refused() -> None:
     assert refused("status", "cloudrepo_colour", "slice_all") == [
         "extra variable cloudrepo_colour: this collection has no such variable; omit it; a variable of your own must "
-        "be in the inventory as well"
+        "also be defined in the inventory"
     ]
     assert refused("status", "cloudrepo_colour", own=("cloudrepo_colour",)) == []
 

@@ -60,7 +60,7 @@ def test_a_change_that_would_strand_slices_is_refused() -> None:
     with pytest.raises(Refused) as caught:
         cloud_vlans.change(held, vlan_pools="0,2-49")
     assert str(caught.value) == (
-        "cloud keeps its VLANs, because 1 of its slices would be left without theirs: slice lab (1001): VLAN pool 1 "
+        "cloud keeps its VLANs, because 1 of its slices would lose VLANs that they use: slice lab (1001): VLAN pool 1 "
         "(VLANs 120 to 139) is not one of 0,2-49; delete these slices first, or keep the setting"
     )
     assert held.to_dict() == before
@@ -110,8 +110,9 @@ def test_the_management_vlan_changes_only_while_no_vm_is_on_it() -> None:
     with pytest.raises(Refused) as caught:
         cloud_vlans.change(held, vlan_pools=None, management_vlan=3000)
     assert str(caught.value) == (
-        "cloud keeps its VLANs, because 1 of its slices would be left without theirs: slice web (1000): eth0 of VM vm1 "
-        "(1001) with address 10.60.7.101 is on VLAN 400, not on 3000; delete these slices first, or keep the setting"
+        "cloud keeps its VLANs, because 1 of its slices would lose VLANs that they use: slice web (1000): eth0 of VM "
+        "vm1 (1001) with address 10.60.7.101 is on VLAN 400, not on 3000; delete these slices first, or keep the "
+        "setting"
     )
     assert held.to_dict() == before
     put(held, topology(vms=[vm("vm1"), vm("vm2")]))

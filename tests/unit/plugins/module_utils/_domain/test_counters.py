@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import counters, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import counters, lost_workers, teardown
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import ADDRESS, VLAN_POOL, address_number
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import KNOWN_ID, KNOWN_REVISION, REVISION
-from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldAddress, HeldSlice, InUse
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldAddress, HeldSlice, HeldVlan, InUse
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import LEFT_BEHIND, Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
 
 from .builders import cluster, put, topology
 
 STRANGER = HeldSlice(1035, "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11", (HeldAddress("10.60.7.101"),))
+BOTH = ("10.0.10.1", "10.0.10.2")
 
 
 def allocated(held: Cluster) -> tuple[list[int], list[int]]:
@@ -59,6 +63,56 @@ def test_a_slice_on_a_host_is_matched_by_its_uuid() -> None:
     another = HeldSlice(slice_.slice_id, STRANGER.slice_uuid)
     counters.take_in(held, [InUse("worker1", slice_.slice_id, None, (another,))], complete=True)
     assert allocated(held) == ([slice_.slice_id % 100], [])
+
+
+def test_every_pool_of_an_unknown_slice_stays_reserved() -> None:
+    """Its port on the management VLAN, which is in the middle of pool 15, says nothing of that pool."""
+    held = cluster()
+    stranger = replace(STRANGER, vlans=tuple(map(HeldVlan, (400, 99, 120, 139, 800, 2099, 2100))))
+    counters.take_in(held, [InUse("worker1", 1036, None, (stranger,))], complete=True)
+    assert allocated(held)[0] == [1, 35, 99]
+    links = [{"endpoints": ["vm1", "vm2"]}] * 21
+    assert put(held, topology(links=links, vlan_pools=2)).further_pools == [0]
+
+
+def test_what_a_known_slice_has_on_hosts_and_not_in_a_restored_database_stays_reserved() -> None:
+    held = cluster()
+    slice_ = put(held, topology())
+    vlans = tuple(map(HeldVlan, (*slice_.vlan_pool_used, 400, 700)))
+    addresses = (HeldAddress("10.60.7.101"),)
+    known = HeldSlice(slice_.slice_id, slice_.uuid, addresses, vlans)
+    more = replace(known, reservations=(*addresses, HeldAddress("10.60.7.240")))
+    counters.take_in(held, [InUse("worker1", 1002, None, (more,))], complete=True)
+    assert allocated(held) == ([30], [address_number("10.60.7.240")])
+    counters.take_in(held, [InUse("worker1", 1002, None, (replace(known, vlans=vlans[:-1]),))], complete=True)
+    assert allocated(held) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("targets", "lost", "is_all"),
+    [
+        (BOTH, None, True),
+        (BOTH[:1], None, False),
+        (BOTH[:1], BOTH[1], True),
+        ((*BOTH[:1], None), None, False),
+    ],
+)
+def test_all_hosts_are_those_that_are_registered_and_not_lost(
+    targets: tuple[str | None, ...], lost: str | None, is_all: bool
+) -> None:
+    held = cluster()
+    if lost is not None:
+        lost_workers.declare(held, lost)
+    hosts = [InUse(f"w{at}", target=target) for at, target in enumerate(targets)]
+    assert counters.are_all(held, hosts) is is_all
+
+
+def test_addresses_are_released_only_if_the_network_node_is_among_the_hosts() -> None:
+    held = cluster()
+    workers = [InUse("w1", target=BOTH[0]), InUse("w2", target=BOTH[1])]
+    counters.take_in(held, [InUse("node", 1036, None, (STRANGER,))], complete=True)
+    assert not counters.are_all(held, workers)
+    assert counters.are_all(held, [*workers, InUse("node", target=NETWORK_NODE)])
 
 
 def test_a_database_that_is_older_than_its_hosts_is_detected() -> None:
@@ -136,8 +190,8 @@ def test_a_revision_that_leaves_no_room_for_later_ones_is_not_accepted() -> None
     with pytest.raises(Refused) as caught:
         counters.accept(held, most + 1)
     assert caught.value.message == (
-        f"accept_revision must be at most {most}, got {most + 1}, which is no revision that this collection has made; "
-        "a revision must leave room for later ones; "
+        f"accept_revision must be at most {most}, got {most + 1}, which this collection cannot have issued; "
+        "a revision must leave room for later revisions; "
         "delete the folder STATE_DIR/revisions of the host that has applied it"
     )
     assert held.revision == before

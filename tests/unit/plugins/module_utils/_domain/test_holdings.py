@@ -23,7 +23,11 @@ def test_hosts_get_all_slices_and_their_own_disks() -> None:
     first, second = ({"path": vm.qcow_image, "uuid": vm.disks[0].uuid} for vm in slice_.vms)
     cloud = held.identify(title="lab")
     expected = {
-        "machines": {"10.0.10.2": machine_mark(cloud.uuid, "a" * 32)},
+        "machines": [
+            {"address": "10.0.10.1"},
+            {"address": "10.0.10.2", "mark": machine_mark(cloud.uuid, "a" * 32)},
+            {"address": "10.0.10.3"},
+        ],
         "workers": {
             "10.0.10.1": [{**name, "disks": [first]}],
             "10.0.10.2": [{**name, "disks": [second]}],
@@ -31,11 +35,14 @@ def test_hosts_get_all_slices_and_their_own_disks() -> None:
         },
         "network_node": [name],
         "cloud": cloud.told(),
+        "revision": held.revision,
     }
     assert holdings(held, "admin") == expected
     # Objects that are being deleted may still exist on hosts.
     teardown.remove(held, slice_)
     assert holdings(held, "admin") == expected
+    held.revise()
+    assert holdings(held, "admin") == {**expected, "revision": held.revision}
 
 
 def test_only_admins_get_the_objects_of_hosts() -> None:

@@ -12,7 +12,11 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import machines
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import diff
-from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import WORKERS_LIST, Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import (
+    NETWORK_NODE_MACHINE,
+    WORKERS_LIST,
+    Cluster,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
@@ -170,7 +174,7 @@ def test_two_hosts_of_the_inventory_at_one_address_are_refused(other: str) -> No
     assert refused.value.message == (
         f"worker {ONE}: 2 hosts of the inventory have this address (machines {other}, {A}); each worker must have one "
         "entry, and an address of its own; correct ansible_host or worker_ip of those with another address, or remove "
-        "the surplus names of one host"
+        "duplicate entries of the same host"
     )
     assert made.to_dict() == before
     # One that was not reached has no machine-id yet, and one that is removed may be replaced.
@@ -204,3 +208,32 @@ def test_a_machine_has_a_mark_once_it_and_its_cloud_are_known() -> None:
     marks = [machines.mark(made, made.workers[ip]) for ip in (ONE, TWO)]
     assert (len(str(marks[0])) > 8, marks[1]) == (True, None)
     assert A not in str(marks[0])
+
+
+def test_the_network_node_is_its_machine() -> None:
+    made = cluster()
+    machines.note_network_node(made, None)
+    assert NETWORK_NODE_MACHINE not in made.extra
+    machines.note_network_node(made, A)
+    machines.note_network_node(made, A)
+    machines.note_network_node(made, None, accepted=B)
+    for accepted in (None, C, A):
+        with pytest.raises(Refused) as refused:
+            machines.note_network_node(made, B, accepted=accepted)
+        assert made.extra[NETWORK_NODE_MACHINE] == A
+    assert refused.value.message == (
+        f"network node: the host in the group network_node has machine-id {B}, that of the database has {A} and may "
+        "still serve its reservations and NAT; the network node is identified by its machine-id; run "
+        f"cloudrepo.slices.site with -e network_node_accept_machine={B} if the former machine is gone for good or was "
+        "reinstalled, and then cloudrepo.slices.deploy with -e slice_all=true; otherwise put it back into the group"
+    )
+    machines.note_network_node(made, B, accepted=B)
+    assert made.extra[NETWORK_NODE_MACHINE] == B
+
+
+def test_a_network_node_without_a_valid_machine_id_is_refused() -> None:
+    made = cluster()
+    with pytest.raises(Refused) as refused:
+        machines.note_network_node(made, "none")
+    assert [each.code for each in refused.value.refusals] == ["invalid_machine_id"]
+    assert NETWORK_NODE_MACHINE not in made.extra

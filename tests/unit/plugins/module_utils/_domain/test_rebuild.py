@@ -73,7 +73,7 @@ def test_user_data_and_start_ups_are_not_known_to_hosts() -> None:
 def test_users_flavors_workers_and_counters_are_rebuilt_from_the_orders() -> None:
     hosts = hosts_of(web(), highest_id=1036, highest_revision=1795371735123)
     hosts[0] = replace(hosts[0], machine_id="0" * 32, cores=8, ram_gb=31.2, trunk_mtu=9000, netem=True)
-    hosts[2] = replace(hosts[2], trunk_mtu=1500)
+    hosts[2] = replace(hosts[2], trunk_mtu=1500, machine_id="1" * 32)
     held = rebuilt(hosts).cluster
     alice = held.users["alice"]
     assert (alice.password_hash, alice.quota_vms, alice.used_vms, alice.slices) == ("!", 10, 2, [1000])
@@ -81,6 +81,7 @@ def test_users_flavors_workers_and_counters_are_rebuilt_from_the_orders() -> Non
     assert held.workers[A].extra == {"machine_id": "0" * 32, "trunk_mtu": 9000, "netem": True}
     assert (held.next_vm_id, held.revision) == (1037, 1795371735123)
     assert held.cloud is not None
+    assert held.extra["network_node_machine_id"] == "1" * 32
     assert (held.cloud.uuid, held.cloud.title, held.extra["network_node_trunk_mtu"]) == (LAB, "lab", 1500)
 
 
@@ -103,7 +104,7 @@ def test_values_in_use_without_a_record_are_not_allocated() -> None:
 
 def test_displays_keep_their_passwords() -> None:
     slice_ = web()
-    known = KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa")
+    known = KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa", slice_.vms[0].uuid, A)
     done = rebuilt(hosts_of(slice_), passwords=[known])
     first, second = done.cluster.slices[1000].vms
     assert displays.password(done.cluster, first) == "hMr3kWpa"
@@ -115,6 +116,30 @@ def test_displays_keep_their_passwords() -> None:
     ]
     first.extra[displays.VERSION] = 2
     assert displays.password_id(done.cluster, first) not in (None, "8b1a9953c4611296")
+
+
+@pytest.mark.parametrize("mine_first", [True, False])
+def test_a_display_does_not_get_the_password_of_an_orphan_with_the_id_of_its_vm(mine_first: bool) -> None:
+    slice_ = web()
+    mine = KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa", slice_.vms[0].uuid, A)
+    orphans = [
+        replace(mine, password="of-alice", vm_uuid=LAB, worker_ip=B),
+        replace(mine, password="none", vm_uuid=None),
+    ]
+    done = rebuilt(hosts_of(slice_), passwords=[mine, *orphans] if mine_first else [*orphans, mine])
+    assert displays.password(done.cluster, done.cluster.slices[1000].vms[0]) == "hMr3kWpa"
+
+
+@pytest.mark.parametrize("fields", [{"vm_uuid": LAB}, {"vm_uuid": None}, {"worker_ip": B}, {"vm_id": 1002}])
+def test_a_password_of_another_vm_or_worker_is_not_kept(fields: dict[str, Any]) -> None:
+    slice_ = web()
+    another = replace(KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa", slice_.vms[0].uuid, A), **fields)
+    done = rebuilt(hosts_of(slice_), passwords=[another])
+    assert all(displays.password(done.cluster, vm) != "hMr3kWpa" for vm in done.cluster.vms())
+    assert (
+        "the passwords of the displays of VMs 1001, 1002, which get new ones in the next deploy if they need any"
+        in done.unknown
+    )
 
 
 def test_an_unreadable_host_is_refused_or_left_out() -> None:

@@ -402,8 +402,9 @@ def test_a_superseded_report_is_told_with_both_revisions() -> None:
         },
     )
     assert refusal.message == (
-        "slice web: this run's report answers revision 1795371735000 (2026-11-22T18:22:15.000Z), and one on revision "
-        "1795371735123 (2026-11-22T18:22:15.123Z) was recorded before; the recorded states of vm1 (1001) are kept"
+        "slice web: this run's report is for revision 1795371735000 (2026-11-22T18:22:15.000Z), but one for "
+        "revision 1795371735123 (2026-11-22T18:22:15.123Z) has already been recorded; the recorded "
+        "states of vm1 (1001) are kept"
     )
     assert superseded(held, [slice_], [told("stopped", 1795371735000)]) == [], "it would change nothing"
     assert superseded(held, [slice_], [told("running", 1795371735124)]) == []

@@ -315,7 +315,7 @@ def test_a_member_does_not_get_the_dns_name_of_a_loopback_address(
     data = topology(vms=[vm(name), vm("r1")], links=[], networks=[{"name": network, "members": members}])
     found = [refusal.message for refusal in problems(read_slice(data, default_owner="admin"))]
     message = (
-        f"slice web: VM lo on network {network} would be lo.{network}.internal, as is the loopback address of VM r1; "
-        "give one of them another name"
+        f"slice web: VM lo on network {network} would have the name of VM r1's loopback address, "
+        f"lo.{network}.internal; give one of them another name"
     )
     assert found == ([message] if is_refused else [])

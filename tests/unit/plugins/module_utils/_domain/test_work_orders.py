@@ -327,6 +327,9 @@ def test_orders_are_for_a_machine_and_not_for_an_address() -> None:
     assert found["workers"]["10.0.10.1"]["machine_mark"] == machine_mark(cloud.uuid, "a" * 32)
     assert "machine_mark" not in found["workers"]["10.0.10.2"]
     assert "machine_mark" not in found["network_node"]
+    held.extra["network_node_machine_id"] = "b" * 32
+    found = work_orders(held, [slice_], "/s")
+    assert found["network_node"]["machine_mark"] == machine_mark(cloud.uuid, "b" * 32)
 
 
 def test_base_images_are_named_by_their_checksums() -> None:

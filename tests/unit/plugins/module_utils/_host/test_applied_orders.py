@@ -93,11 +93,11 @@ def test_passwords_are_those_of_displays_that_have_both_files(tmp_path: Path) ->
     for vm_id, names in ((1001, ("vnc.id", "vnc.secret")), (1002, ("vnc.id",)), (1003, ("vnc.secret",))):
         folder = tmp_path / f"vms/{vm_id}"
         folder.mkdir(parents=True)
-        mark(folder)
+        mark(folder, vm_uuid=uuid(vm_id))
         texts = {"vnc.id": (vnc.NOTED, "8b1a9953c4611296\n"), "vnc.secret": (VNC_SECRET, "hMr3kWpa")}
         for name in names:
             (folder / texts[name][0]).write_text(texts[name][1])
-    assert applied_orders.passwords(str(tmp_path)) == [KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa")]
+    assert applied_orders.passwords(str(tmp_path)) == [KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa", uuid(1001))]
 
 
 def test_changed_states_of_vms_are_written(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import appl
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.claims import Caller
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownMachine
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import Vlans
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
@@ -229,7 +230,7 @@ def test_a_machine_that_has_got_the_address_of_a_worker_refuses_its_calls(
         claims.require(params, missing_ok=missing_ok)
     assert refused.value.refusals == [Refusal("not_this_machine", "this host", {"got": got, "wanted": mark})]
     assert refused.value.refusals[0].message == (
-        f"this host is not the worker that the call is for: its machine has the mark {got}, that worker's has {mark}; "
+        f"this host is not the one that this call is meant for: its machine mark is {got}, expected {mark}; "
         "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know"
     )
 
@@ -282,3 +283,74 @@ def test_clouds_with_vlans_in_common_are_told_when_a_host_is_refused_and_when_it
     ]
     assert claimed(tmp_path, OTHER, vlans=Vlans((1, 2), 401)).warnings == []
     assert claimed(tmp_path, LAB, claim=True, vlans=Vlans((0,), 400)).warnings == []
+
+
+def test_a_call_without_a_cloud_is_refused_by_a_claimed_host_that_asks_for_its_owner(tmp_path: Path) -> None:
+    params: dict[str, Any] = dict.fromkeys(("cloud_uuid", "cloud_title", "cloud_incarnation"))
+    params["state_dir"] = str(tmp_path)
+    claims.require_owner(params, missing_ok=False)
+    claimed(tmp_path, LAB)
+    claims.require(params, missing_ok=False)
+    with pytest.raises(Refused) as refused:
+        claims.require_owner(params, missing_ok=False)
+    assert codes(refused) == ["another_cloud"]
+    assert f"belongs to cloud lab ({uuid(1)})" in refused.value.message
+    assert "and not to a call without a cloud" in refused.value.message
+    claims.require_owner({**params, "cloud_uuid": LAB.uuid}, missing_ok=False)
+    with pytest.raises(Refused, match="belongs to cloud lab"):
+        claims.require_owner({**params, "cloud_uuid": OTHER.uuid}, missing_ok=False)
+
+
+MINE = machine_mark(LAB.uuid, MACHINE)
+SITE = "run cloudrepo.slices.site, which"
+
+
+@pytest.mark.parametrize(
+    ("marks", "message"),
+    [
+        (
+            {"10.0.10.1": MINE, "10.0.10.2": "b" * 64},
+            "this host was reached at 10.0.10.9, and the database has its machine at 10.0.10.1; a worker is reached at "
+            f"the address that it has in the database; {SITE} changes the address in the database",
+        ),
+        # Another worker has got its new address.
+        (
+            {"10.0.10.1": MINE, "10.0.10.9": "b" * 64},
+            "this host was reached at 10.0.10.9, and the database has its machine at 10.0.10.1; a worker is reached at "
+            f"the address that it has in the database; {SITE} changes the address in the database",
+        ),
+        (
+            {"10.0.10.1": "b" * 64, "10.0.10.2": None},
+            "this host was reached at 10.0.10.9, and the database has no worker there; only a worker of the database "
+            f"has orphans; {SITE} registers it",
+        ),
+        (
+            {"10.0.10.9": "b" * 64},
+            f"this host is not the one that this call is meant for: its machine mark is {MINE}, expected "
+            f"{'b' * 64}; {SITE} recognizes workers with new addresses and refuses a machine it does not know",
+        ),
+        ({"10.0.10.1": "b" * 64, "10.0.10.9": MINE}, None),
+        ({"10.0.10.9": None}, None),
+    ],
+)
+def test_a_worker_is_reached_at_the_address_that_the_database_has(
+    marks: dict[str, str | None], message: str | None
+) -> None:
+    machines = [KnownMachine(address, mark) for address, mark in marks.items()]
+    if message is None:
+        claims.require_worker("10.0.10.9", machines, LAB)
+        return
+    with pytest.raises(Refused) as refused:
+        claims.require_worker("10.0.10.9", machines, LAB)
+    assert refused.value.message == message
+
+
+def test_machines_are_compared_only_for_a_cloud_and_a_valid_machine_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    machines = [KnownMachine("10.0.10.1", MINE), KnownMachine("10.0.10.2")]
+    claims.require_worker("10.0.10.2", machines, None)
+    monkeypatch.setattr(claims.host_info, "read_machine_id", lambda: None)
+    claims.require_worker("10.0.10.2", machines, LAB)
+    with pytest.raises(Refused, match="its machine mark is no machine-id"):
+        claims.require_worker("10.0.10.1", machines, LAB)
+    with pytest.raises(Refused, match="no worker there"):
+        claims.require_worker("10.0.10.9", machines, None)

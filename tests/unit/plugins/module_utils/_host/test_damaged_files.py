@@ -65,6 +65,13 @@ def anything() -> FakeRunner:
     return runner
 
 
+def no_ports() -> FakeRunner:
+    """Return such a host, whose switch has no bridge."""
+    return anything().tell(
+        "ovs-vsctl", "--timeout=60", "--format=json", MORE, stdout='{"headings": [], "data": []}' * 4
+    )
+
+
 def order(state: Path) -> Any:
     wanted = [disk(1001, state_dir=str(state), uuid=uuid(4))]
     return orders(vm(1001, 100, state_dir=str(state), disks=wanted), state_dir=str(state))
@@ -181,11 +188,11 @@ FILES = [
         "dhcp/hosts.d/1000",
         "52:54:00:03:e9:00,10.60.7.101,vm1\n",
         (
-            lambda state: in_use.look(str(state), unit_dir=str(state)),
+            lambda state: in_use.look(str(state), no_ports(), unit_dir=str(state)),
             lambda state: guard_dhcp.guard(f"{state}/dhcp/hosts.d", "dhcp400", anything()),
         ),
     ),
-    Kept("names/1000.uuid", uuid(3), (lambda state: in_use.look(str(state), unit_dir=str(state)),)),
+    Kept("names/1000.uuid", uuid(3), (lambda state: in_use.look(str(state), no_ports(), unit_dir=str(state)),)),
     Kept(
         "networks/1000/devices",
         "port net_101 192.168.101.1/24 02:01:00:00:00:65\n",

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import orphans, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import DISK, SLICE, Orphan, judge
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownSlice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from .fakes import slices, uuid
 
@@ -43,8 +44,8 @@ def test_another_disk_at_the_path_of_one_that_was_seen_has_not_been_seen():
     verdict = judge([another], [nameless.name], seen)
     assert (verdict.remove, verdict.since) == ((), {})
     assert [refusal.message for refusal in verdict.refusals] == [
-        "disk /var/lib/cloudrepo/copy.qcow2: seen for the first time, or changed since then; an orphan is removed only "
-        "if an earlier run has seen it; run cloudrepo.slices.orphans again to remove it"
+        "disk /var/lib/cloudrepo/copy.qcow2: no earlier run has listed it, or it has changed since; an orphan is "
+        "removed only if an earlier run has listed it; run cloudrepo.slices.orphans again to remove it"
     ]
     # A running VM writes to its disk, which is removed with its slice.
     used = replace(nameless, slice_id=1005, in_use="cloudrepo-1005@1006.service")
@@ -139,3 +140,66 @@ def test_a_damaged_record_of_orphans_counts_as_none(tmp_path):
     for text in ("{", "[]", ""):
         (tmp_path / "orphans/worker").write_text(text)
         assert orphans.read(str(tmp_path), orphans.WORKER) == {}
+
+
+def test_slices_with_newer_work_orders_than_the_database_are_superseded(tmp_path):
+    where = {"state_dir": str(tmp_path), "kind": orphans.WORKER}
+    nameless = replace(A_DISK, slice_id=None)
+    others = [replace(A_DISK, slice_id=slice_id) for slice_id in (1004, 1006)]
+    found = [A_SLICE, A_DISK, nameless, *others]
+    assert orphans.superseded(found, 5000, **where) == {}
+    revisions.note([SliceOrder(1005, (), revision=6000), SliceOrder(1006, (), revision=5000)], **where)
+    both = (5000, 6000)
+    # A disk whose slice is not known may be that of any of them.
+    assert orphans.superseded(found, 5000, **where) == {1005: both, None: both}
+    assert orphans.superseded([A_DISK, *others], 5000, **where) == {1005: both}
+    assert orphans.superseded(found, 6000, **where) == {}
+    assert orphans.superseded(found, None, **where) == {}
+    assert orphans.superseded(found, 5000, state_dir=str(tmp_path), kind=orphans.NETWORK_NODE).keys() == {None}
+
+
+LATE = {1005: (5000, 6000)}
+
+
+def test_objects_of_a_superseded_slice_are_neither_listed_nor_removed_nor_recorded(tmp_path):
+    other = Orphan(DISK, 1007, uuid(7), "/vms/1008/vm1_img.qcow2", 1008)
+    verdict = judge([A_SLICE, A_DISK, other], [], {A_SLICE.key: "x"}, LATE)
+    assert (verdict.found, verdict.remove, verdict.refusals) == ((other,), (), ())
+    message = (
+        "slice 1005: this host has applied a work order of revision 6000 (1970-01-01T00:00:06.000Z), and the database "
+        "was read at revision 5000 (1970-01-01T00:00:05.000Z); objects are compared with a database that is as new as "
+        "the host; run cloudrepo.slices.orphans again; if the host still refuses, the database is older than the host, "
+        "and cloudrepo.slices.site shows what to do"
+    )
+    assert verdict.result["warnings"] == [message]
+    assert "warnings" not in judge([other], [], {}).result
+    orphans.note(verdict, state_dir=str(tmp_path), kind=orphans.WORKER)
+    noted = orphans.read(str(tmp_path), orphans.WORKER)
+    # What an earlier run has seen stays seen.
+    assert (noted.keys(), noted[A_SLICE.key]) == ({A_SLICE.key, other.key}, "x")
+
+    named = judge([A_SLICE, A_DISK, other], [uuid(1), uuid(7)], {**SEEN, other.key: "x"}, LATE)
+    assert (named.found, named.remove) == ((A_DISK, other), (other,))
+    figures = {"got": "5000 (1970-01-01T00:00:05.000Z)", "applied": "6000 (1970-01-01T00:00:06.000Z)"}
+    assert named.refusals == (Refusal("orphan_superseded", f"disk {uuid(1)}", figures),)
+    assert [each["removed"] for each in named.result["orphans"]] == [False, True]
+
+
+def test_a_superseded_disk_without_a_slice_is_told(tmp_path):
+    nameless = replace(A_DISK, slice_id=None)
+    verdict = judge([nameless], [], {}, {None: (5000, 6000)})
+    assert [told.partition(":")[0] for told in verdict.result["warnings"]] == ["an unknown slice"]
+    orphans.note(verdict, state_dir=str(tmp_path), kind=orphans.WORKER)
+    assert orphans.read(str(tmp_path), orphans.WORKER) == {}
+
+
+def test_a_verdict_without_an_orphan_says_why():
+    verdict = judge([A_SLICE, A_DISK], [uuid(5), uuid(1)], SEEN)
+    refusal = Refusal("orphan_open", f"disk {uuid(1)}", {"path": PATH})
+    left = verdict.without({A_DISK: refusal})
+    assert (left.found, left.remove, left.refusals) == (verdict.found, (A_SLICE,), (refusal,))
+    assert refusal.message == (
+        f"disk {uuid(1)}: a process on this host has {PATH} open; a disk in use cannot be removed; "
+        f"stop the process, which fuser {PATH} shows"
+    )
+    assert verdict.without({}) == verdict

@@ -140,6 +140,13 @@ def test_the_highest_revision_covers_both_kinds_until_all_are_removed(tmp_path):
     assert revisions.highest(str(tmp_path)) is None
 
 
+def test_the_revisions_of_slices_are_those_of_one_kind(tmp_path):
+    assert revisions.of_slices(str(tmp_path), revisions.WORKER) == {}
+    revisions.note(dated({1000: 5, 1003: 6}), **place(tmp_path))
+    revisions.note(dated({1003: 7}), **place(tmp_path, revisions.NETWORK_NODE))
+    assert revisions.of_slices(str(tmp_path), revisions.WORKER) == {1000: 5, 1003: 6}
+
+
 def test_the_file_of_turns_is_for_root_alone(tmp_path):
     old = os.umask(0)
     try:

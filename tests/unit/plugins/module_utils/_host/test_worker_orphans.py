@@ -4,28 +4,30 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
     applied_orders,
+    orphans,
     revisions,
     vm_folders,
     worker_orphans,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import REMOVAL_GROUP, Devices, Tap
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import DISK, SLICE, Orphan
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import DISK, SLICE, Orphan, Verdict
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_orphans import Held
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_orphans import Held, Search, Todo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
-from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownDisk, KnownSlice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import Holdings, KnownDisk, KnownSlice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ....locks import is_held
@@ -169,7 +171,7 @@ def test_a_moved_disk_is_removed_alone_and_a_running_vm_is_known_to_use_it(
         held = worker_orphans.observe(runner, state_dir=str(tmp_path), unit_dir=str(tmp_path / "units"))
     assert held.users == dict.fromkeys(map(str, paths), "cloudrepo-1005@1006.service")
     gone = [each for each in worker_orphans.find([KNOWN], held) if each.path == str(paths[0])]
-    worker_orphans.remove(gone, [KNOWN], held, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+    worker_orphans.remove_disks(gone, [KNOWN], held, state_dir=str(tmp_path))
     assert [path.exists() for path in paths] == [False, True]
     assert (paths[0].parent / "identity.json").exists()
 
@@ -212,30 +214,195 @@ def test_the_record_of_a_slice_is_removed_with_its_last_disk(tmp_path: Path) -> 
     )
     for vm_id, left in ((1006, [1005, 1010]), (1007, [1010])):
         gone = replace(DISK_OF_LEFT, path=f"{folders[vm_id].path}/vm_img.qcow2", vm_id=vm_id)
-        worker_orphans.remove([gone], [], had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+        worker_orphans.remove_disks([gone], [], had, state_dir=str(tmp_path))
         assert [each.slice_id for each in applied_orders.read(str(tmp_path), revisions.WORKER)] == left
 
 
-def test_disks_are_removed_under_the_lock_of_work_orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = Folder(str(tmp_path / "vms/1006"), 1005, uuid(5), uuid(6), {})
-    paths = [f"{folder.path}/{name}_img.qcow2" for name in ("vm1", "vm2")]
-    Path(folder.path).mkdir(parents=True)
-    for path in paths:
-        Path(path).touch()
-    mark(Path(folder.path), 1005)
-    held = []
-    remove = worker_orphans.files.remove
+@dataclass
+class Host:
+    """A worker with the objects C(held) and the disk of the orphan C(DISK_OF_LEFT), which an earlier run has seen."""
 
-    def note(path: str) -> None:
-        held.append((path, is_held(tmp_path / "flows")))
-        remove(path)
+    root: Path
+    held: Held
+    seen: tuple[Orphan, ...]
+    observed: list[bool] = field(default_factory=list)
 
-    monkeypatch.setattr(worker_orphans.files, "remove", note)
-    gone = replace(DISK_OF_LEFT, path=paths[0])
-    had = Held(folders={1006: folder}, overlays={1006: dict.fromkeys(paths, (0, 0.0))})
-    worker_orphans.remove([gone], [], had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
-    assert held == [(paths[0], True)]
-    assert [Path(path).exists() for path in paths] == [False, True]
+    @property
+    def path(self) -> str:
+        return f"{self.root}/vms/1006/vm1_img.qcow2"
+
+    def observe(self, _runner: object, **_where: object) -> Held:
+        """Note whether the host is locked."""
+        self.observed.append((self.root / "flows").exists() and is_held(self.root / "flows"))
+        return self.held
+
+    def search(self, *names: str, revision: int | None = 5000) -> Search:
+        holdings = Holdings((KnownSlice(1010),), revision)
+        return Search(holdings, names, Tools(FakeRunner(), FakeMonitor()), place(self.root))
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    folder = tmp_path / "vms/1006"
+    folder.mkdir(parents=True)
+    mark(folder, 1005, slice_uuid=uuid(5), disks={"vm1_img.qcow2": uuid(7)})
+    path = folder / "vm1_img.qcow2"
+    path.write_text("what a tenant wrote")
+    made = vm_folders.read(str(tmp_path / "vms"))
+    held = Held(folders=made, overlays={1006: {str(path): (4096, 0.0)}}, taps={"tap_1006_eth0": 1005})
+    host = Host(tmp_path, held, worker_orphans.find([], held))
+    orphans.note(Verdict(host.seen), state_dir=str(tmp_path), kind=orphans.WORKER)
+    monkeypatch.setattr(worker_orphans, "observe", host.observe)
+    return host
+
+
+def applied(host: Host, revision: int) -> None:
+    """A deploy applies a work order for the slice of the orphan."""
+    revisions.note([SliceOrder(1005, (), revision=revision)], state_dir=str(host.root), kind=revisions.WORKER)
+
+
+def codes(todo: Todo) -> list[str]:
+    return [refusal.code for refusal in todo.verdict.refusals]
+
+
+def test_disks_are_judged_and_removed_under_the_lock_of_work_orders(host: Host) -> None:
+    todo, _results = host.search(uuid(7)).steps.run()
+    assert [(each.kind, each.id) for each in todo.changes] == [("disk", uuid(7))]
+    assert not Path(host.path).exists()
+    # The first look only finds the slices to remove.
+    assert host.observed == [False, True]
+    host.observed.clear()
+    host.search().steps.run()
+    assert host.observed == [True]
+
+
+def test_a_disk_of_a_slice_with_a_newer_work_order_than_the_database_is_kept(host: Host) -> None:
+    applied(host, 6000)
+    todo, _results = host.search(uuid(7), uuid(5)).steps.run()
+    assert (codes(todo), todo.changes) == (["orphan_superseded"] * 2, [])
+    assert Path(host.path).exists()
+    for revision in (6000, None):
+        assert [each.path for each in host.search(uuid(7), revision=revision).plan().verdict.remove] == [host.path]
+
+
+def test_a_work_order_that_a_host_applies_after_the_first_look_counts(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deploy holds the lock for which the search waits."""
+    search = host.search(uuid(7))
+
+    @contextmanager
+    def after_a_deploy() -> Iterator[None]:
+        applied(host, 6000)
+        yield
+
+    assert search.plan().verdict.remove != ()
+    monkeypatch.setattr(worker_orphans.datapath, "locked", lambda _wires: after_a_deploy())
+    todo, _results = search.steps.run()
+    assert (codes(todo), todo.changes) == (["orphan_superseded"], [])
+    assert Path(host.path).exists()
+
+
+def test_a_disk_that_a_vm_uses_by_now_is_kept(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = host.search(uuid(7))
+    used = replace(host.held, units=Units(vms={1006: Unit(1005, 1006, "active", 7)}))
+
+    @contextmanager
+    def after_a_start() -> Iterator[None]:
+        host.held = used
+        yield
+
+    monkeypatch.setattr(worker_orphans.datapath, "locked", lambda _wires: after_a_start())
+    todo, _results = search.steps.run()
+    assert (codes(todo), todo.changes) == (["orphan_in_use"], [])
+    assert Path(host.path).exists()
+
+
+def test_a_disk_that_any_process_has_open_is_kept(host: Host) -> None:
+    with open(host.path, "rb"):
+        todo, _results = host.search(uuid(7)).steps.run()
+    assert (codes(todo), todo.changes) == (["orphan_open"], [])
+    assert f"a process on this host has {host.path} open" in todo.verdict.refusals[0].message
+    assert Path(host.path).exists()
+    assert orphans.read(str(host.root), orphans.WORKER).keys() == {each.key for each in host.seen}
+    host.search(uuid(7)).steps.run()
+    assert not Path(host.path).exists()
+
+
+@dataclass
+class Answering:
+    """The work order that removes slices, which the host may refuse."""
+
+    host: Host
+    failure: SlicesError | None = None
+
+    def __call__(self, orders: tuple[SliceOrder, ...], *_how: object) -> Answering:
+        (order,) = orders
+        assert order == SliceOrder(1005, (), slice_uuid=uuid(5), revision=5000)
+        return self
+
+    @property
+    def steps(self) -> Answering:
+        return self
+
+    def run(self) -> tuple[Answering, dict[str, object]]:
+        if self.failure is None:
+            self.host.held = replace(self.host.held, taps={})
+        return self, {}
+
+
+def test_a_slice_is_removed_before_its_disk_and_both_are_returned(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.held = replace(host.held, units=Units(vms={1006: Unit(1005, 1006, "active", 7)}))
+    slice_ = worker_orphans.find([], host.held)[0]
+    orphans.note(Verdict((slice_, *host.seen)), state_dir=str(host.root), kind=orphans.WORKER)
+    search = host.search(uuid(5), uuid(7))
+    planned = search.plan()
+    monkeypatch.setattr(worker_orphans, "Job", Stopping(host))
+    todo, _results = search.steps.run()
+    assert [(each.kind, each.id) for each in todo.changes] == [("slice", uuid(5)), ("disk", uuid(7))]
+    assert [(each.kind, each.id) for each in planned.changes] == [("slice", uuid(5)), ("disk", uuid(7))]
+    assert [each["removed"] for each in todo.verdict.result["orphans"]] == [True, True]
+    assert not Path(host.path).exists()
+    assert orphans.read(str(host.root), orphans.WORKER) == {}
+
+
+class Stopping(Answering):
+    """The same if it also stops the VM."""
+
+    def run(self) -> tuple[Answering, dict[str, object]]:
+        self.host.held = replace(self.host.held, units=Units())
+        return super().run()
+
+
+def test_a_disk_is_not_removed_along_with_a_slice_whose_vm_runs_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slice is only removed before the host is locked for its disks."""
+    monkeypatch.setattr(worker_orphans, "Job", Answering(host))
+    search = host.search(uuid(5), uuid(7))
+    search.remove_slices()
+    host.held = replace(host.held, units=Units(vms={1006: Unit(1005, 1006, "active", 7)}))
+    todo = search.plan()
+    search.apply(todo)
+    assert codes(todo) == ["orphan_in_use"]
+    assert [each["removed"] for each in todo.verdict.result["orphans"]] == [True, False]
+    assert Path(host.path).exists()
+
+
+def test_a_slice_that_is_found_after_the_removal_of_slices_is_left_for_the_next_run(host: Host) -> None:
+    search, taps_of_host = host.search(uuid(5)), host.held.taps
+    host.held = replace(host.held, taps={})
+    search.remove_slices()
+    host.held = replace(host.held, taps=taps_of_host)
+    todo = search.plan()
+    assert (codes(todo), todo.changes) == (["orphan_seen_once"], [])
+
+
+def test_no_disk_is_removed_if_the_host_refuses_a_slice(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_orphans, "Job", Answering(host, SlicesError("slice 1005 is another one")))
+    with pytest.raises(SlicesError, match="another one"):
+        host.search(uuid(5), uuid(7)).steps.run()
+    assert Path(host.path).exists()
 
 
 def test_what_slices_have_on_a_host_is_observed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +445,7 @@ def test_a_folder_is_removed_with_its_last_orphan_unless_the_database_has_a_disk
             folders={number: Folder(str(folder), 1005, uuid(5), uuid(6), {})}, overlays={number: {path: (0, 0.0)}}
         )
         gone = replace(DISK_OF_LEFT, path=path, vm_id=number)
-        worker_orphans.remove([gone], wanted, had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+        worker_orphans.remove_disks([gone], wanted, had, state_dir=str(tmp_path))
         assert (folder.exists(), Path(path).exists()) == (bool(known), False)
 
 
@@ -291,40 +458,9 @@ def test_a_folder_is_not_removed_with_overlays_that_were_not_named(tmp_path: Pat
     path = f"{folder}/vm1_img.qcow2"
     had = Held(folders={1006: Folder(str(folder), 1005, uuid(5), uuid(6), {})}, overlays={1006: {path: (0, 0.0)}})
     gone = replace(DISK_OF_LEFT, path=path, vm_id=1006)
-    worker_orphans.remove([gone], (), had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+    worker_orphans.remove_disks([gone], (), had, state_dir=str(tmp_path))
     assert not Path(path).exists()
     assert (folder / "before/vm1_img.qcow2").exists()
-
-
-@pytest.mark.parametrize("failure", [None, SlicesError("slice 1005 is another one")])
-def test_no_disk_is_removed_if_the_host_refuses_a_slice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: SlicesError | None
-) -> None:
-    class Answering:
-        """A work order that removes slices, one of which the host refuses."""
-
-        def __init__(self, orders: tuple[SliceOrder, ...], *_how: object) -> None:
-            assert [(each.slice_id, each.slice_uuid, each.vms) for each in orders] == [(1005, uuid(5), ())]
-            self.steps = self
-
-        def run(self) -> tuple[SimpleNamespace, dict[str, object]]:
-            return SimpleNamespace(failure=failure), {}
-
-    monkeypatch.setattr(worker_orphans, "Job", Answering)
-    folder = tmp_path / "vms/1006"
-    folder.mkdir(parents=True)
-    mark(folder, 1005)
-    path = f"{folder}/vm1_img.qcow2"
-    Path(path).touch()
-    had = Held(folders={1006: Folder(str(folder), 1005, uuid(5))}, overlays={1006: {path: (0, 0.0)}})
-    gone = [Orphan(SLICE, 1005, uuid(5)), replace(DISK_OF_LEFT, path=path)]
-    args = (gone, [], had, Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
-    if failure is None:
-        worker_orphans.remove(*args)
-    else:
-        with pytest.raises(SlicesError, match="another one"):
-            worker_orphans.remove(*args)
-    assert Path(path).exists() is (failure is not None)
 
 
 def test_removals_start_no_vms(tmp_path: Path) -> None:
@@ -360,7 +496,7 @@ def test_a_unit_without_a_process_uses_no_disk(monkeypatch: pytest.MonkeyPatch) 
 def test_slices_without_an_id_are_not_those_of_disks(tmp_path: Path) -> None:
     disk = replace(DISK_OF_LEFT, path=str(tmp_path / "none"), slice_id=None)
     nameless = Orphan("other", None, None, holds=())
-    worker_orphans.remove([disk, nameless], [], Held(), Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+    worker_orphans.remove_disks([disk, nameless], [], Held(), state_dir=str(tmp_path))
     assert applied_orders.read(str(tmp_path), revisions.WORKER) == ()
 
 
@@ -370,9 +506,9 @@ def test_a_disk_that_is_removed_is_forgotten_and_only_its_slice_may_go(
     told: list[list[str]] = []
     asked: list[set[int]] = []
     monkeypatch.setattr(worker_orphans.register, "note", lambda _dir, *, gone: told.append(sorted(gone)))
-    monkeypatch.setattr(worker_orphans, "_forget", lambda ids, _settings: asked.append({*ids}))
+    monkeypatch.setattr(worker_orphans, "_forget", lambda ids, _state_dir: asked.append({*ids}))
     path = str(tmp_path / "none.qcow2")
     record = Orphan("record", 1010, None, holds=())
     disks = [replace(DISK_OF_LEFT, path=path), replace(DISK_OF_LEFT, path=f"{path}2", slice_id=None)]
-    worker_orphans.remove([*disks, record], [], Held(), Tools(FakeRunner(), FakeMonitor()), place(tmp_path))
+    worker_orphans.remove_disks([*disks, record], [], Held(), state_dir=str(tmp_path))
     assert (told, asked) == ([[path, f"{path}2"]], [{1005}])

@@ -29,6 +29,8 @@ def params(**changes: Any) -> dict[str, Any]:
         "neighbours": [],
         "hosts": [],
         "expected_hosts": [],
+        "network_node_machine_id": None,
+        "network_node_accept_machine": None,
         **changes,
     }
 
@@ -54,9 +56,11 @@ def test_values_in_use_on_hosts_are_a_change_once() -> None:
     assert (change.kind, (change.after or {})["left_behind_vlan_pool"]) == ("cloud", "35")
     assert taken.result["next_vm_id"] == 1036
     assert clouds.identify(held, params(hosts=[HELD])).changes == []
-    gone = [{**HELD, "slices": []}]
+    gone = [{**HELD, "slices": [], "target": "10.0.10.1"}]
     assert clouds.identify(held, params(hosts=gone, expected_hosts=["worker1", "worker2"])).changes == []
-    assert clouds.identify(held, params(hosts=gone, expected_hosts=["worker1"])).changes != []
+    assert clouds.identify(held, params(hosts=gone, expected_hosts=["worker1"])).changes == []
+    both = [*gone, {"host": "worker2", "target": "10.0.10.2"}]
+    assert clouds.identify(held, params(hosts=both, expected_hosts=["worker1"])).changes != []
 
 
 def test_the_names_of_hosts_are_kept_when_they_leave_the_inventory() -> None:
@@ -82,6 +86,18 @@ def test_tenants_and_invalid_titles_are_refused(changes: dict[str, Any]) -> None
     with pytest.raises(Refused):
         clouds.identify(held, params(**changes))
     assert held.cloud is None
+
+
+def test_another_network_node_is_refused_before_anything_is_changed_unless_it_is_accepted() -> None:
+    held, old, new = cluster(), "a" * 32, "b" * 32
+    clouds.identify(held, params(network_node_machine_id=old))
+    assert clouds.identify(held, params(network_node_machine_id=old)).changes == []
+    assert clouds.identify(held, params(network_node_accept_machine=new)).changes == [], "it was not reached"
+    with pytest.raises(Refused):
+        clouds.identify(held, params(network_node_machine_id=new))
+    (change,) = clouds.identify(held, params(network_node_machine_id=new, network_node_accept_machine=new)).changes
+    assert change.why == f"network_node_machine_id {old} → {new}"
+    assert clouds.identify(held, params(network_node_machine_id=new)).changes == []
 
 
 def test_the_limits_of_the_history_are_stored() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import network_steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import validated
 
@@ -29,6 +31,14 @@ def test_an_unclaimed_host_refuses_the_order_before_it_is_read(tmp_path: Path) -
     with pytest.raises(Refused) as caught:
         network_steps.steps(params(tmp_path, {"slice_id": 1000, "reservations": []}, **CLOUD), False)
     assert [each.code for each in caught.value.refusals] == ["host_unclaimed"]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_another_machine_than_the_network_node_refuses_its_order(tmp_path: Path, check_mode: bool) -> None:
+    (tmp_path / "cloud.json").write_text(json.dumps(Claim(UUID, "lab", UUID, "2026-01-31T12:00:00Z", "c").to_dict()))
+    with pytest.raises(Refused) as caught:
+        network_steps.steps(params(tmp_path, machine_mark="0" * 64, **CLOUD), check_mode)
+    assert [each.code for each in caught.value.refusals] == ["not_this_machine"]
 
 
 def test_in_check_mode_an_unclaimed_host_may_become_one_of_the_cloud(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "disk_cannot_shrink",
             "VM web/vm1",
             {"disk": "data disk db", "got": 1.0, "size": 2.5},
-            "VM web/vm1: data disk db would have 1 GiB after 2.5; a disk never shrinks",
+            "VM web/vm1: data disk db would have 1 GiB instead of 2.5 GiB; a disk never shrinks",
         ),
         (
             "worker_is_fixed",

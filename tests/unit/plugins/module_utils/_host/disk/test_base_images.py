@@ -131,8 +131,8 @@ def test_a_truncated_image_is_damaged_until_it_is_copied_again(tmp_path, wanted,
     assert base_images.known(wanted.path).damage == why
     assert found.change.after["damage"] == why
     assert found.fault == (
-        f"base image {wanted.path} is damaged: {why}; run site, or the deploy of its VMs, with "
-        "-e base_images_refetch=true to have it fetched again"
+        f"base image {wanted.path} is damaged: {why}; run site, or as an admin the deploy of its VMs, "
+        "with -e base_images_refetch=true to fetch it again"
     )
     brought(tmp_path, content)
     assert examined(wanted).fault is None
@@ -280,7 +280,7 @@ def test_a_kernel_is_installed_and_noted_as_one(tmp_path: Path) -> None:
     [
         (b"<html>", "kernel", "is of no known format; a kernel must be one of Linux for x86 (bzImage)"),
         (bzimage()[:-1], "kernel", "has 4095 bytes, its content needs 4096"),
-        (bzimage(), "initrd", "is a Linux kernel; an initrd must be a cpio archive"),
+        (bzimage(), "initrd", "is a Linux kernel; an initrd must be a newc cpio archive"),
         (bzimage(), "disk", "is a Linux kernel; a base image must be qcow2"),
     ],
 )

@@ -35,8 +35,8 @@ def test_vms_on_a_damaged_base_image_are_barred_and_get_no_disk(tmp_path):
     have = overlays.observe(order, state_dir=str(tmp_path))
 
     message = (
-        f"VM {{}}: base image {damaged} is damaged: it was cut short; run the deploy again with "
-        "-e base_images_refetch=true to have it fetched again"
+        f"VM {{}}: base image {damaged} is damaged: it was cut short; run the deploy again as an admin "
+        "with -e base_images_refetch=true to fetch it again"
     )
     assert bases.barred(order, have.overlays, have.bases) == {
         1002: message.format("1002 (vm2)"),

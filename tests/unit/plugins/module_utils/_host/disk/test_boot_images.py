@@ -86,8 +86,8 @@ def test_what_is_no_kernel_is_refused_with_what_it_is(tmp_path: Path, data: byte
 )
 def test_what_is_no_initrd_is_refused_with_what_it_is(tmp_path: Path, data: bytes, told: str) -> None:
     assert refusal(tmp_path / "initrd.img", "initrd", data) == (
-        f"image_is_no_initrd: image x is {told}; an initrd must be a cpio archive (newc), as it is or compressed with "
-        "gzip, bzip2, xz, zstd, lzop or lz4 -l"
+        f"image_is_no_initrd: image x is {told}; an initrd must be a newc cpio archive, uncompressed or compressed "
+        "with gzip, bzip2, xz, zstd, lzop or lz4 -l"
     )
 
 

@@ -107,7 +107,7 @@ def test_images_with_a_backing_file_are_not_converted(tmp_path, name):
 
     assert refusal(image) == (
         f"image x is {name} that refers to other files; an image to convert must be one file; "
-        "merge them where they are: with qemu-img convert, or for vpc with the program that made them"
+        "merge them on the machine that has them, with qemu-img convert, or for vpc with the program that created them"
     )
 
 

@@ -149,9 +149,9 @@ def test_images_with_a_backing_file_are_refused(tmp_path):
 
     assert message == (
         f"image x has the backing file {base}; a base image must contain the complete disk; run qemu-img convert "
-        f"-f qcow2 -O qcow2 {image} {tmp_path}/image.new.qcow2 where that file is"
+        f"-f qcow2 -O qcow2 {image} {tmp_path}/image.new.qcow2 on the machine that has that file"
     )
-    subprocess.run(message.partition("run ")[2].partition(" where")[0].split(), check=True)
+    subprocess.run(message.partition("run ")[2].partition(" on the machine")[0].split(), check=True)
     assert inspected(tmp_path / "image.new.qcow2").is_checked
 
 
@@ -161,7 +161,7 @@ def test_images_with_a_data_file_are_refused(tmp_path):
 
     assert messages(image) == [
         "image x has an external data file; a base image must contain the complete disk; run qemu-img convert -f qcow2 "
-        "-O qcow2 '/srv/images/my disk.img' '/srv/images/my disk.qcow2' where that file is"
+        "-O qcow2 '/srv/images/my disk.img' '/srv/images/my disk.qcow2' on the machine that has that file"
     ]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import ipaddress
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.files import Folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices.orphans import Held
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import SLICE, Orphan
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownSlice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import Services
 
 from .....locks import is_held
 from ..fakes import MORE, FakeRunner, uuid
@@ -83,22 +85,27 @@ def test_files_and_units_of_all_slices_are_observed(tmp_path):
     }
 
 
-def test_orphans_are_removed_under_the_lock_of_work_orders(tmp_path, monkeypatch):
-    held = []
-
-    def note(*_arguments, **_options):
-        held.append(is_held(tmp_path / "flows"))
-
-    monkeypatch.setattr(orphans.plan, "plan", note)
-    monkeypatch.setattr(orphans.apply, "apply", note)
-    monkeypatch.setattr(orphans.state, "observe", note)
+def test_orphans_are_removed_with_their_records_and_late_work_orders_are_refused_then(tmp_path, monkeypatch):
+    called: list[str] = []
+    for module, name in ((orphans.plan, "plan"), (orphans.apply, "apply"), (orphans.state, "observe")):
+        monkeypatch.setattr(module, name, lambda *_arguments, _name=name, **_options: called.append(_name))
     folders = Folders(str(tmp_path), ipaddress.IPv4Network("169.254.64.0/24"))
     orphans.remove([], folders, FakeRunner(), bridge="br-int")
-    assert held == []
+    assert called == []
     records = tmp_path / "applied/network_node"
     records.mkdir(parents=True)
     for slice_id in (1005, 1006):
         (records / f"{slice_id}.json").write_text("{}")
-    orphans.remove([Orphan(SLICE, 1005, uuid(5))], folders, FakeRunner(), bridge="br-int")
-    assert held == [True, True, True]
+    orphans.remove([Orphan(SLICE, 1005, uuid(5))], folders, FakeRunner(), bridge="br-int", revision=5000)
+    assert called == ["observe", "plan", "apply"]
     assert [path.name for path in records.iterdir()] == ["1006.json"]
+    late = Services(1005, uuid(5), 4000)
+    refused = revisions.older([late], state_dir=str(tmp_path), kind=revisions.NETWORK_NODE)
+    assert [refusal.code for refusal in refused[1005]] == ["order_superseded"]
+
+
+def test_the_lock_is_that_of_work_orders(tmp_path):
+    folders = Folders(str(tmp_path), ipaddress.IPv4Network("169.254.64.0/24"))
+    with orphans.locked(folders):
+        assert is_held(tmp_path / "flows")
+    assert not is_held(tmp_path / "flows")

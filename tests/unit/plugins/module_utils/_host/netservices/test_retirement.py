@@ -183,14 +183,20 @@ def test_forwarding_that_does_not_belong_to_the_role_is_kept(
 def test_services_of_slices_are_removed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = (Orphan(SLICE, 1005, uuid(5), holds=("unit slices-names@1005.service",)),)
     removed: list[tuple[Orphan, ...]] = []
+    held: list[bool] = []
+
+    def remove(those: tuple[Orphan, ...], folders: Folders, *_args: object, **_named: object) -> None:
+        removed.append(those)
+        held.append(is_held(Path(folders.state_dir) / "flows"))
+
     monkeypatch.setattr(orphans, "find", lambda known, _held: gone if known == [] else ())
-    monkeypatch.setattr(orphans, "remove", lambda those, *_args, **_named: removed.append(those))
+    monkeypatch.setattr(orphans, "remove", remove)
     host = Host(tmp_path, monkeypatch).tables(1)
     host.units("Id=slices-nat.service\nActiveState=active\nUnitFileState=enabled\n")
     host.runner.on(*DISABLE, "slices-nat.service", do=lambda _argv: removed.append(()))
     todo = host.plan()
     host.apply(todo)
-    assert removed == [gone, ()]
+    assert (removed, held) == ([gone, ()], [True])
     assert todo.changes[0].before == {"holds": ["unit slices-names@1005.service"]}
 
 
