@@ -35,6 +35,10 @@ _CDROM = fields({"name": text, "image": text, "checksum": text})
 _KINDS: dict[str, Callable[[Any], Any]] = {"bool": boolean, "int": integer, "float": number}
 _KIND_FIELDS = {part.name: {"str": text, "int": integer}[part.spec.kind] for part in Kind.parts()}
 kind_fields = fields({}, _KIND_FIELDS)
+_KIND = fields({"name": text}, _KIND_FIELDS)
+_LOOPBACK = fields({}, ADDRESSED)
+_BOOT = list_of(text)
+_POWER = one_of(lifecycle.POWERS)
 _LIMITS = {part.name: _KINDS[part.spec.kind] for part in Ordered.parts() if part.name in Ordered.LIMITS}
 
 
@@ -250,19 +254,19 @@ class VM(Identified):
         record = Record(data)
         record.check("flavor", lambda value: _FLAVOR(value) if value is not None else None)
         record.check("observed", _OBSERVED)
-        record.check("power", one_of(lifecycle.POWERS))
+        record.check("power", _POWER)
         record.check("title", text)
         record.check("placement", _PLACEMENT)
         record.check("data_interfaces", integer)
         record.check("cloud_init", _CLOUD_INIT)
         record.check("image", text)
-        record.check("loopback", fields({}, ADDRESSED))
+        record.check("loopback", _LOOPBACK)
         record.check("ready_when", _READY_WHEN)
         record.check("startup", _STARTUP)
         record.check("trashed_disks", _TRASHED)
-        record.check("kind", fields({"name": text}, _KIND_FIELDS))
+        record.check("kind", _KIND)
         record.check("cdrom", _CDROM)
-        record.check("boot", list_of(text))
+        record.check("boot", _BOOT)
         record.check("vnc_password_version", integer)
         record.check("uuid", uuid_text)
         vm = cls(

@@ -39,7 +39,7 @@ class SqlCluster(Cluster):
         connection: the connection, in a transaction.
         meta: the columns of the row that locks allocation; C(None) if the database has no tables yet.
         write: whether C(save) will be called. Otherwise nothing needs the rows as they were read, except for those of
-            allocations, which half of the time of reading 2,000 VMs would be spent on.
+            allocations. 2,000 VMs are then read from SQLite in 0.15 s of CPU time instead of 0.29 s.
     """
 
     def __init__(self, connection: Connection, meta: Mapping[str, Any] | None, *, write: bool = True) -> None:
