@@ -91,7 +91,12 @@ def template(playbook: str, *, prompts: bool) -> dict[str, Any]:
 def selecting(playbook: str) -> dict[str, Any]:
     """The variables by which a tenant names the slice in all forms, or chooses all slices of its owner."""
     accepted = PLAYBOOKS[playbook].accepted
-    return {"slice_name": FORMS} if "slice_name" in accepted else {}
+    return {"slice_name": forms(playbook)} if "slice_name" in accepted else {}
+
+
+def forms(playbook: str) -> list[str]:
+    """The ways to name a slice; one of them for a playbook that takes one slice."""
+    return FORMS[:1] if PLAYBOOKS[playbook].one_slice else FORMS
 
 
 FORGED = {f"{prefix}_{name}": word for prefix in ("awx", "tower") for name, word in {
@@ -199,7 +204,7 @@ def test_each_job_acts_for_whoever_started_it_or_is_refused(playbook: str, way: 
     elif not selecting(playbook):
         assert [each["code"] for each in done["refusals"]] == ["nothing_selected"]
     else:
-        assert (done["acting_user"], list(done["names"])) == (user, FORMS)
+        assert (done["acting_user"], list(done["names"])) == (user, forms(playbook))
 
 
 def test_the_ways_have_the_launch_types_of_awx() -> None:

@@ -122,7 +122,7 @@ def test_questions_have_the_type_bounds_and_default_of_their_variable(template: 
 def test_a_blank_field_is_refused_by_the_form_or_accepted_by_the_playbook(template: dict[str, Any]) -> None:
     blank = [question for question in questions(template) if not question["required"]]
     assert list(read_table().malformed({question["variable"]: "" for question in blank})) == []
-    assert {question["variable"] for question in blank} <= {"recreate_disks"}
+    assert {question["variable"] for question in blank} <= {"recreate_disks", "network_node_accept_machine"}
     required = [question for question in questions(template) if question["required"] and not question["default"]]
     assert [question["variable"] for question in required if question["min"] != 1] == []
 

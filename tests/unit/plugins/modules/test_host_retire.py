@@ -65,7 +65,7 @@ def test_a_worker_with_a_vm_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
     result = run(monkeypatch, tmp_path, FakeRunner(), role="worker")
     assert result["failed"]
     assert result["refusals"][0]["code"] == "worker_in_use"
-    assert "move or delete its VMs" in result["msg"]
+    assert "delete its VMs and remove its orphans" in result["msg"]
     assert (tmp_path / "roles.json").exists()
 
 
