@@ -9,13 +9,8 @@ from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import not_in_inventory, worker_address
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import failures_of
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, HostReport
-
-_NO_NETWORK_NODE = (
-    "the group network_node of the inventory has no host, so nothing provides gateways, DHCP and the addresses on "
-    "the management VLAN; add a host to it and run cloudrepo.slices.site"
-)
 
 
 def host_reports(
@@ -45,9 +40,11 @@ def host_reports(
         reports.append(_of_worker(name, host, target, revision, is_registered=target in orders))
     for address, held in not_in_inventory(hostvars, groups, orders).items():
         if held:
-            reports.append(HostReport(address, address, _not_in_inventory(held), revision=revision))
+            refusal = Refusal("worker_left_out", f"worker {address}", {"held": held})
+            reports.append(HostReport(address, address, refusal.message, revision=revision))
     if not groups.get("network_node") and any(map(_has_services, services)):
-        reports.append(HostReport("network_node", NETWORK_NODE, _NO_NETWORK_NODE, (), revision=revision))
+        refusal = Refusal("network_node_missing", "the group network_node of the inventory")
+        reports.append(HostReport("network_node", NETWORK_NODE, refusal.message, (), revision=revision))
     for name in groups.get("network_node", ()):
         host, key = hostvars[name], "network_node_result"
         failure = _failure(host, "apply_work_orders_network_node_failure", key)
@@ -59,7 +56,8 @@ def _of_worker(
     name: str, host: Mapping[str, Any], target: str, revision: int | None, *, is_registered: bool
 ) -> HostReport:
     key = "apply_work_order_result"
-    failure = _failure(host, "apply_work_orders_worker_failure", key) if is_registered else _stranger(target)
+    stranger = Refusal("worker_not_registered", f"worker {target}")
+    failure = _failure(host, "apply_work_orders_worker_failure", key) if is_registered else stranger.message
     return _read(name, target, failure, host.get(key) or {}, revision, ("refused", "vms", "answers", "moment"))
 
 
@@ -103,19 +101,6 @@ def report_failures(reports: Sequence[Mapping[str, Any]], deleting: Sequence[int
 def _has_services(slice_: Mapping[str, Any]) -> bool:
     """Return whether the network node does anything for a slice of its work order."""
     return bool(slice_.get("reservations") or slice_.get("networks"))
-
-
-def _stranger(address: str) -> str:
-    return (
-        f"worker {address} is not registered; run cloudrepo.slices.site, which registers the workers of the inventory"
-    )
-
-
-def _not_in_inventory(held: str) -> str:
-    return (
-        f"it has {held} and is not in the inventory; add it to the group workers, or declare it lost if the machine is "
-        "gone for good (cloudrepo.slices.worker with state=lost)"
-    )
 
 
 def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import TAP_NAME
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import first_names
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
+_WHERE = "settings"
 _OVS = "openvswitch"
 _BRIDGES = ("bridge", _OVS)
 _BONDS = ("bond", "team")
@@ -38,7 +39,7 @@ def missing_interfaces(values: Mapping[str, str | None], interfaces: Sequence[Ma
     # A worker has thousands of taps.
     others = [name for name in names if not TAP_NAME.allows(name)]
     return [
-        f"settings: {variable} is {name}, but this host has only the interfaces {first_names(others)}"
+        Refusal("no_such_interface", _WHERE, {"variable": variable, "name": name, "known": others}).message
         for variable, name in values.items()
         if name and names and name not in names
     ]
@@ -54,21 +55,10 @@ def trunk_problems(values: Mapping[str, str | None], interfaces: Sequence[Mappin
     """
     (variable, name), *_others = values.items()
     found = _find(name, interfaces)
-    problems = _same(values)
-    if found is None or problems:
-        return problems
-    said = f"settings: {variable} is {name}, which"
-    if found.get("kind") in _BRIDGES:
-        return [f"{said} is a bridge itself; name the interface that leads to the other hosts"]
-    if _kind_of(found.get("master"), interfaces) != _OVS:
-        # The switch takes all frames of its ports, so that an address on one of them is dead already.
-        problems += [
-            f"{said} has the address {address}, which the host would lose; a trunk has none, so move the address to "
-            "another interface, or name another one"
-            for address in found["addresses"]
-            if not ipaddress.IPv4Interface(address).is_link_local
-        ]
-    return [*problems, *_held(said, found, interfaces, but=_OVS)]
+    problems = [*_same(values)]
+    if found is not None and not problems:
+        problems += _no_trunk(variable, found, interfaces)
+    return [problem.message for problem in problems]
 
 
 def wan_problems(values: Mapping[str, str | None], interfaces: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -80,7 +70,21 @@ def wan_problems(values: Mapping[str, str | None], interfaces: Sequence[Mapping[
     """
     (variable, name), *_others = values.items()
     found = _find(name, interfaces)
-    return _same(values) + (_held(f"settings: {variable} is {name}, which", found, interfaces) if found else [])
+    held = _held(variable, found, interfaces) if found else ()
+    return [problem.message for problem in (*_same(values), *held)]
+
+
+def _no_trunk(variable: str, found: Mapping[str, Any], interfaces: Sequence[Mapping[str, Any]]) -> Iterator[Refusal]:
+    figures = {"variable": variable, "name": found["name"]}
+    if found.get("kind") in _BRIDGES:
+        yield Refusal("trunk_is_bridge", _WHERE, figures)
+        return
+    if _kind_of(found.get("master"), interfaces) != _OVS:
+        # The switch takes all frames of its ports, so that an address on one of them is dead already.
+        for address in found["addresses"]:
+            if not ipaddress.IPv4Interface(address).is_link_local:
+                yield Refusal("trunk_has_address", _WHERE, {**figures, "address": address})
+    yield from _held(variable, found, interfaces, but=_OVS)
 
 
 def _find(name: str | None, interfaces: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -92,25 +96,24 @@ def _kind_of(name: str | None, interfaces: Sequence[Mapping[str, Any]]) -> str |
     return None if found is None else found.get("kind")
 
 
-def _same(values: Mapping[str, str | None]) -> list[str]:
+def _same(values: Mapping[str, str | None]) -> Iterator[Refusal]:
     (variable, name), *others = values.items()
-    return [
-        f"settings: {variable} and {other} are both {name}; they must be different interfaces"
-        for other, taken in others
-        if name and name == taken
-    ]
+    for other, taken in others:
+        if name and name == taken:
+            yield Refusal("same_interface", _WHERE, {"variable": variable, "other": other, "name": name})
 
 
 def _held(
-    said: str, found: Mapping[str, Any], interfaces: Sequence[Mapping[str, Any]], but: str | None = None
-) -> list[str]:
-    """Return a sentence if a bridge or bond takes the frames of an interface, but not for one of the kind C(but)."""
+    variable: str, found: Mapping[str, Any], interfaces: Sequence[Mapping[str, Any]], but: str | None = None
+) -> Iterator[Refusal]:
+    """Yield a refusal if a bridge or bond takes the frames of an interface, but not for one of the kind C(but)."""
     master = found.get("master")
     kind = _kind_of(master, interfaces)
-    if kind not in (*_BRIDGES, *_BONDS) or kind == but:
-        return []
-    advice = f"name {master} instead" if kind in _BONDS else f"remove it from {master}, or name another interface"
-    return [f"{said} belongs to {master} ({kind}), which gets its frames; {advice}"]
+    figures = {"variable": variable, "name": found["name"], "master": master, "kind": kind}
+    if kind in _BONDS and kind != but:
+        yield Refusal("interface_of_bond", _WHERE, figures)
+    elif kind in _BRIDGES and kind != but:
+        yield Refusal("interface_of_bridge", _WHERE, figures)
 
 
 class FilterModule:

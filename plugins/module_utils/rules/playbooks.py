@@ -51,4 +51,53 @@ PLAYBOOK = {
         "{object} differs from the registered one: its SHA-256 is {got}, expected {expected}",
         "restore the file, or register its flavor or kind again for new VMs",
     ),
+    "no_such_interface": Rule(
+        "a host must have the interfaces of its settings",
+        "{variable} is {name}, but this host has only the interfaces {known}",
+    ),
+    "same_interface": Rule(
+        "settings must name different interfaces",
+        "{variable} and {other} are both {name}; they must be different interfaces",
+    ),
+    "trunk_is_bridge": Rule(
+        "a trunk must not be a bridge",
+        "{variable} is {name}, which is a bridge itself",
+        "name the interface that leads to the other hosts",
+    ),
+    "trunk_has_address": Rule(
+        "a trunk has no address",
+        "{variable} is {name}, which has the address {address}, which the host would lose; a trunk has none, so move "
+        "the address to another interface, or name another one",
+    ),
+    "interface_of_bridge": Rule(
+        "frames of an interface must not go to a bridge",
+        "{variable} is {name}, which belongs to {master} ({kind}), which gets its frames",
+        "remove it from {master}, or name another interface",
+    ),
+    "interface_of_bond": Rule(
+        "frames of an interface must not go to a bond",
+        "{variable} is {name}, which belongs to {master} ({kind}), which gets its frames",
+        "name {master} instead",
+    ),
+    "hosts_without_address": Rule(
+        "the addresses of all hosts must be known, so that VMs cannot reach them",
+        "VMs could reach {hosts}, because the inventory has no IPv4 address for them",
+        "set ansible_host to an address, or worker_ip for a worker, or set cloudrepo_infrastructure_networks",
+    ),
+    "worker_not_registered": Rule(
+        "work orders are for registered workers",
+        "{object} is not registered",
+        "run cloudrepo.slices.site, which registers the workers of the inventory",
+    ),
+    "worker_left_out": Rule(
+        "workers with VMs must be in the inventory",
+        "{object} has {held} and is not in the inventory",
+        "add it to the group workers, or declare it lost if the machine is gone for good (cloudrepo.slices.worker with "
+        "state=lost)",
+    ),
+    "network_node_missing": Rule(
+        "a network node provides gateways, DHCP and the addresses on the management VLAN",
+        "{object} has no host, so nothing provides gateways, DHCP and the addresses on the management VLAN",
+        "add a host to it and run cloudrepo.slices.site",
+    ),
 }

@@ -114,7 +114,7 @@ def test_vms_that_no_host_reports_are_a_failure() -> None:
 def test_the_slices_of_a_worker_that_is_not_in_the_inventory_have_failed(check_mode: bool) -> None:
     told = outcome_table(planned(), hosts(), {**GROUPS, "workers": ["w1"]}, check_mode=check_mode).splitlines()
     assert "failed" in told[1]
-    assert "10.0.10.2: it has 1 VM and is not in the inventory" in told[1]
+    assert "10.0.10.2: worker 10.0.10.2 has 1 VM and is not in the inventory" in told[1]
     assert "unchanged" in told[2]
 
 

@@ -241,7 +241,7 @@ def test_a_worker_with_vms_that_is_not_in_the_inventory_has_failed(fields: dict[
     reports = host_reports(hostvars, {"workers": ["w1"]}, wanted)
     assert [(each["host"], each["target"]) for each in reports] == [("w1", "10.0.10.1"), ("10.0.10.2",) * 2]
     assert report_failures(reports) == [
-        f"10.0.10.2: it has {held} and is not in the inventory; add it to the group workers, or declare it lost if the "
-        "machine is gone for good (cloudrepo.slices.worker with state=lost)"
+        f"10.0.10.2: worker 10.0.10.2 has {held} and is not in the inventory; add it to the group workers, or "
+        "declare it lost if the machine is gone for good (cloudrepo.slices.worker with state=lost)"
     ]
     assert has_news(reports, [])

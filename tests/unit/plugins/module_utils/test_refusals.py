@@ -35,6 +35,7 @@ IMPERATIVES = {
         "list",
         "merge",
         "move",
+        "name",
         "omit",
         "quote",
         "register",
