@@ -16,12 +16,11 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access, selection
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.inventory_options import CLOUD_GROUPS
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files import exists
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.masking import is_url
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import ADMIN
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import DATABASE
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
-    DatabaseError,
     Refusal,
     Refused,
     SlicesError,
@@ -207,8 +206,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             return
         database = str(extra.get("cloudrepo_database") or self._database(task_vars))
         # Its modules may become a user who can read a database that this one cannot, and report it otherwise.
-        with contextlib.suppress(DatabaseError):
-            if "://" not in database and not exists(database, name=f"database {database}"):
+        with contextlib.suppress(SlicesError):
+            is_file = not is_url(database) or database.startswith("sqlite")
+            if is_file and not open_store(database, lock_timeout_s=LOCK_TIMEOUT_S, backups=0).exists():
                 yield Refusal("database_vanishes", f"database {database}", {"job": job})
 
     def _given(self, playbook: Playbook, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from jinja2 import Environment, nodes
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import ENVIRONMENT
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import ARTIFACTS, JOB_WORDS, TABLE, read_table
@@ -244,6 +245,22 @@ def test_a_job_does_not_create_a_database_that_is_lost_with_its_environment(
     assert done.rc == 2
     assert told in done.failure["msg"]
     assert (tmp_path / "database.yaml").exists() is (held is not None)
+
+
+@pytest.mark.parametrize("place", ["~/database.yaml", "$HOME/database.yaml", "sqlite:///{home}/database.sqlite"])
+def test_the_file_of_a_job_is_found_as_modules_find_it(place: str, tmp_path: Path) -> None:
+    named = place.format(home=tmp_path)
+    variables = {"slice_name": "nothing", "cloudrepo_database": named, **awx("manual", user_name="admin")}
+    environment = {**JOB, "HOME": str(tmp_path)}
+    done = run(tmp_path, "smoke_test", variables, environment=environment)
+    assert [each["code"] for each in done.failure["refusals"]] == ["database_vanishes"]
+    assert done.failure["refusals"][0]["object"] == f"database {named}"
+    path = named.replace("~", str(tmp_path)).replace("$HOME", str(tmp_path))
+    with open_store(path, lock_timeout_s=5, backups=0).transaction(write=True) as held:
+        held.replace(builders.cluster())
+    found = run(tmp_path, "smoke_test", variables, environment=environment).failure
+    # Modules of this run may have another Python, without SQLAlchemy.
+    assert found["msg"].startswith(("slice nothing does not exist", "an SQL database requires SQLAlchemy"))
 
 
 def test_a_job_whose_database_cannot_be_read_is_told_so(tmp_path: Path) -> None:
