@@ -65,12 +65,17 @@ def make_folder(path: str) -> None:
 
 
 def _await(descriptor: int, name: str, timeout_s: float) -> None:
+    with suppress(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+
     def time_out(_signal: int, _frame: Any) -> None:
         raise TimeoutError
 
     previous = signal.signal(signal.SIGALRM, time_out)
-    signal.setitimer(signal.ITIMER_REAL, max(timeout_s, 0.001))
     try:
+        # On a busy machine, a short time may be over before the call for the lock.
+        signal.setitimer(signal.ITIMER_REAL, max(timeout_s, 0.001))
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except TimeoutError:
         holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "an unknown process"

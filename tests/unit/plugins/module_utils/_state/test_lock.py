@@ -180,6 +180,19 @@ def test_whoever_must_not_wait_gives_up_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeout_s: float, waits_s: float
 ) -> None:
     set_to: list[float] = []
+
+    def held_at_first(_descriptor: int, how: int) -> None:
+        if how & fcntl.LOCK_NB:
+            raise BlockingIOError
+
+    monkeypatch.setattr(lock.fcntl, "flock", held_at_first)
     monkeypatch.setattr(lock.signal, "setitimer", lambda _which, seconds: set_to.append(seconds))
     with lock.locked(str(tmp_path / "lock"), name="the database", timeout_s=timeout_s):
         assert set_to == [waits_s, 0], "a timer of 0 s would be none, and is set when the lock is held"
+
+
+def test_a_free_lock_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer could end the wait on a busy machine although nobody holds the lock."""
+    monkeypatch.setattr(lock.signal, "setitimer", lambda _which, _seconds: pytest.fail("no timer is needed"))
+    with lock.locked(str(tmp_path / "lock"), name="the database", timeout_s=0.001):
+        assert is_held(tmp_path / "lock")
