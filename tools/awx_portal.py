@@ -49,8 +49,8 @@ ASKED_BY_WORKFLOWS = ("inventory", "labels", "limit", "scm_branch", "skip_tags",
 SELECTING = {"slices": "topologies", "slice_name": "a slice", "slice_all": "all slices of the user"}
 NOT_FROM_A_FORM = {("delete", "slice_all")}
 """What one click should not do."""
-REQUIRED = ("capture_vm", "capture_interface", "orphans_remove")
-"""Variables that a playbook needs although they have no default."""
+REQUIRED = {"orphans_remove"}.union(*(said.get("required", ()) for said in CALLERS["playbooks"].values()))
+"""Variables that a playbook needs although they have no default, or that a form is for."""
 QUESTIONS = {"flag": "multiplechoice", "integer": "integer", "topologies": "textarea"}
 """The type of a question by the type of a variable; C(text) for all others."""
 SPELLED = {"vm": "VM", "mib": "MiB"}

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from . import bounds, identity
+from . import bounds
 from .contract import Contract, integer, ipv4_address, many, text, uuid
-from .shared_fields import CLOUD_INCARNATION, CLOUD_TITLE, REVISION, SLICE_ID, SLICE_UUID
+from .shared_fields import CLOUD_INCARNATION, CLOUD_TITLE, REVISION, SLICE_ID, SLICE_UUID, mark
 from .vlans import ALL_POOLS, MANAGEMENT_VLAN, POOLS_PATTERN, Vlans, ranges, read_pools
 
 VLAN_POOLS_RULE = "ranges of pools, 0-99, such as 0-49,60-79"
@@ -39,11 +39,8 @@ class Claim(Contract):
     controller: str = field(metadata=text("The controller that claimed it.", sample="controller1"))
     machine_mark: str | None = field(
         default=None,
-        metadata=text(
+        metadata=mark(
             "HMAC-SHA256 of the machine-id of the claimed machine, with the UUID of the cloud as the key.",
-            sample="5f6b0c1e9d" + "0" * 54,
-            pattern=identity.MARK_PATTERN,
-            rule="64 hexadecimal digits",
         ),
     )
     vlan_pools: str = field(default=ranges(ALL_POOLS), metadata=VLAN_POOLS)

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from . import bounds, identity
+from . import bounds
 from .contract import Contract, integer, ipv4_address, many, text, uuid
 from .grammar import PATH_PATTERN
-from .shared_fields import SLICE_ID
+from .shared_fields import SLICE_ID, mark
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,9 @@ class KnownMachine(Contract):
     address: str = field(metadata=ipv4_address("The worker's address in the database.", sample="10.0.10.1"))
     mark: str | None = field(
         default=None,
-        metadata=text(
+        metadata=mark(
             "HMAC-SHA256 of its machine-id, with the UUID of the cloud as the key. Without it, the machine-id is not "
             "in the database.",
-            sample="5f6b0c1e9d" + "0" * 54,
-            pattern=identity.MARK_PATTERN,
-            rule="64 hexadecimal digits",
         ),
     )
 

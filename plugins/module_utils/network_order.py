@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from . import bounds, identity
+from . import bounds
 from .contract import Contract, flag, integer, ipv4_address, ipv4_network, ipv6_address, mac_address, many, text
 from .errors import Refusal
 from .shared_fields import (
@@ -21,6 +21,7 @@ from .shared_fields import (
     REVISION,
     SLICE_ID,
     SLICE_UUID,
+    mark,
 )
 from .vlans import pool_number
 from .work_order import TRUNK, Crossing
@@ -255,11 +256,8 @@ class LostMachine(Contract):
     KEY = "mark"
 
     mark: str = field(
-        metadata=text(
+        metadata=mark(
             "HMAC-SHA256 of its machine-id, with the UUID of the cloud as the key.",
-            sample="5f6b0c1e9d" + "0" * 54,
-            pattern=identity.MARK_PATTERN,
-            rule="64 hexadecimal digits",
         )
     )
 
@@ -298,11 +296,8 @@ class NetworkOrder(Contract):
     complete: bool = field(default=False, metadata=COMPLETE)
     machine_mark: str | None = field(
         default=None,
-        metadata=text(
+        metadata=mark(
             "HMAC-SHA256 of the network node's machine-id, with the UUID of the cloud as the key.",
             "A host with another machine-id refuses the call before anything is changed.",
-            sample="5f6b0c1e9d" + "0" * 54,
-            pattern=identity.MARK_PATTERN,
-            rule="64 hexadecimal digits",
         ),
     )

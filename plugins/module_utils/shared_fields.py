@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from . import bounds
+from typing import Any
+
+from . import bounds, identity
 from .contract import flag, integer, json_object, text, uuid
 
 CLOUD_UUID = uuid(
@@ -51,3 +53,13 @@ RECEIPT = text(
     sample="9f1c3b5a0d7e4862a1b2c3d4e5f60718",
     form=bounds.RECEIPT,
 )
+
+
+def mark(*description: str) -> dict[str, Any]:
+    """Return the metadata of a machine's mark (C(identity.machine_mark))."""
+    return text(
+        *description,
+        sample="5f6b0c1e9d" + "0" * 54,
+        pattern=identity.MARK_PATTERN,
+        rule="64 hexadecimal digits",
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from . import bounds, identity
+from . import bounds
 from .contract import (
     Contract,
     integer,
@@ -31,6 +31,7 @@ from .shared_fields import (
     REVISION,
     SLICE_ID,
     SLICE_UUID,
+    mark,
 )
 from .vm_order import SAMPLE_CHECKSUM, VM
 
@@ -198,12 +199,9 @@ class WorkerOrder(Contract):
     complete: bool = field(default=False, metadata=COMPLETE)
     machine_mark: str | None = field(
         default=None,
-        metadata=text(
+        metadata=mark(
             "HMAC-SHA256 of the worker's machine-id, with the UUID of the cloud as the key.",
             "A host with another machine-id, which has got this worker's address, refuses the call before anything is "
             "changed.",
-            sample="5f6b0c1e9d" + "0" * 54,
-            pattern=identity.MARK_PATTERN,
-            rule="64 hexadecimal digits",
         ),
     )

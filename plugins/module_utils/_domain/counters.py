@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..allocations import ADDRESS, VLAN_POOL, address_number, allocated
-from ..bounds import KNOWN_ID, KNOWN_REVISION
+from ..bounds import KNOWN_ID, KNOWN_REVISION, Limit
 from ..changes import Change, between
 from ..claim import HeldSlice, InUse
 from ..cluster import LEFT_BEHIND, Cluster
@@ -27,9 +27,7 @@ def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None
         hosts: the values in use on hosts.
         complete: whether these are all hosts of the cluster, so that earlier reservations of others are released.
     """
-    highest = max(
-        (each.highest_id for each in hosts if each.highest_id and KNOWN_ID.allows(each.highest_id)), default=0
-    )
+    highest = _highest((each.highest_id for each in hosts), KNOWN_ID) or 0
     revisions = [each.highest_revision for each in hosts]
     cluster.lift(next_vm_id=highest + 1, revision=None if cluster.slices else highest_known(revisions))
     strangers = [each for host in hosts for each in host.slices if not _is_known(cluster, each)]
@@ -97,7 +95,11 @@ def accept(cluster: Cluster, known: int | None) -> list[Change]:
 
 def highest_known(revisions: Iterable[int | None]) -> int | None:
     """Return the highest revision on hosts that leaves room for later ones: any other is that of a damaged file."""
-    return max((each for each in revisions if each is not None and KNOWN_REVISION.allows(each)), default=None)
+    return _highest(revisions, KNOWN_REVISION)
+
+
+def _highest(values: Iterable[int | None], limit: Limit) -> int | None:
+    return max((each for each in values if each is not None and limit.allows(each)), default=None)
 
 
 def _is_known(cluster: Cluster, held: HeldSlice) -> bool:
