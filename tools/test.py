@@ -31,9 +31,10 @@ PARTS = {
     "molecule-2": ["molecule", "--half", "2"],
 }
 TAIL_LINES = 12
-# Lines with a failure of pytest, Ansible, Molecule or a linter, which are repeated at the end of the output.
-FAILURES = re.compile(r"^(FAILED|ERROR|E  |fatal:|\[ERROR\]|TASK \[.*FAILED|.*\bfailed: \[)")
-FAILURE_LINES = 40
+# Lines with a failure of pytest, Ansible, Molecule or a linter, which are repeated at the end of the output. A task
+# that Ansible retries has not failed.
+FAILURES = re.compile(r"^(FAILED(?! - RETRYING)|ERROR|FATAL|E  |fatal:|\[ERROR\]|TASK \[.*FAILED|.*\bfailed: \[)")
+FAILURE_LINES = 20
 ALIVE_S = 60  # interval of progress messages, because CI may cancel a job without output
 # The lab has timeouts, so it gets priority over the other parts.
 NICENESS = {"lint": 10, "sanity": 10, "unit": 5, "newest": 10}
