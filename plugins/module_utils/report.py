@@ -135,7 +135,7 @@ class HostReport(Contract):
         default=None,
         metadata=text(
             "When the host observed the VMs: the id of its boot, and the seconds since. Of two reports on orders of "
-            "the same revision, it tells which one is older. Null if it is not known.",
+            "the same revision, it shows which one is older. Null if it is not known.",
             sample="8a1c52f0-9d3e-4b7a-8f21-0c6d5e4b3a29 86400.250000",
             form=bounds.MOMENT,
         ),

@@ -93,7 +93,7 @@ options:
   max_data_interfaces:
     &max_data_interfaces
     description:
-      - The number of data interfaces that it supports. By default, this is what a machine has room for.
+      - The number of data interfaces that it supports. The default is as many as the machine type supports.
     type: int
   interface_pattern:
     &interface_pattern

@@ -25,7 +25,7 @@ from .reconcile import quota_problems
 from .teardown import drop_released
 
 FIELD = DELETED_SLICES
-# A clock that stands ahead must not make the database forget slices whose disks still exist.
+# A clock that is ahead must not make the database forget slices whose disks still exist.
 _GRACE = timedelta(days=7)
 
 

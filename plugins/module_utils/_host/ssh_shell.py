@@ -23,7 +23,7 @@ PAUSE_S = 1.0
 ATTEMPT_S = 60.0
 """Between two attempts, and at most for each, until the shell responds."""
 _END_S = 5.0
-# The disk of a guest that has not had its start-up is new, and so is its host key. Nobody could be asked about it.
+# The disk of a guest that has not had its start-up is new, and so is its host key. There is nothing to verify it with.
 _OPTIONS = (
     *("BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=15", "ServerAliveCountMax=4"),
     *("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "GlobalKnownHostsFile=/dev/null", "LogLevel=ERROR"),

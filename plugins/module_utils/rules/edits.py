@@ -57,7 +57,7 @@ EDITS = {
     "owner_was_removed": Rule(
         "a deleted slice is restored for its owner, not for a later user of the same name",
         "it belongs to user {owner} with UUID {uuid}, who was removed; {rule}",
-        "add this user again with the module user and uuid {uuid}, under a name that is free",
+        "add this user again with the module user and uuid {uuid}, under an unused name",
     ),
     "slice_not_deleted_yet": Rule(
         "a slice can be restored once its hosts have deleted it",

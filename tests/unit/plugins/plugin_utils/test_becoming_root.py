@@ -25,8 +25,8 @@ WRONG = (
     "--ask-become-pass"
 )
 FORBIDDEN = (
-    "host worker1: ops may not use sudo on this host; add ops to the group sudo there, or set ansible_user to one who "
-    "may"
+    "host worker1: ops may not use sudo on this host; add ops to the group sudo there, or set ansible_user to a user "
+    "who may use sudo"
 )
 OLD = (
     "host worker1: modules for hosts need Python 3.9 or newer, but its interpreter is older; set "

@@ -154,7 +154,7 @@ def test_the_next_user_of_a_name_does_not_restore_what_the_last_one_has_deleted(
     belongs = (
         f"slice web: it belongs to user alice with UUID {uuid}, who was removed; a deleted slice is restored for its "
         f"owner, not for a later user of the same name; add this user again with the module user and uuid {uuid}, "
-        "under a name that is free"
+        "under an unused name"
     )
     assert refusals(held) == [belongs]
     registering.put_user(held, {"name": "alice", "quota_vms": 4})
