@@ -12,8 +12,8 @@ from ...vm_order import VM
 from .. import processes, systemd
 from ..runner import Runner
 from ..systemd import Unit
-from .asking import Answer
 from .qmp import Monitor
+from .qmp_status import Answer
 from .sockets import qmp_socket
 
 # A guest in suspend-to-RAM (S3) is running as well.
