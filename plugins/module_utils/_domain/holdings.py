@@ -10,7 +10,7 @@ from ..cluster import Cluster
 from ..holdings import Holdings, KnownDisk, KnownMachine, KnownSlice
 from ..models import Slice
 from . import machines
-from .registering import require_admin
+from .registration import require_admin
 
 
 def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:

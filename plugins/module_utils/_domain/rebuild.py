@@ -19,7 +19,7 @@ from ..workers import MACHINE_ID, Worker
 from . import counters, displays, identities, startup, user_data
 from .invariants import breaches
 from .records_merge import Entry, Merged, entries, leave_out_older, merge
-from .registering import WORKER_OFFERS
+from .registration import WORKER_OFFERS
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import bounds
 from .._domain import cloud_vlans, counters, machines
-from .._domain.registering import require_admin
+from .._domain.registration import require_admin
 from ..changes import between
 from ..claim import Asked
 from ..cluster import HOSTS, LEFT_BEHIND, NETWORK_NODE_MACHINE, Cluster

@@ -12,7 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 from .._domain import slice_changes
 from .._domain.invariant_repair import repair
 from .._domain.invariants import breaches
-from .._domain.registering import require_admin
+from .._domain.registration import require_admin
 from .._state.store import Store
 from ..changes import CREATE, UPDATE, Change
 from ..cluster import Cluster

@@ -30,7 +30,7 @@ from .._domain import (
 from .._domain import (
     status as status_rules,
 )
-from .._domain.registering import require_admin
+from .._domain.registration import require_admin
 from ..bounds import DISK_RETENTION_H
 from ..changes import Change, between
 from ..cluster import ADMIN, Cluster, slice_label

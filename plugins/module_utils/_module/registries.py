@@ -10,7 +10,7 @@ from typing import Any
 
 from .._domain import host_requirements, lost_workers, machines
 from .._domain.kinds import put_kind, remove_kind
-from .._domain.registering import (
+from .._domain.registration import (
     note_network_node,
     put_flavor,
     put_user,

@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.edits import put_link, put_vm
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.guests import guests
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import put_flavor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registration import put_flavor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import wanted_from
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused

@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.data_disk
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.placement import Placement
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import remove_worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registration import remove_worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
