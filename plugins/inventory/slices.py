@@ -201,7 +201,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access, inventory_options
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import guests as rules
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import located, open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import located, open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from .._domain import access
 from .._state.masking import log_secrets
-from .._state.opening import open_store
+from .._state.open_store import open_store
 from .._state.store import Store
 from ..changes import Change
 from ..cluster import ADMIN, Cluster

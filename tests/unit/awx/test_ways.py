@@ -29,7 +29,7 @@ from ansible.utils.context_objects import CLIArgs
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.cloudrepo.slices.plugins.action.guard import ActionModule
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user

@@ -30,7 +30,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
     user_data,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Entry
