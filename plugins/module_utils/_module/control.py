@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from .._domain import access
-from .._state.masking import log_secrets
 from .._state.open_store import open_store
 from .._state.store import Store
+from .._state.url_secrets import log_secrets
 from ..changes import Change
 from ..cluster import ADMIN, Cluster
 from ..defaults import DATABASE
