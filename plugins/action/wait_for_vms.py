@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.modules import wait_for_vms
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import waiting
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.becoming_root import explained
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.become import explained
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types

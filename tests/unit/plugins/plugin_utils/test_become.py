@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.becoming_root import explained
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.become import explained
 
 HOST = {"inventory_hostname": "worker1"}
 MISSING = (
