@@ -23,7 +23,7 @@ from typing import Any
 import profile_deploy
 import report
 from lab import FOLDER, HERE, PREFIX, WORKERS, Lab, topologies
-from measuring import ROOT, CannotMeasure, Memory, memory_mib, run
+from measurements import ROOT, CannotMeasure, Memory, memory_mib, run
 
 HOST = WORKERS[0]
 FIRST_ADDRESS = "10.0.10.101"
