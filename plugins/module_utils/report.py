@@ -86,7 +86,11 @@ class Answer(Contract):
 
 def answers(slices: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the answers to a work order with these slices."""
-    return [Answer(one["slice_id"], one["receipt"]).to_dict() for one in slices if one.get("receipt") is not None]
+    return [
+        Answer(slice_["slice_id"], slice_["receipt"]).to_dict()
+        for slice_ in slices
+        if slice_.get("receipt") is not None
+    ]
 
 
 @dataclass(frozen=True)

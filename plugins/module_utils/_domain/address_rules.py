@@ -116,10 +116,10 @@ def _outside_pool(where: str, segment: WantedLink | WantedNetwork, pool: Pool | 
         if pool is None or whole is None or getattr(segment, name) is not None:
             continue
         for each in segment.addresses:
-            one = address(version, each.of(version))
-            if one is not None and one not in whole:
+            ip = address(version, each.of(version))
+            if ip is not None and ip not in whole:
                 label = f"{pool.kind}.{FAMILIES[version]}"
-                figures = {"got": f"{one} of {each.vm}", "pool": label, "subnet": str(whole)}
+                figures = {"got": f"{ip} of {each.vm}", "pool": label, "subnet": str(whole)}
                 yield Refusal("address_outside_pool", where, figures)
 
 

@@ -91,7 +91,7 @@ def read(
             refused[slice_id] += error.refusals
     for slice_id, refusal in faults(tuple(found)):
         refused[slice_id].append(refusal)
-    return tuple(one for one in found if one.slice_id not in refused), dict(refused)
+    return tuple(order for order in found if order.slice_id not in refused), dict(refused)
 
 
 def whole(orders: tuple[N, ...], refused: Refusals) -> tuple[N, ...]:

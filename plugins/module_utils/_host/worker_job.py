@@ -68,7 +68,7 @@ class Todo:
     @property
     def left(self) -> tuple[SliceOrder, ...]:
         """The slices that have not failed."""
-        return tuple(one for one in self.seen.orders if one.slice_id not in self.failed)
+        return tuple(order for order in self.seen.orders if order.slice_id not in self.failed)
 
     def fail(self, faults: Mapping[int, Exception]) -> None:
         """Add slices that have failed."""
@@ -209,7 +209,7 @@ class Job:
         with self.watch.stage("qemu"), ownership.told_with(todo.seen.refused, todo.failed), _dated():
             vms, messages = self._start(todo)
             sick = {vm["slice_id"] for vm in vms if vm["failure"] is not None}
-            done = (one for one in todo.left if one.slice_id not in sick)
+            done = (order for order in todo.left if order.slice_id not in sick)
             applied_orders.note(done, vms, state_dir=self.settings.vms.state_dir, kind=revisions.WORKER)
             if messages:
                 changed = is_changed(todo.plan.vms.changes)
@@ -316,6 +316,6 @@ class Job:
 
     def _as_found(self, todo: Todo) -> list[dict[str, Any]]:
         """Return the present states of the VMs of slices that have failed."""
-        orders = [one for one in todo.seen.orders if one.slice_id in todo.failed]
+        orders = [order for order in todo.seen.orders if order.slice_id in todo.failed]
         units = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders)], self.tools.runner)
         return qemu_apply.states(orders, units, {}, paused=todo.seen.have.vms.paused)

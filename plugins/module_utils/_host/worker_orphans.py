@@ -115,10 +115,10 @@ def only_here(
     return [orphan.to_dict() for orphan in find(map(_known, slices), held)]
 
 
-def _known(one: Mapping[str, Any]) -> KnownSlice:
-    disks = [*(disk for vm in one["vms"] for disk in vm["disks"]), *one["given_up"]]
+def _known(slice_: Mapping[str, Any]) -> KnownSlice:
+    disks = [*(disk for vm in slice_["vms"] for disk in vm["disks"]), *slice_["given_up"]]
     return KnownSlice(
-        one["slice_id"], one["slice_uuid"], tuple(KnownDisk(each["path"], each["uuid"]) for each in disks)
+        slice_["slice_id"], slice_["slice_uuid"], tuple(KnownDisk(each["path"], each["uuid"]) for each in disks)
     )
 
 

@@ -125,14 +125,14 @@ def listed(spec: dict[str, dict[str, Any]], plural: str, *keys: str) -> dict[str
 
     An object needs one of the options C(keys).
     """
-    one: dict[str, Any] = {"options": spec, "required_one_of": [keys]}
+    element: dict[str, Any] = {"options": spec, "required_one_of": [keys]}
     if len(keys) == 1:
-        one = {"options": {**spec, keys[0]: {**spec[keys[0]], "required": True}}}
+        element = {"options": {**spec, keys[0]: {**spec[keys[0]], "required": True}}}
     return {
         "argument_spec": {
             **CONTROL_ARGUMENTS,
             **spec,
-            plural: {"type": "list", "elements": "dict", **one},
+            plural: {"type": "list", "elements": "dict", **element},
         },
         "mutually_exclusive": [(key, plural) for key in keys],
         "required_one_of": [(*keys, plural)],
