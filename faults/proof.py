@@ -133,8 +133,8 @@ def _note(turn: Turn, what: str, done: Run, changed: set[str]) -> None:
 def _compare(world: World, turn: Turn) -> list[str]:
     """Compare what is stored with the hosts and the marks, and return the VMs that were restarted without reason."""
     slices, hosts = world.slices(), world.hosts()
-    for one in truth.compare(slices, hosts, WORKERS):
-        getattr(turn, one.kind).append(str(one))
+    for difference in truth.compare(slices, hosts, WORKERS):
+        getattr(turn, difference.kind).append(str(difference))
     turn.lost += world.unmarked()
     turn.untrue += world.breaches()
     now, names = truth.pids(slices, hosts), world.names()
