@@ -89,7 +89,7 @@ def _put_or_remove(cluster: Cluster, registry: Registry, want: Mapping[str, Any]
     if want["state"] == "present":
         registry.put(cluster, want)
         if registry is WORKERS:
-            lost_workers.welcome(cluster, want)
+            lost_workers.mark_returned(cluster, want)
     elif want["state"] == "lost":
         lost_workers.declare(cluster, want[registry.key])
     else:

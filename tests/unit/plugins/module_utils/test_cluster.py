@@ -232,7 +232,7 @@ def test_a_restored_backup_does_not_forget_that_a_worker_is_lost() -> None:
 def test_a_restored_backup_does_not_lose_a_worker_that_came_back() -> None:
     backup = declared_lost(with_machines())
     present = copied(backup)
-    lost_workers.welcome(present, {"ip": "10.0.10.2", "machine_id": "b" * 32})
+    lost_workers.mark_returned(present, {"ip": "10.0.10.2", "machine_id": "b" * 32})
     found = restored(present, backup)
     assert lost_of(found)[:2] == ([], [])
     assert "lost_machines" not in found.to_dict()

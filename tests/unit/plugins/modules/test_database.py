@@ -179,7 +179,7 @@ def test_which_workers_are_lost_is_not_restored(run: Run, database: str, lost_be
     ip, machine = "10.0.10.1", "ab" * 16
     acts: list[Callable[[Cluster], None]] = [
         lambda cluster: lost_workers.declare(cluster, ip),
-        lambda cluster: lost_workers.welcome(cluster, {"ip": ip, "machine_id": machine}),
+        lambda cluster: lost_workers.mark_returned(cluster, {"ip": ip, "machine_id": machine}),
     ]
     before, after = acts if lost_before else acts[::-1]
     with open_store(database, lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
