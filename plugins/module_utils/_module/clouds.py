@@ -44,7 +44,7 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     cloud = cluster.identify(title=params["title"] or controller())
     if params["title"] is not None:
         cloud = replace(cloud, title=params["title"])
-        cluster.become(cloud)
+        cluster.set_cloud(cloud)
     cloud_vlans.compare(cloud.title, cluster.vlans, neighbours)
     cluster.keep(kept)
     machines.note_network_node(

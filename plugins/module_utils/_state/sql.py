@@ -209,7 +209,7 @@ class SqlDatabase:
         if cluster.cloud is not None:
             place = connection.scalar(text(PLACE)) if self._high_water is None else self._high_water.place
             # There is no place before the tables are created; the next change stores it.
-            cluster.become(cluster.cloud if place is None else cluster.cloud.found_at(place))
+            cluster.set_cloud(cluster.cloud if place is None else cluster.cloud.found_at(place))
 
     def _lift(self, cluster: Cluster) -> None:
         """Write the high-water mark before the commit, so that no id is in use above the mark."""
