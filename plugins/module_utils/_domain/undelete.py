@@ -84,7 +84,7 @@ def restore(
     return slice_
 
 
-def carry(cluster: Cluster, change: Callable[[Slice], None]) -> None:
+def apply_to_deleted(cluster: Cluster, change: Callable[[Slice], None]) -> None:
     """Apply a change, such as that of a worker's address, to all deleted slices."""
     entries = list[Mapping[str, Any]]()
     for entry in _entries(cluster):
