@@ -21,7 +21,7 @@ from .address_plan import AddressPlan
 from .addressing import ADDRESSES, CIDRS, Addresses, ends, spelled
 from .allocation import Allocator, pool_text
 from .match import Matches, in_stored_order
-from .teardown import drop_empty_pools, let_go, segment_vlans, set_extra
+from .teardown import drop_empty_pools, release_vlans, segment_vlans, set_extra
 from .topology_spec import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice
 
 
@@ -55,7 +55,7 @@ class SegmentBuilder:
             if old is not None:
                 stored.pop(old.vlan_id, None)
         kept, new, dropped = self._reservations()
-        let_go(self.slice, [*stored, *dropped])
+        release_vlans(self.slice, [*stored, *dropped])
         fresh = self._lease(matches, len(kept) + len(new), len(new))
         self._join(matches, fresh)
         kept += [
