@@ -185,7 +185,7 @@ def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
         yield Refusal("slice_name_in_use", where, figures)
     yield from (
         Refusal("vlans_of_another_setting", where, {"breach": breach})
-        for breach in cloud_vlans.stranded(slice_, cluster.vlans)
+        for breach in cloud_vlans.vlan_conflicts(slice_, cluster.vlans)
     )
     for allocation in allocated(slice_):
         if allocation.kind in (ID, MAC_BLOCK, VLAN_POOL) and _is_taken(cluster, allocation.kind, allocation.number):
