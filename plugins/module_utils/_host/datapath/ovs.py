@@ -411,8 +411,8 @@ def _to_replug(wanted: Mapping[str, Port], have: Switch, management_vlan: int | 
         old = have.ports.get(name)
         if old is None:
             continue
-        astray = old.number == new.number and (old.live_number or 0) > 0 and old.live_number != new.number
-        if astray or (old.tag != new.tag and management_vlan in (old.tag, new.tag)):
+        has_wrong_number = old.number == new.number and (old.live_number or 0) > 0 and old.live_number != new.number
+        if has_wrong_number or (old.tag != new.tag and management_vlan in (old.tag, new.tag)):
             found.add(name)
     return found
 
