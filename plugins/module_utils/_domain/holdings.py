@@ -29,7 +29,7 @@ def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:
         "workers": workers,
         "machines": [machine.to_dict() for machine in marks],
         "network_node": Holdings(tuple(_known(each) for each in slices)).to_dict()["known"],
-        "cloud": cluster.cloud.told() if cluster.cloud else {},
+        "cloud": cluster.cloud.to_result() if cluster.cloud else {},
         "revision": cluster.revision,
     }
 

@@ -190,7 +190,7 @@ class Job:
             SlicesError: a change failed that does not belong to one slice.
         """
         is_noted = self._note(todo)
-        with ownership.told_with(todo.seen.refused):
+        with ownership.named_in_failure(todo.seen.refused):
             try:
                 self._prepare(todo)
             except one_by_one.FAILURES as error:
@@ -206,7 +206,7 @@ class Job:
         Raises:
             SlicesError: a VM failed.
         """
-        with self.watch.stage("qemu"), ownership.told_with(todo.seen.refused, todo.failed), _dated():
+        with self.watch.stage("qemu"), ownership.named_in_failure(todo.seen.refused, todo.failed), _dated():
             vms, messages = self._start(todo)
             sick = {vm["slice_id"] for vm in vms if vm["failure"] is not None}
             done = (order for order in todo.left if order.slice_id not in sick)

@@ -58,7 +58,7 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         counters.take_in(cluster, hosts, complete=is_complete)
     after = _attributes(cluster)
     changes = [] if before == after else [between("cloud", cloud.uuid, before, after, name=cloud.title)]
-    said = {**cloud.told(), "controller": controller(), **vlans_of(cluster)}
+    said = {**cloud.to_result(), "controller": controller(), **vlans_of(cluster)}
     behind = [refusal.message for refusal in counters.behind(cluster, hosts)]
     known = cluster.extra.get(HOSTS, [])
     return Outcome(changes, {"cloud": said, "next_vm_id": cluster.next_vm_id, "behind": behind, "hosts": known})

@@ -41,7 +41,7 @@ from ..names import NAME, NAME_OR_ID
 from ..report import HostReport
 from .clouds import controller
 from .edge import Outcome, listed
-from .refused_slices import RefusedSlice, require_some, told
+from .refused_slices import RefusedSlice, require_some, to_result
 
 RECREATE_DISKS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 STATE_DIR: dict[str, Any] = {"type": "path", "default": defaults.STATE_DIR}
@@ -92,7 +92,7 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         },
         recreate,
     )
-    return replace(done, result={**done.result, "refused": told(refused)})
+    return replace(done, result={**done.result, "refused": to_result(refused)})
 
 
 def _faults(slice_: Slice, cluster: Cluster) -> Iterator[Refusal]:
@@ -124,7 +124,7 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         lambda: {old.slice_id: slice_changes.changes(old, cluster.slices.get(old.slice_id)) for old in before},
         work_orders.find_vms(remaining, params["recreate_disks"]),
     )
-    return replace(done, result={**done.result, "refused": told(refused)})
+    return replace(done, result={**done.result, "refused": to_result(refused)})
 
 
 def dispatch(

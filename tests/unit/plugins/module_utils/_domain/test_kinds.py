@@ -369,14 +369,14 @@ def test_refusals_show_both_names_of_an_interface(links: list[tuple[str, str]], 
     assert [each.message for each in refusals(held, want)] == [message]
 
 
-def test_links_and_networks_are_told_with_the_names_in_guests() -> None:
+def test_links_and_networks_are_shown_with_the_names_in_guests() -> None:
     held = cluster()
     held.kinds = {"switch": {"interface_pattern": "swp{n}"}}
     lan = {"name": "lan", "members": ["s:swp2", "h"]}
     slice_ = put(held, topology(vms=[vm("s", kind="switch"), vm("h")], links=[link("s:swp1", "h")], networks=[lan]))
-    (told,) = kinds.links_told(slice_)
+    (told,) = kinds.links_shown(slice_)
     assert told == {**slice_.links[0].to_dict(), "vm1_guest_interface": "swp1"}
-    (told,) = kinds.networks_told(slice_)
+    (told,) = kinds.networks_shown(slice_)
     assert told["members"] == [
         {"vm_id": 1001, "interface": "eth2", "guest_interface": "swp2"},
         {"vm_id": 1002, "interface": "eth2"},
