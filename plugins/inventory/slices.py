@@ -341,7 +341,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         jump_host = self._jump_host()
         if jump_host is None and any(self._would_jump(guest, kind_of[guest["cloudrepo_vm_id"]]) for guest in guests):
             problems.append(Refusal("jump_host_missing", "connection_preference"))
-        self._tell([*problems, *problems_of_groups])
+        self._warn([*problems, *problems_of_groups])
         self.inventory.add_group(parent)
         for grouping, identity in dict.fromkeys(each[:2] for found in groups_of.values() for each in found):
             group = self.inventory.add_group(group_names[grouping, identity])
@@ -395,7 +395,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         """Return the variables for the connection to a VM."""
         preference = self._preference(kind)
         connection = rules.connection_of(guest, preference, has_jump_host=jump_host is not None)
-        told = {
+        variables = {
             "cloudrepo_kind": kind.name if kind else guest["cloudrepo_kind"],
             "cloudrepo_connection": connection,
             "cloudrepo_console": {
@@ -404,16 +404,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             },
         }
         if connection == rules.CONSOLE:
-            return {**told, "ansible_connection": "cloudrepo.slices.console", **TO_WORKER}
+            return {**variables, "ansible_connection": "cloudrepo.slices.console", **TO_WORKER}
         if connection is None:
             problem = rules.without_connection(guest, _label(guest), preference)
-            return {**told, "cloudrepo_connection_problem": problem.message, "ansible_host": WITHOUT_CONNECTION}
-        told.update(ansible_host=guest["cloudrepo_address"], **(kind.login if kind else {}))
+            return {**variables, "cloudrepo_connection_problem": problem.message, "ansible_host": WITHOUT_CONNECTION}
+        variables.update(ansible_host=guest["cloudrepo_address"], **(kind.login if kind else {}))
         if connection == rules.JUMP:
-            told.update(cloudrepo_jump_host=jump_host, ansible_ssh_common_args=THROUGH_JUMP_HOST)
-        return told
+            variables.update(cloudrepo_jump_host=jump_host, ansible_ssh_common_args=THROUGH_JUMP_HOST)
+        return variables
 
-    def _tell(self, problems: Sequence[Refusal]) -> None:
+    def _warn(self, problems: Sequence[Refusal]) -> None:
         if problems and self.get_option("strict"):
             raise Refused(problems)
         for problem in problems:

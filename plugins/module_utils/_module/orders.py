@@ -248,12 +248,12 @@ class Missing:
 def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the displays of the selected slices, with their passwords."""
     chosen, _gone = _left(cluster, params)
-    return Outcome(result={"displays": displays.tell(cluster, chosen)})
+    return Outcome(result={"displays": displays.with_passwords(cluster, chosen)})
 
 
 def guests_user_data(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the user data and start-ups of the guests of the selected slices."""
-    return Outcome(result={"guests": user_data.tell(cluster, choose(cluster, params))})
+    return Outcome(result={"guests": user_data.with_texts(cluster, choose(cluster, params))})
 
 
 def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:

@@ -286,7 +286,7 @@ def _tell_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: M
         # The file is written first, because QEMU would read it if it restarted in between.
         files.write_all([vnc.secret(new, passwords, settings=settings)])
         try:
-            vnc.tell(new, passwords, tools.monitor)
+            vnc.set_password(new, passwords, tools.monitor)
         except SlicesError as error:
             faults[new.vm.vm_id] = _refusal(new.vm, error)
             continue

@@ -97,7 +97,7 @@ def secret(new: NewPassword, passwords: Mapping[int, str], *, settings: Settings
     return files.text_file(path, passwords[new.vm.vm_id], mode=0o400, uid=account.uid, gid=account.gid)
 
 
-def tell(new: NewPassword, passwords: Mapping[int, str], monitor: Monitor) -> None:
+def set_password(new: NewPassword, passwords: Mapping[int, str], monitor: Monitor) -> None:
     """Set the password of a running VM's display.
 
     Raises:
