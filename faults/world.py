@@ -176,8 +176,8 @@ class World:
             there = [vm for vm in stored if vm["worker_ip"] == address and vm["uuid"] in self.marks]
             words = [f"{vm['disks'][0]['path']}={self.marks[vm['uuid']]}" for vm in there]
             if words:
-                told = self.lab.script(host, HERE / "mark.py", "check", *words).split()
-                lost += [f"the mark on {path} of {host}" for path in told]
+                paths = self.lab.script(host, HERE / "mark.py", "check", *words).split()
+                lost += [f"the mark on {path} of {host}" for path in paths]
         return lost
 
     def forget_marks(self, uuids: Iterable[str]) -> None:

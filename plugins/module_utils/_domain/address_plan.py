@@ -122,14 +122,14 @@ class AddressPlan:
             has_dhcp: whether the ends get IPv4 addresses by DHCP, except for those that are given.
         """
         ends = want.endpoints if isinstance(want, WantedLink) else want.members
-        is_told = isinstance(want, WantedLink) or (self.pools.subnet(NETWORKS, 4) is not None and not has_dhcp)
+        takes_addresses = isinstance(want, WantedLink) or (self.pools.subnet(NETWORKS, 4) is not None and not has_dhcp)
         given = {each.vm: each for each in want.addresses}
         made: dict[str, dict[str, str]] = {end.vm: {} for end in ends}
         for version, name in FAMILIES.items():
             found = subnet(version, getattr(want, CIDRS[version]))
             if found is not None:
                 claims = [Claim(end.vm, _of(given, end.vm, version), _of(stored, end.vm, version)) for end in ends]
-                if version == 4 and not is_told:
+                if version == 4 and not takes_addresses:
                     claims = [each for each in claims if each.given is not None]
                 for vm, ip in self._hosts(where, found, claims, reserved if version == 4 else ()).items():
                     made[vm][name] = str(ip)
@@ -168,9 +168,9 @@ class AddressPlan:
         for version, name in FAMILIES.items():
             pool = self.pools.subnet(LOOPBACKS, version)
             claims = [
-                Claim(want.name, told, _of(stored, want.name, version))
+                Claim(want.name, fixed, _of(stored, want.name, version))
                 for want in wants
-                if (told := _of(given, want.name, version)) is not None or pool is not None
+                if (fixed := _of(given, want.name, version)) is not None or pool is not None
             ]
             for vm, ip in self._loopbacks(pool, version, claims).items():
                 made[vm][name] = str(ip)

@@ -43,8 +43,8 @@ def problems(want: WantedSlice, management: str) -> Iterator[Refusal]:
     for pool in pools.pools.values():
         for version in pool.subnets:
             yield from _pool_problems(where, pool, version)
-    told = [(_label(kind, found), str(found)) for kind, found in pools.subnets()]
-    yield from networks.overlaps(where, told, management)
+    labelled = [(_label(kind, found), str(found)) for kind, found in pools.subnets()]
+    yield from networks.overlaps(where, labelled, management)
     for number, link in enumerate(want.links, start=1):
         label = f"link {want.name}/{link.name or link.link_id or number} ({link})"
         for version in CIDRS:

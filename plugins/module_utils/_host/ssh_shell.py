@@ -94,9 +94,9 @@ def _why_silent(console: Console, said: IO[bytes], deadline: float) -> str | Non
         serial.run(console, "true", timeout_s=min(ATTEMPT_S, deadline - time.monotonic()))
     except SlicesError as error:
         said.seek(0)
-        told = said.read().decode("utf-8", "replace")
+        output = said.read().decode("utf-8", "replace")
         heard = console_log.plain(str(error.fields.get("console", "")))
-        return _last(told) or _last(heard) or ("" if "console" in error.fields else error.message)
+        return _last(output) or _last(heard) or ("" if "console" in error.fields else error.message)
     return None
 
 

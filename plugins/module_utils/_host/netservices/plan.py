@@ -128,9 +128,9 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     clients, shares = _strangers(orders, have), _differing_shares(orders, have, folders)
     drift += _mapped("name server's client", "port", clients, {order.name_port: order.slice_id for order in orders})
     # The addresses of changed files are listed with the files.
-    told = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
-    untold = {address: of for address, of in shares.items() if told.isdisjoint(of)}
-    drift += _mapped("sender", "slice", untold, {order.slice_id: order.slice_id for order in orders})
+    written = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
+    unwritten = {address: of for address, of in shares.items() if written.isdisjoint(of)}
+    drift += _mapped("sender", "slice", unwritten, {order.slice_id: order.slice_id for order in orders})
     gone = _gone(orders, have)
     return ServicesPlan(
         files=tuple(changes),
