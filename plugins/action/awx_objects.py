@@ -66,17 +66,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             Refused: it has failed. In check mode, an object may refer to one that does not exist yet.
         """
         result = self._execute_module(module_name=module, module_args=dict(entry), task_vars=task_vars)
-        done_entry: dict[str, Any] = {
+        outcome: dict[str, Any] = {
             "kind": module.rpartition(".")[2],
             "name": _name(entry),
             "changed": bool(result.get("changed")),
         }
         if not result.get("failed"):
-            return done_entry
+            return outcome
         if self._task.check_mode and any(each["changed"] for each in done):
-            return {**done_entry, "changed": True}
+            return {**outcome, "changed": True}
         figures = {"why": str(result.get("msg")).strip()}
-        raise Refused([Refusal("awx_refused", f"{done_entry['kind'].replace('_', ' ')} {done_entry['name']}", figures)])
+        raise Refused([Refusal("awx_refused", f"{outcome['kind'].replace('_', ' ')} {outcome['name']}", figures)])
 
 
 def _problems(objects: Mapping[str, Any], collection: str) -> Iterator[Refusal]:

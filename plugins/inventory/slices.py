@@ -92,8 +92,8 @@ options:
       - How to connect to VMs. For each VM, the first one that is possible is used. Tasks fail on a VM for which none is
         possible, with the reason, which is also in C(cloudrepo_connection_problem).
       - V(direct) connects to its address by ssh, if it has one. The machine that runs Ansible must reach VLAN 400.
-      - V(jump) does the same through O(jump_host). If it would be used but there is no jump host, this is told with a
-        warning; with O(strict) this is an error.
+      - V(jump) does the same through O(jump_host). If it would be used but there is no jump host, this is a
+        warning; with O(strict) it is an error.
       - V(console) uses P(cloudrepo.slices.console#connection) on its worker.
     type: list
     elements: str
@@ -341,7 +341,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         jump_host = self._jump_host()
         if jump_host is None and any(self._would_jump(guest, kind_of[guest["cloudrepo_vm_id"]]) for guest in guests):
             problems.append(Refusal("jump_host_missing", "connection_preference"))
-        self._warn([*problems, *problems_of_groups])
+        self._report([*problems, *problems_of_groups])
         self.inventory.add_group(parent)
         for grouping, identity in dict.fromkeys(each[:2] for found in groups_of.values() for each in found):
             group = self.inventory.add_group(group_names[grouping, identity])
@@ -413,7 +413,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             variables.update(cloudrepo_jump_host=jump_host, ansible_ssh_common_args=THROUGH_JUMP_HOST)
         return variables
 
-    def _warn(self, problems: Sequence[Refusal]) -> None:
+    def _report(self, problems: Sequence[Refusal]) -> None:
         if problems and self.get_option("strict"):
             raise Refused(problems)
         for problem in problems:

@@ -144,7 +144,7 @@ def observe(
 
 
 def _files(orders: Collection[Services], folders: Folders) -> State:
-    """Return what files tell."""
+    """Return the state that is stored in files."""
     others = _served(folders) - {order.slice_id for order in orders}
     return State(
         texts=_texts(orders, folders),
