@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import truth
+from . import expected_state
 from .lab import ADDRESSES, DATABASE, ROOT, STORE, WORKERS, Broken, Lab, Run, Started, await_that
 from .topologies import CALM, LARGE, SMALL, Topology
 
@@ -107,11 +107,11 @@ class World:
 
     def untrue(self) -> list[str]:
         """Return the VMs whose stored state is not that on their hosts."""
-        return [str(each) for each in sorted(truth.states(self.slices(), self.hosts(), WORKERS))]
+        return [str(each) for each in sorted(expected_state.states(self.slices(), self.hosts(), WORKERS))]
 
     def pids(self) -> dict[str, int]:
         """Return the pids of all running VMs, by the UUID of the VM."""
-        return truth.pids(self.slices(), self.hosts())
+        return expected_state.pids(self.slices(), self.hosts())
 
     def names(self) -> dict[str, str]:
         """Return the names of all VMs, by their UUID."""
