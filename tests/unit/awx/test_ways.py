@@ -36,7 +36,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_use
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import read_table
 
 from ..plugins.module_utils._domain import builders
-from ..plugins.modules.front_door import Door, Memory
+from ..plugins.modules.module_calls import Door, Memory
 from ..scripts import ROOT
 from .launcher import Job, Workflow, lay_out, meta, of_node, of_webhook
 

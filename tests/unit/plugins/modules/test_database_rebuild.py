@@ -25,7 +25,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from ansible_collections.cloudrepo.slices.plugins.modules import database_rebuild as module
 
 from ..module_utils._domain.builders import refused
-from .front_door import Memory
+from .module_calls import Memory
 from .test_random_operations import InSqlite, InYaml, Operations, has_slices, seen_of, some
 
 CLOUD = {"cloud_uuid": "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10", "cloud_title": "lab"}

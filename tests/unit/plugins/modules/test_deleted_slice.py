@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.report import ans
 
 from ..module_utils._domain import builders
 from ..module_utils._domain.builders import refused
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.shipped_kinds import SHIPPED
 from tests.unit.plugins.module_utils._domain import builders
 
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 from .readers import read_back
 
 LABELS = ("a", "Z9", "a-b", "a" * 62, "a" * 63, "1" + "-" * 61 + "z")

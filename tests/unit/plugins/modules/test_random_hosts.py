@@ -21,7 +21,7 @@ from hypothesis.stateful import invariant, precondition, rule, run_state_machine
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
 
-from .front_door import Memory
+from .module_calls import Memory
 from .readers import read_back
 from .simulated_hosts import Machine, NetworkNode
 from .test_random_operations import (

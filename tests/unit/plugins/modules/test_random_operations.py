@@ -38,7 +38,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 from tests.unit.plugins.module_utils._domain import builders
 
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 from .readers import read_back
 
 USERS = st.sampled_from(["admin", "alice", "bob"])

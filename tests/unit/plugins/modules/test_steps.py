@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from ..module_utils._domain import builders
 from ..uuids import without_uuids
 from .documented import check_changes
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 NUMERIC = Refusal("invalid_name", "slice web", {"kind": "VM", "got": "4711", "form": VM_NAME.rule})
 

@@ -28,7 +28,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, answers
 
-from .front_door import Door
+from .module_calls import Door
 from .simulated_hosts import Machine
 
 WORKERS = ("10.0.10.1", "10.0.10.2")
