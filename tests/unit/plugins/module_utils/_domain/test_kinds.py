@@ -185,7 +185,7 @@ def test_an_inventory_has_both_names() -> None:
     ("fields", "message"),
     [
         ({"data_interfaces": 5}, "VM web/s1: a VM of kind switch has at most 4 data interfaces, got 5"),
-        ({"cloud_init": {}}, "VM web/s1: guests of kind switch have no cloud-init; cloud_init is set"),
+        ({"cloud_init": {}}, "VM web/s1: cloud_init is set, but guests of kind switch have no cloud-init"),
     ],
 )
 def test_a_kind_limits_its_vms(fields: dict[str, Any], message: str) -> None:
