@@ -169,8 +169,8 @@ def test_the_uuid_of_a_user_is_that_of_no_other_and_never_changes() -> None:
         return [each.message for each in refused(registration.put_user, held, {"name": name, "uuid": uuid})]
 
     assert messages("bob", other) == [
-        f"user bob has UUID {UUID}, got {other}; the UUID of a user cannot change; add the removed user under a name "
-        "that is free, or remove this one first"
+        f"user bob has UUID {UUID}, got {other}; the UUID of a user cannot change; add the removed user under an "
+        "unused name, or remove this one first"
     ]
     assert messages("alice", UUID) == [f"user alice: UUID {UUID} is that of user bob; a UUID identifies one user"]
     assert messages("alice", UUID.upper()) == [
