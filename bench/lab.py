@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from measuring import ROOT, CannotMeasure, Cost, run
+from measurements import ROOT, CannotMeasure, Cost, run
 
 HERE = Path(__file__).resolve().parent
 PREFIX = "bench"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import FOLDER, HERE, Lab, topologies
-from measuring import Cost, Memory, run
+from measurements import Cost, Memory, run
 
 
 @dataclass(frozen=True)

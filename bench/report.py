@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import plot
-from measuring import ROOT
+from measurements import ROOT
 
 PAGE = ROOT / "docs/benchmark.md"
 WORDS = {

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lab import BASE_IMAGE, FOLDER, GUEST_MIB, HERE, WORKERS, Lab, guests, topologies, vm
-from measuring import CannotMeasure, Cost
+from measurements import CannotMeasure, Cost
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from typing import Any
 import profile_deploy
 import report
 from lab import HERE, SLICE_SIZE, Lab
-from measuring import ROOT, CannotMeasure, noise_s
+from measurements import ROOT, CannotMeasure, noise_s
 from rows import GROUPS, NAMES, ONCE, check
 
 SIZES = [10, 50, 100]

@@ -23,7 +23,7 @@ from typing import Any
 import profile_deploy
 import report
 from lab import FOLDER, HERE, PREFIX, WORKERS, Lab, topologies
-from measuring import ROOT, CannotMeasure, Memory, memory_mib, run
+from measurements import ROOT, CannotMeasure, Memory, memory_mib, run
 
 HOST = WORKERS[0]
 FIRST_ADDRESS = "10.0.10.101"
@@ -221,12 +221,12 @@ def table(found: Sequence[dict[str, Any]]) -> str:
         "connecting_s": "connections, s",
     }
     lines = ["| " + " | ".join(columns.values()) + " |", "|" + "---:|" * len(columns)]
-    lines.extend("| " + " | ".join(str(one[key]) for key in columns) + " |" for one in found)
+    lines.extend("| " + " | ".join(str(row[key]) for key in columns) + " |" for row in found)
     return "\n".join([*lines, "", *slopes(found)])
 
 
 def slopes(found: Iterable[dict[str, Any]]) -> Iterator[str]:
-    by_case = {(one["workers"], one["vms"], one["forks"]): one for one in found}
+    by_case = {(row["workers"], row["vms"], row["forks"]): row for row in found}
 
     def slope(few: Case, many: Case, key: str, count: int) -> float:
         return float(by_case[many][key] - by_case[few][key]) / (many[count] - few[count])
@@ -246,11 +246,11 @@ def slopes(found: Iterable[dict[str, Any]]) -> Iterator[str]:
             f"\nWith 50 workers and 2,000 VMs, {alone_s:.0f} of {most['wall_s']:.0f} s are spent in one process while "
             "the workers wait (start, plan, record). More forks or nodes do not shorten that."
         )
-    by_forks = {forks: one for (workers, count, forks), one in by_case.items() if (workers, count) == (50, 2000)}
+    by_forks = {forks: row for (workers, count, forks), row in by_case.items() if (workers, count) == (50, 2000)}
     if len(by_forks) > 1:
         by_number = ", ".join(
-            f"{one['apply_s']:.0f} s and {one['together_mib']:.0f} MiB with {forks}"
-            for forks, one in sorted(by_forks.items())
+            f"{row['apply_s']:.0f} s and {row['together_mib']:.0f} MiB with {forks}"
+            for forks, row in sorted(by_forks.items())
         )
         yield f"\nForks: applying the work orders takes {by_number}."
 

@@ -44,13 +44,13 @@ def main() -> None:
         lab.down()
     outcomes = record.read()
     print("\n".join([table(outcomes), *complaints(outcomes)]))
-    sys.exit(not all(one.is_perfect for one in outcomes))
+    sys.exit(not all(outcome.is_perfect for outcome in outcomes))
 
 
 def try_fault(fault: Fault, times: int, world: World, record: Record) -> None:
     """Run all turns of a fault that were not perfect in an earlier run."""
     total = times * fault.moments
-    done = {one.turn for one in record.read() if one.fault == fault.name and one.is_perfect}
+    done = {outcome.turn for outcome in record.read() if outcome.fault == fault.name and outcome.is_perfect}
     for number in (number for number in range(total) if number not in done):
         try:
             outcome = prove(fault, number, total, world)

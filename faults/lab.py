@@ -145,9 +145,9 @@ class Lab:
 
     def module(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """Call a module of the collection on the orchestrator, and return its result."""
-        told = json.dumps({"database": str(DATABASE), **arguments})
+        encoded = json.dumps({"database": str(DATABASE), **arguments})
         command = ["ansible", "-e", f"lab_prefix={PREFIX}", "orchestrator", "-o"]
-        command += ["-m", f"cloudrepo.slices.{name}", "-a", told]
+        command += ["-m", f"cloudrepo.slices.{name}", "-a", encoded]
         done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
         found: dict[str, Any] = json.loads(done.stdout.partition("=> ")[2] or "{}")
         if not found:

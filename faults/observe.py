@@ -72,8 +72,8 @@ def answer(path: str) -> str:
                 for command in ("qmp_capabilities", "query-status"):
                     stream.write(json.dumps({"execute": command}) + "\n")
                     stream.flush()
-                    told = next(each["return"] for each in map(json.loads, stream) if "return" in each)
-                return str(told["status"])
+                    reply = next(each["return"] for each in map(json.loads, stream) if "return" in each)
+                return str(reply["status"])
     except (OSError, StopIteration, ValueError):
         return SILENT
 

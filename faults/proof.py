@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from . import truth
+from . import expected_state
 from .lab import ORCHESTRATOR, WORKERS, Run
 from .record import Outcome
 from .topologies import SMALL
@@ -133,10 +133,10 @@ def _note(turn: Turn, what: str, done: Run, changed: set[str]) -> None:
 def _compare(world: World, turn: Turn) -> list[str]:
     """Compare what is stored with the hosts and the marks, and return the VMs that were restarted without reason."""
     slices, hosts = world.slices(), world.hosts()
-    for one in truth.compare(slices, hosts, WORKERS):
-        getattr(turn, one.kind).append(str(one))
+    for difference in expected_state.compare(slices, hosts, WORKERS):
+        getattr(turn, difference.kind).append(str(difference))
     turn.lost += world.unmarked()
     turn.untrue += world.breaches()
-    now, names = truth.pids(slices, hosts), world.names()
+    now, names = expected_state.pids(slices, hosts), world.names()
     kept = {uuid: pid for uuid, pid in turn.before.items() if uuid in names and uuid not in turn.hit}
     return [f"{names[uuid]}: {pid} → {now.get(uuid)}" for uuid, pid in kept.items() if now.get(uuid) != pid]

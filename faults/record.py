@@ -46,20 +46,20 @@ HEAD = ("fault", "times", "converged", "lost", "doubled", "untrue", "pids kept")
 def table(outcomes: Iterable[Outcome]) -> str:
     """Return a line for each fault."""
     by_fault: dict[str, list[Outcome]] = {}
-    for one in outcomes:
-        by_fault.setdefault(one.fault, []).append(one)
+    for outcome in outcomes:
+        by_fault.setdefault(outcome.fault, []).append(outcome)
     rows = [HEAD, *(_row(name, group) for name, group in by_fault.items())]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 
 
 def _row(name: str, group: Sequence[Outcome]) -> tuple[str, ...]:
-    kept = sum(not one.restarted for one in group)
+    kept = sum(not outcome.restarted for outcome in group)
     return (
         name,
         str(len(group)),
-        str(sum(one.converged for one in group)),
-        *(str(sum(len(getattr(one, kind)) for one in group)) for kind in ("lost", "doubled", "untrue")),
+        str(sum(outcome.converged for outcome in group)),
+        *(str(sum(len(getattr(outcome, kind)) for outcome in group)) for kind in ("lost", "doubled", "untrue")),
         f"{kept} of {len(group)}",
     )
 
@@ -67,13 +67,13 @@ def _row(name: str, group: Sequence[Outcome]) -> tuple[str, ...]:
 def complaints(outcomes: Iterable[Outcome]) -> list[str]:
     """Return what was not perfect, at most C(SHOWN) lines for each turn; the file has all of them."""
     found = []
-    for one in outcomes:
-        if not one.is_perfect:
-            restarted = (f"restarted {vm}" for vm in one.restarted)
-            texts = [*one.lost, *one.doubled, *one.untrue, *restarted, *one.notes]
-            found += [f"{one.fault} {one.turn}: {text}" for text in texts[:SHOWN]]
+    for outcome in outcomes:
+        if not outcome.is_perfect:
+            restarted = (f"restarted {vm}" for vm in outcome.restarted)
+            texts = [*outcome.lost, *outcome.doubled, *outcome.untrue, *restarted, *outcome.notes]
+            found += [f"{outcome.fault} {outcome.turn}: {text}" for text in texts[:SHOWN]]
             if len(texts) > SHOWN:
-                found.append(f"{one.fault} {one.turn}: and {len(texts) - SHOWN} more")
+                found.append(f"{outcome.fault} {outcome.turn}: and {len(texts) - SHOWN} more")
     return found
 
 
@@ -91,7 +91,7 @@ class Record:
         """Return the stored outcomes; of each turn the last one."""
         lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
         outcomes = [Outcome(**json.loads(line, object_hook=_with_tuples)) for line in lines]
-        return list({(one.fault, one.turn): one for one in outcomes}.values())
+        return list({(outcome.fault, outcome.turn): outcome for outcome in outcomes}.values())
 
     def add(self, outcome: Outcome) -> None:
         """Store an outcome at once."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import truth
+from . import expected_state
 from .lab import ADDRESSES, DATABASE, ROOT, STORE, WORKERS, Broken, Lab, Run, Started, await_that
 from .topologies import CALM, LARGE, SMALL, Topology
 
@@ -67,10 +67,10 @@ class World:
         """
         wanted = [CALM, *topologies]
         names = {each["name"] for each in wanted}
-        if _vms(self.slices()) == _vms(wanted) and all(one["status"] == "running" for one in self.slices()):
+        if _vms(self.slices()) == _vms(wanted) and all(slice_["status"] == "running" for slice_ in self.slices()):
             self.mark()
             return
-        strangers = [str(one["slice_id"]) for one in self.slices() if one["name"] not in names]
+        strangers = [str(slice_["slice_id"]) for slice_ in self.slices() if slice_["name"] not in names]
         for playbook, selection in (("delete", {"slice_name": strangers}), ("deploy", {"slices": wanted})):
             if all(selection.values()):
                 self.lab.must(playbook, **selection)
@@ -107,26 +107,26 @@ class World:
 
     def untrue(self) -> list[str]:
         """Return the VMs whose stored state is not that on their hosts."""
-        return [str(one) for one in sorted(truth.states(self.slices(), self.hosts(), WORKERS))]
+        return [str(each) for each in sorted(expected_state.states(self.slices(), self.hosts(), WORKERS))]
 
     def pids(self) -> dict[str, int]:
         """Return the pids of all running VMs, by the UUID of the VM."""
-        return truth.pids(self.slices(), self.hosts())
+        return expected_state.pids(self.slices(), self.hosts())
 
     def names(self) -> dict[str, str]:
         """Return the names of all VMs, by their UUID."""
-        return {vm["uuid"]: f"{one['name']}/{vm['name']}" for one in self.slices() for vm in one["vms"]}
+        return {vm["uuid"]: f"{slice_['name']}/{vm['name']}" for slice_ in self.slices() for vm in slice_["vms"]}
 
     def vms_on(self, host: str) -> set[str]:
         """Return the UUIDs of the VMs on a worker."""
-        return {vm["uuid"] for one in self.slices() for vm in one["vms"] if vm["worker_ip"] == ADDRESSES[host]}
+        return {vm["uuid"] for slice_ in self.slices() for vm in slice_["vms"] if vm["worker_ip"] == ADDRESSES[host]}
 
     def find(self, name: str) -> dict[str, Any]:
         """Return a stored VM by C(SLICE/VM), with the id of its slice."""
-        for one in self.slices():
-            for vm in one["vms"]:
-                if f"{one['name']}/{vm['name']}" == name:
-                    return {**vm, "slice_id": one["slice_id"], "host": WORKERS[vm["worker_ip"]]}
+        for slice_ in self.slices():
+            for vm in slice_["vms"]:
+                if f"{slice_['name']}/{vm['name']}" == name:
+                    return {**vm, "slice_id": slice_["slice_id"], "host": WORKERS[vm["worker_ip"]]}
         raise Broken(f"there is no VM {name}")
 
     def snapshot(self, *, stable: bool = False) -> dict[str, list[str]]:
@@ -156,7 +156,7 @@ class World:
 
     def mark(self) -> None:
         """Write a mark to the disks of all running VMs that have none."""
-        stored = [vm for one in self.slices() for vm in one["vms"]]
+        stored = [vm for slice_ in self.slices() for vm in slice_["vms"]]
         self.marks = {vm["uuid"]: self.marks[vm["uuid"]] for vm in stored if vm["uuid"] in self.marks}
         for address, host in WORKERS.items():
             new = [vm for vm in stored if vm["worker_ip"] == address and vm["uuid"] not in self.marks]
@@ -171,13 +171,13 @@ class World:
     def unmarked(self) -> list[str]:
         """Return the disks whose mark is gone. A VM that is no longer stored was given up."""
         lost: list[str] = []
-        stored = [vm for one in self.slices() for vm in one["vms"]]
+        stored = [vm for slice_ in self.slices() for vm in slice_["vms"]]
         for address, host in WORKERS.items():
             there = [vm for vm in stored if vm["worker_ip"] == address and vm["uuid"] in self.marks]
             words = [f"{vm['disks'][0]['path']}={self.marks[vm['uuid']]}" for vm in there]
             if words:
-                told = self.lab.script(host, HERE / "mark.py", "check", *words).split()
-                lost += [f"the mark on {path} of {host}" for path in told]
+                paths = self.lab.script(host, HERE / "mark.py", "check", *words).split()
+                lost += [f"the mark on {path} of {host}" for path in paths]
         return lost
 
     def forget_marks(self, uuids: Iterable[str]) -> None:
@@ -188,7 +188,7 @@ class World:
 
 def _vms(slices: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
     """Return the names of VMs with those of their slices, by which the topologies differ."""
-    return {(one["name"], vm["name"]) for one in slices for vm in one["vms"]}
+    return {(slice_["name"], vm["name"]) for slice_ in slices for vm in slice_["vms"]}
 
 
 def without_volatile(lines: Iterable[str]) -> list[str]:

@@ -300,14 +300,14 @@ def workflow() -> dict[str, Any]:
 
     A request within the quota is deployed. Above it, an admin is asked.
     """
-    told = ("approvals", "error", "success")
+    occasions = ("approvals", "error", "success")
     return {
         "name": f"{OF_TENANT}: request topologies",
         "description": "Deploys topologies, waits for their VMs, and shows them. Above the quota, an admin is asked.",
         "organization": ORGANIZATION,
         "allow_simultaneous": True,
         **{f"ask_{what}_on_launch": False for what in ASKED_BY_WORKFLOWS},
-        **{f"notification_templates_{when}": NOTIFIED for when in told},
+        **{f"notification_templates_{when}": NOTIFIED for when in occasions},
         "survey_enabled": True,
         "survey_spec": {"name": "", "description": "", "spec": [_question("slices")]},
         "workflow_nodes": [_node(identifier, *step) for identifier, step in STEPS.items()],

@@ -53,7 +53,7 @@ def store_slice(cluster: Any, name: str, vms: int) -> None:
 
 
 def open_database(database: str) -> Any:
-    from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+    from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 
     return open_store(database, lock_timeout_s=30, backups=10)
 

@@ -39,7 +39,7 @@ GROUPS = {
     "Arguments of modules": calls.ARGUMENTS,
     "Calls of playbooks": calls.SELECTION,
     "Checks of playbooks and roles": playbooks.PLAYBOOK,
-    "Who acts, and files of jobs": access.ACCESS,
+    "Acting user and job files": access.ACCESS,
     "Topologies": topologies.TOPOLOGY,
     "Changes of what exists": edits.EDITS,
     "Quota, capacity and allocation": capacity.CAPACITY,

@@ -137,8 +137,8 @@ def test(core: str, options: list[str], *, update: bool) -> Ended:
     if executable is None:
         return Ended(core, CORES[core], None, f"Python {CORES[core]} not found")
     python = environment(core, executable, update=update)
-    told = [str(python), "-c", "from ansible.release import __version__; print(__version__)"]
-    release = subprocess.run(told, capture_output=True, text=True, check=True).stdout.strip()
+    command = [str(python), "-c", "from ansible.release import __version__; print(__version__)"]
+    release = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     print(f"===== ansible-core {release}, Python {CORES[core]}", flush=True)
     done = subprocess.run(
         [str(python), "-m", "pytest", "--quiet", "--numprocesses", "auto", "-p", "no:cacheprovider", *options],

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A clock that stands a day ahead or behind, of the controller or of a worker.
+"""A clock that is a day ahead or behind, of the controller or of a worker.
 
 The hosts of a lab share the clock of this machine. So another time is given to the processes of a run, or to modules
-on a worker (C(another_time)).
+on a worker (C(faults/clock)).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from ..proof import Fault, Step, Turn
 from ..topologies import LARGE, SMALL
 from ..world import World
 
-SHIM = Path(__file__).resolve().parents[1] / "another_time/sitecustomize.py"
+SHIM = Path(__file__).resolve().parents[1] / "clock/sitecustomize.py"
 DAY_S = 86400
-FOLDER = "/usr/local/lib/another-time"
+FOLDER = "/usr/local/lib/shifted-clock"
 PYTHON = f"{FOLDER}/python"
 WRAPPER = f"""#!/bin/sh
 PYTHONPATH={FOLDER} FAULTS_SHIFT_S={{shift_s}} exec /usr/bin/python3 "$@"

@@ -27,13 +27,13 @@ OF_VM = ("vm_id", "uuid", "name", "worker_ip", "vnc_port", "status", "pid", "int
 def _restored(world: World, turn: Turn) -> None:
     name = world.lab.module("database", state="backup")["backup"]
     world.lab.must("deploy", slices=[LARGE, pair(1)])
-    newer = {one["name"]: one for one in world.slices()}
+    newer = {slice_["name"]: slice_ for slice_ in world.slices()}
     orphans = [newer["pair1"]["uuid"], *_disks(newer["pair1"]["vms"])]
     orphans += _disks(vm for vm in newer["target"]["vms"] if vm["name"] in ("three", "four"))
     before = world.pids()
     world.lab.module("database", state="restore", name=name)
     world.lab.must("deploy", slices=[pair(2)])
-    taker = next(one for one in world.slices() if one["name"] == "pair2")
+    taker = next(slice_ for slice_ in world.slices() if slice_["name"] == "pair2")
     if taker["slice_id"] <= newer["pair1"]["slice_id"]:
         turn.doubled.append(f"the id {taker['slice_id']} was given out twice")
     if taker["vlan_pool_start"] == newer["pair1"]["vlan_pool_start"]:
@@ -99,13 +99,13 @@ def _gone(topologies: list[Topology]) -> Step:
 
 
 def _vms(slices: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [vm for one in slices for vm in one["vms"]]
+    return [vm for slice_ in slices for vm in slice_["vms"]]
 
 
 def differences(before: Iterable[dict[str, Any]], after: Iterable[dict[str, Any]], fields: Iterable[str]) -> list[str]:
     """Return the fields that differ, of objects by their UUID."""
     fields = list(fields)
-    olds, news = ({one["uuid"]: one for one in each} for each in (before, after))
+    olds, news = ({item["uuid"]: item for item in each} for each in (before, after))
     found = [f"{olds[uuid]['name']} is gone" for uuid in olds.keys() - news.keys()]
     found += [f"{news[uuid]['name']} was not there" for uuid in news.keys() - olds.keys()]
     return found + [

@@ -59,7 +59,7 @@ def _await_calm(world: World, host: str) -> None:
     """Wait until the VMs that no run is about are back."""
     if host == NODE:
         return
-    vms = [vm for one in world.slices() if one["name"] == "calm" for vm in one["vms"]]
+    vms = [vm for slice_ in world.slices() if slice_["name"] == "calm" for vm in slice_["vms"]]
     ids = {str(vm["vm_id"]) for vm in vms if vm["uuid"] in world.vms_on(host)}
 
     def are_back() -> bool:

@@ -26,7 +26,7 @@ def _lost(world: World, turn: Turn) -> None:
     burned = world.find("burned/one")
     host = burned["host"]
     turn.hit |= world.vms_on(host)
-    [gone] = [one for one in world.slices() if one["name"] == "pair1"]
+    [gone] = [slice_ for slice_ in world.slices() if slice_["name"] == "pair1"]
     world.lab.power_off(host)
     world.lab.module("worker", ip=burned["worker_ip"], state="lost")
     world.lab.must("delete", slice_name="pair1")
@@ -52,8 +52,8 @@ def _await_fence(world: World, host: str, turn: Turn) -> None:
     turn.untrue += [f"{unit} of a lost worker would start with the host" for unit in enabled]
 
 
-def _disks_on(one: dict[str, Any], address: str) -> list[str]:
-    return [disk["uuid"] for vm in one["vms"] if vm["worker_ip"] == address for disk in vm["disks"]]
+def _disks_on(slice_: dict[str, Any], address: str) -> list[str]:
+    return [disk["uuid"] for vm in slice_["vms"] if vm["worker_ip"] == address for disk in vm["disks"]]
 
 
 FAULTS = [Fault("worker-lost", _lost, _prepare)]

@@ -54,8 +54,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             for module, entry in _in_order(objects):
                 done.append(self._create(f"{collection}.{module}", entry, done, task_vars))
         except SlicesError as error:
-            return {"failed": True, **_told(done), "msg": error.message, **error.fields}
-        return _told(done)
+            return {"failed": True, **_to_result(done), "msg": error.message, **error.fields}
+        return _to_result(done)
 
     def _create(
         self, module: str, entry: Mapping[str, Any], done: list[dict[str, Any]], task_vars: Mapping[str, Any] | None
@@ -66,17 +66,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             Refused: it has failed. In check mode, an object may refer to one that does not exist yet.
         """
         result = self._execute_module(module_name=module, module_args=dict(entry), task_vars=task_vars)
-        told: dict[str, Any] = {
+        outcome: dict[str, Any] = {
             "kind": module.rpartition(".")[2],
             "name": _name(entry),
             "changed": bool(result.get("changed")),
         }
         if not result.get("failed"):
-            return told
+            return outcome
         if self._task.check_mode and any(each["changed"] for each in done):
-            return {**told, "changed": True}
+            return {**outcome, "changed": True}
         figures = {"why": str(result.get("msg")).strip()}
-        raise Refused([Refusal("awx_refused", f"{told['kind'].replace('_', ' ')} {told['name']}", figures)])
+        raise Refused([Refusal("awx_refused", f"{outcome['kind'].replace('_', ' ')} {outcome['name']}", figures)])
 
 
 def _problems(objects: Mapping[str, Any], collection: str) -> Iterator[Refusal]:
@@ -105,6 +105,6 @@ def _name(entry: Mapping[str, Any]) -> str:
     return str(entry["name"]) if "name" in entry else f"{entry.get('role')} of {who}"
 
 
-def _told(done: list[dict[str, Any]]) -> dict[str, Any]:
+def _to_result(done: list[dict[str, Any]]) -> dict[str, Any]:
     lines = [f"{each['kind'].replace('_', ' ')} {each['name']}" for each in done if each["changed"]]
     return {"changed": bool(lines), "objects": done, "lines": lines}

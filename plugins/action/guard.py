@@ -16,8 +16,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access, selection
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.inventory_options import CLOUD_GROUPS
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.masking import is_url
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.url_secrets import is_url
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import ADMIN
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import DATABASE
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (

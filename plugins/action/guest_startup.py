@@ -20,7 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.serial
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.startup import Guest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import SSH_START
 from ansible_collections.cloudrepo.slices.plugins.module_utils.startup import DEFAULT_TIMEOUT_S
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.becoming_root import explained
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.become import explained
 
 Call = Callable[[Mapping[str, Any]], dict[str, Any]]
 _LISTS = ("changes", "missing_startups", "failed_startups")

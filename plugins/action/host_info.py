@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action.normal import ActionModule as Normal
 
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.becoming_root import explained
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.become import explained
 
 
 class ActionModule(Normal):  # type: ignore[misc]  # Ansible has no types

@@ -22,7 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.cli import BEGUN
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.program import digest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import PROGRAM
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.becoming_root import explained
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.become import explained
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, validated
 
 # Whatever ends the program, all of its input is read. Otherwise Ansible would report a host that cannot be reached.

@@ -12,8 +12,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.modules import wait_for_vms
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils import waiting
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.becoming_root import explained
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.become import explained
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.wait_for_vms import wait
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
@@ -38,7 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             )
 
         host = (task_vars or {}).get("inventory_hostname")
-        return waiting.wait(
+        return wait(
             arguments["checks"],
             call,
             timeout_s=arguments["timeout_s"],

@@ -164,10 +164,10 @@ def run(path, command, timeout_s):
     try:
         with serial.open_console(path, timeout_s=timeout_s) as console:
             left_s = timeout_s - (time.monotonic() - begin)
-            told = serial.run(console, command, timeout_s=left_s)
+            done = serial.run(console, command, timeout_s=left_s)
     except SlicesError as error:
         return {"error": str(error)}
-    return {"rc": told.rc, "stdout": told.stdout}
+    return {"rc": done.rc, "stdout": done.stdout}
 """
 
 
@@ -205,16 +205,16 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # Ansible has no types
         becomes = self.get_option("worker_become")
         python = f"{'sudo -n ' if becomes else ''}{shlex.quote(self.get_option('worker_python'))} -"
         rc, stdout, stderr = self.ssh_type_conn.exec_command(python, in_data=program, sudoable=False)
-        told = read_answer(stdout)
-        if told is None:
+        answer = read_answer(stdout)
+        if answer is None:
             text = bytes(stderr or stdout).decode("utf-8", "replace").strip()
             raise AnsibleConnectionFailure(_why_it_failed(f"VM {vm.vm_id}", rc, text, becomes))
-        refusal = refusal_of(told, vm)
+        refusal = refusal_of(answer, vm)
         if refusal is not None:
             raise AnsibleConnectionFailure(refusal.message)
-        if "error" in told:
-            raise AnsibleConnectionFailure(f"VM {vm.vm_id}: {told['error']}")
-        return told["rc"], told["stdout"].encode("utf-8"), b""
+        if "error" in answer:
+            raise AnsibleConnectionFailure(f"VM {vm.vm_id}: {answer['error']}")
+        return answer["rc"], answer["stdout"].encode("utf-8"), b""
 
     def put_file(self, in_path: str, out_path: str) -> None:  # noqa: ARG002 # the base class has both
         """Raise an error."""
@@ -265,28 +265,28 @@ def read_answer(stdout: bytes) -> dict[str, Any] | None:
     """
     lines = stdout.decode("utf-8", "replace").strip().splitlines()
     try:
-        told = json.loads(lines[-1]) if lines else None
+        answer = json.loads(lines[-1]) if lines else None
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return answer if isinstance(answer, dict) else None
 
 
-def refusal_of(told: Mapping[str, Any], vm: Vm) -> errors.Refusal | None:
+def refusal_of(answer: Mapping[str, Any], vm: Vm) -> errors.Refusal | None:
     """Return why the program has not opened the console of a VM.
 
     Args:
-        told: the program's result: C(denied) and C(user), the path that may not be read and by whom; C(missing), the
+        answer: the program's result: C(denied) and C(user), the path that may not be read and by whom; C(missing), the
             path that a deploy would have created; C(held) and C(where), the UUID of another VM and its folder.
         vm: the VM.
     """
     name = f"VM {vm.vm_id}"
-    if "denied" in told:
-        return errors.Refusal("console_denied", name, {"user": told["user"], "path": told["denied"]})
-    if "missing" in told:
-        return errors.Refusal("vm_not_deployed", name, {"where": told["missing"]})
-    if "held" in told:
-        held, got = told["held"] or "no UUID", vm.uuid or "no UUID"
-        return errors.Refusal("not_this_vm", name, {"where": told["where"], "held": held, "got": got})
+    if "denied" in answer:
+        return errors.Refusal("console_denied", name, {"user": answer["user"], "path": answer["denied"]})
+    if "missing" in answer:
+        return errors.Refusal("vm_not_deployed", name, {"where": answer["missing"]})
+    if "held" in answer:
+        held, got = answer["held"] or "no UUID", vm.uuid or "no UUID"
+        return errors.Refusal("not_this_vm", name, {"where": answer["where"], "held": held, "got": got})
     return None
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of how modules of hosts are told on whose behalf they are called."""
+"""Documentation of the options that say for which cloud a module of hosts is called."""
 
 from __future__ import annotations
 

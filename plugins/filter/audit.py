@@ -35,7 +35,7 @@ def audit_lines(
     compared: Counter[str] = Counter(dict.fromkeys(_KINDS, 0))
     differing: Counter[str] = Counter()
     absent, surplus = (Counter(dict.fromkeys(_KINDS, 0)) for _side in range(2))
-    hosts, missing, told, orphans, errors = set(), [], list[str](), 0, 0
+    hosts, missing, only_here, orphans, errors = set(), [], list[str](), 0, 0
     for name, result, wanted, kinds, releasing in _parts(hostvars, groups, orders):
         if "changes" not in result:
             missing.append(name)
@@ -46,7 +46,7 @@ def audit_lines(
         absent.update(kinds[each["kind"]] for each in result["changes"] if _is_absent(each, kinds))
         surplus.update(_surplus(result.get("only_here") or (), kinds))
         surplus.update(kinds[each["kind"]] for each in result["changes"] if _is_unlisted(each, kinds, releasing))
-        told += _only_here(name, result)
+        only_here += _only_here(name, result)
         orphans += len(result.get("orphans") or ())
         errors += sum(vm["state"] == "error" for vm in result.get("vms") or ())
     lines = [
@@ -55,7 +55,7 @@ def audit_lines(
         f"Only in the database: {_counts(absent)}.",
     ]
     if orders["network_node"].get("complete"):
-        lines = [*told, *lines, f"Only on hosts: {_counts(surplus)}."]
+        lines = [*only_here, *lines, f"Only on hosts: {_counts(surplus)}."]
     missing += _left_out(hostvars, groups, orders)
     return [*lines, f"Not compared: {', '.join(dict.fromkeys(missing))}."] if missing else lines
 
@@ -97,8 +97,8 @@ def _surplus(found: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> It
 
 def _only_here(host: str, result: Mapping[str, Any]) -> list[str]:
     """Return a line for each object that is only on a host, except for disks that the run lists anyway."""
-    told = {each["path"] for each in result.get("orphans") or ()}
-    found = (each for each in result.get("only_here") or () if each["path"] not in told)
+    listed = {each["path"] for each in result.get("orphans") or ()}
+    found = (each for each in result.get("only_here") or () if each["path"] not in listed)
     return [f"{host}: only here: {described(each)}" for each in found]
 
 

@@ -53,10 +53,10 @@ def readiness_report(
         groups: the hosts of each group.
     """
     hosts = [hostvars[name] for name in dict.fromkeys([*groups.get("workers", ()), *groups.get("network_node", ())])]
-    told = {each["vm_id"]: each for host in hosts for each in _of(host, RESULT, "ready", "waiting")}
+    by_vm = {each["vm_id"]: each for host in hosts for each in _of(host, RESULT, "ready", "waiting")}
     consoles = {each["vm_id"]: each["lines"] for host in hosts for each in _of(host, CONSOLES, "consoles")}
     checks = readiness.checks(slices)
-    outcomes = [{**check, "reason": None, **told.get(check["vm_id"], _unknown(check))} for check in checks]
+    outcomes = [{**check, "reason": None, **by_vm.get(check["vm_id"], _unknown(check))} for check in checks]
     waiting = [each for each in outcomes if each["reason"] is not None]
     ready = [each for each in outcomes if each["reason"] is None]
     seconds = max((each["seconds"] for each in outcomes), default=0)

@@ -22,7 +22,7 @@ def rebuild_hosts(
         hostvars: the variables of all hosts, with C(rebuild_info) and C(rebuild_orders).
         groups: the inventory's groups.
     """
-    return [_told(name, target, kind, hostvars[name]) for name, target, kind in _targets(hostvars, groups)]
+    return [_record_of(name, target, kind, hostvars[name]) for name, target, kind in _targets(hostvars, groups)]
 
 
 def rebuild_displays(
@@ -60,7 +60,7 @@ def _targets(
         yield name, NETWORK_NODE, NETWORK_NODE
 
 
-def _told(name: str, target: str, kind: str, host: Mapping[str, Any]) -> dict[str, Any]:
+def _record_of(name: str, target: str, kind: str, host: Mapping[str, Any]) -> dict[str, Any]:
     info, orders = host.get("rebuild_info") or {}, host.get("rebuild_orders") or {}
     for result in (info, orders):
         # Unreachable hosts have a result as well.

@@ -73,9 +73,9 @@ def _read(
 
     One that is malformed, such as that of a host in the hands of somebody else, must not be an obstacle to the others.
     """
-    told = {"host": name, "target": target, "failure": failure, "revision": revision}
+    common = {"host": name, "target": target, "failure": failure, "revision": revision}
     try:
-        return HostReport.from_dict({**{key: result.get(key) for key in fields}, **told})
+        return HostReport.from_dict({**{key: result.get(key) for key in fields}, **common})
     except Refused as error:
         return HostReport(name, target, f"its report is malformed: {error.message}", revision=revision)
 

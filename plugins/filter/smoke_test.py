@@ -17,9 +17,9 @@ def link_pings(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     The addresses are in the default subnet of a link's VLAN; its first end is .1 and its second .2.
     """
     pings = []
-    for one in slices:
-        vms = {vm["vm_id"]: vm for vm in one["vms"]}
-        for link in one["links"]:
+    for slice_ in slices:
+        vms = {vm["vm_id"]: vm for vm in slice_["vms"]}
+        for link in slice_["links"]:
             if any("power" in vms[link[f"vm{number}_id"]] for number in (1, 2)):
                 continue
             ends = [

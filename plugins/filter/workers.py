@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import WORKER_FIELDS, WORKER_OFFERS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registration import WORKER_FIELDS, WORKER_OFFERS
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
 
 
@@ -39,7 +39,7 @@ def _held(slices: Sequence[Mapping[str, Any]]) -> str:
     vms = sum(len(slice_["vms"]) for slice_ in slices)
     disks = sum(len(slice_.get("given_up", ())) for slice_ in slices)
     counts = (("VM", "VMs", vms), ("disk to delete", "disks to delete", disks))
-    return " and ".join(f"{count} {one if count == 1 else many}" for one, many, count in counts if count)
+    return " and ".join(f"{count} {singular if count == 1 else plural}" for singular, plural, count in counts if count)
 
 
 def worker_records(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -92,8 +92,8 @@ options:
       - How to connect to VMs. For each VM, the first one that is possible is used. Tasks fail on a VM for which none is
         possible, with the reason, which is also in C(cloudrepo_connection_problem).
       - V(direct) connects to its address by ssh, if it has one. The machine that runs Ansible must reach VLAN 400.
-      - V(jump) does the same through O(jump_host). If it would be used but there is no jump host, this is told with a
-        warning; with O(strict) this is an error.
+      - V(jump) does the same through O(jump_host). If it would be used but there is no jump host, this is a
+        warning; with O(strict) it is an error.
       - V(console) uses P(cloudrepo.slices.console#connection) on its worker.
     type: list
     elements: str
@@ -201,7 +201,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access, inventory_options
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import guests as rules
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.sockets import serial_socket
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import located, open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import located, open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import Decision
@@ -341,7 +341,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         jump_host = self._jump_host()
         if jump_host is None and any(self._would_jump(guest, kind_of[guest["cloudrepo_vm_id"]]) for guest in guests):
             problems.append(Refusal("jump_host_missing", "connection_preference"))
-        self._tell([*problems, *problems_of_groups])
+        self._report([*problems, *problems_of_groups])
         self.inventory.add_group(parent)
         for grouping, identity in dict.fromkeys(each[:2] for found in groups_of.values() for each in found):
             group = self.inventory.add_group(group_names[grouping, identity])
@@ -395,7 +395,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         """Return the variables for the connection to a VM."""
         preference = self._preference(kind)
         connection = rules.connection_of(guest, preference, has_jump_host=jump_host is not None)
-        told = {
+        variables = {
             "cloudrepo_kind": kind.name if kind else guest["cloudrepo_kind"],
             "cloudrepo_connection": connection,
             "cloudrepo_console": {
@@ -404,16 +404,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             },
         }
         if connection == rules.CONSOLE:
-            return {**told, "ansible_connection": "cloudrepo.slices.console", **TO_WORKER}
+            return {**variables, "ansible_connection": "cloudrepo.slices.console", **TO_WORKER}
         if connection is None:
             problem = rules.without_connection(guest, _label(guest), preference)
-            return {**told, "cloudrepo_connection_problem": problem.message, "ansible_host": WITHOUT_CONNECTION}
-        told.update(ansible_host=guest["cloudrepo_address"], **(kind.login if kind else {}))
+            return {**variables, "cloudrepo_connection_problem": problem.message, "ansible_host": WITHOUT_CONNECTION}
+        variables.update(ansible_host=guest["cloudrepo_address"], **(kind.login if kind else {}))
         if connection == rules.JUMP:
-            told.update(cloudrepo_jump_host=jump_host, ansible_ssh_common_args=THROUGH_JUMP_HOST)
-        return told
+            variables.update(cloudrepo_jump_host=jump_host, ansible_ssh_common_args=THROUGH_JUMP_HOST)
+        return variables
 
-    def _tell(self, problems: Sequence[Refusal]) -> None:
+    def _report(self, problems: Sequence[Refusal]) -> None:
         if problems and self.get_option("strict"):
             raise Refused(problems)
         for problem in problems:

@@ -104,7 +104,7 @@ def utc(seconds: int) -> str:
 
 
 def _read(text: str) -> tuple[Token, bytes, str]:
-    """Parse a token without believing it."""
+    """Parse a token without verifying it."""
     match = _TOKEN.fullmatch(text.strip())
     if match is None:
         raise _forged("it is not a token")

@@ -109,10 +109,10 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Return the attributes that differ as text, such as C(cores 1 → 2; name web → shop)."""
     names = [*before, *(name for name in after if name not in before)]
     pairs = [(name, before.get(name), after.get(name)) for name in names]
-    return "; ".join(f"{name} {_told(old, new)} → {_told(new, old)}" for name, old, new in pairs if old != new)
+    return "; ".join(f"{name} {_shown(old, new)} → {_shown(new, old)}" for name, old, new in pairs if old != new)
 
 
-def _told(value: Any, other: Any) -> str:
+def _shown(value: Any, other: Any) -> str:
     """A value as text; for a list, the entries that are not in the other one, or their number."""
     if isinstance(value, (list, tuple)):
         own = [str(each) for each in value if each not in (other or ())]

@@ -41,14 +41,14 @@ class Cloud:
         found = self if self.place in ("", place) else self.reborn()
         return replace(found, place=place)
 
-    def told(self) -> dict[str, str]:
+    def to_result(self) -> dict[str, str]:
         """Return the fields for results of modules."""
         return {"uuid": self.uuid, "title": self.title, "incarnation": self.incarnation}
 
     def to_dict(self) -> dict[str, str]:
         """Return the stored form."""
         where = {"place": self.place} if self.place else {}
-        return {**self.told(), **where}
+        return {**self.to_result(), **where}
 
     @classmethod
     def from_dict(cls, data: Any) -> Cloud:

@@ -250,10 +250,10 @@ class Cluster:
     def identify(self, title: str) -> Cloud:
         """Return the cloud's identity, and create it with that title if there is none yet."""
         found = self.cloud or Cloud.new(title)
-        self.become(found)
+        self.set_cloud(found)
         return found
 
-    def become(self, cloud: Cloud) -> None:
+    def set_cloud(self, cloud: Cloud) -> None:
         """Set the cloud's identity."""
         if cloud != self.cloud:
             self.extra = {**self.extra, CLOUD: cloud.to_dict()}

@@ -30,17 +30,17 @@ class Bootable(Protocol):
     def kernel_arguments(self) -> str | None: ...
 
 
-def given(one: Bootable) -> dict[str, str]:
+def given(guest: Bootable) -> dict[str, str]:
     """Return the fields that are set."""
-    values = {KERNEL: one.kernel, INITRD: one.initrd, ARGUMENTS: one.kernel_arguments}
+    values = {KERNEL: guest.kernel, INITRD: guest.initrd, ARGUMENTS: guest.kernel_arguments}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def faults(where: str, one: Bootable) -> Iterator[Refusal]:
+def faults(where: str, guest: Bootable) -> Iterator[Refusal]:
     """Yield violations of rules for the fields together, and for the length of the arguments."""
-    if one.kernel is None:
-        yield from (Refusal("kernel_missing", where, {"option": name}) for name in given(one))
-    elif one.firmware != FIRMWARES[0]:
-        yield Refusal("kernel_needs_bios", where, {"kernel": one.kernel, "got": one.firmware})
-    if one.kernel_arguments is not None:
-        yield from KERNEL_ARGUMENTS_LENGTH.problems(where, f"length of {ARGUMENTS}", len(one.kernel_arguments))
+    if guest.kernel is None:
+        yield from (Refusal("kernel_missing", where, {"option": name}) for name in given(guest))
+    elif guest.firmware != FIRMWARES[0]:
+        yield Refusal("kernel_needs_bios", where, {"kernel": guest.kernel, "got": guest.firmware})
+    if guest.kernel_arguments is not None:
+        yield from KERNEL_ARGUMENTS_LENGTH.problems(where, f"length of {ARGUMENTS}", len(guest.kernel_arguments))

@@ -159,19 +159,19 @@ def noted(change: Change) -> dict[str, Any]:
     if before is not None and after is not None:
         names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
         before, after = ({name: each.get(name) for name in names} for each in (before, after))
-    told = {
+    entry = {
         "kind": change.kind,
         "id": change.id,
         "name": change.name or str(change.id),
         "action": change.action,
-        "before": _told(before),
-        "after": _told(after),
+        "before": _without_secrets(before),
+        "after": _without_secrets(after),
         "slice_id": change.slice.slice_id if change.slice else None,
     }
-    return {**told, "reason": change.reason} if change.reason else told
+    return {**entry, "reason": change.reason} if change.reason else entry
 
 
-def _told(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _without_secrets(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if attributes is None:
         return None
     return {name: _open(name, value) for name, value in attributes.items() if value is not None}

@@ -116,7 +116,7 @@ class Kind(Contract):
     max_data_interfaces: int | None = field(
         default=None,
         metadata=integer(
-            "The number of data interfaces that it supports. By default, this is what a machine has room for.",
+            "The number of data interfaces that it supports. The default is as many as the machine type supports.",
             sample=8,
             limit=bounds.DATA_INTERFACES,
         ),

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What to do about a command that failed on a host, where its own words do not tell."""
+"""What to do about a command that failed on a host, where its own message does not say so."""
 
 from __future__ import annotations
 

@@ -86,7 +86,11 @@ class Answer(Contract):
 
 def answers(slices: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the answers to a work order with these slices."""
-    return [Answer(one["slice_id"], one["receipt"]).to_dict() for one in slices if one.get("receipt") is not None]
+    return [
+        Answer(slice_["slice_id"], slice_["receipt"]).to_dict()
+        for slice_ in slices
+        if slice_.get("receipt") is not None
+    ]
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ class HostReport(Contract):
         default=None,
         metadata=text(
             "When the host observed the VMs: the id of its boot, and the seconds since. Of two reports on orders of "
-            "the same revision, it tells which one is older. Null if it is not known.",
+            "the same revision, it shows which one is older. Null if it is not known.",
             sample="8a1c52f0-9d3e-4b7a-8f21-0c6d5e4b3a29 86400.250000",
             form=bounds.MOMENT,
         ),

@@ -279,7 +279,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._module import edge, rebuilding
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import database_rebuild, edge
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import CONTROL_ARGUMENTS
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AllOrders, KnownDisplays
 
@@ -293,7 +293,7 @@ ARGUMENTS: dict[str, Any] = {
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    edge.run(module, lambda: rebuilding.rebuild(module))
+    edge.run(module, lambda: database_rebuild.rebuild(module))
 
 
 if __name__ == "__main__":

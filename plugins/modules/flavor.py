@@ -145,7 +145,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import require_admin
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registration import require_admin
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import edge, images, registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, within

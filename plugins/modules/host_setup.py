@@ -459,10 +459,10 @@ def _look(look: Callable[[], _Seen]) -> Steps[_Seen]:
 
 def _answers(params: dict[str, Any], runner: Runner) -> _Seen:
     """Search for other machines with the addresses of this host."""
-    told = duplicates.find(
+    warnings = duplicates.find(
         params["uplink"], params["management_addresses"], runner, management_vlan=params["management_vlan"]
     )
-    return _Seen({"warnings": told} if told else {})
+    return _Seen({"warnings": warnings} if warnings else {})
 
 
 def _program(path: str | None) -> Iterator[File]:

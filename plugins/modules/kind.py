@@ -93,7 +93,7 @@ options:
   max_data_interfaces:
     &max_data_interfaces
     description:
-      - The number of data interfaces that it supports. By default, this is what a machine has room for.
+      - The number of data interfaces that it supports. The default is as many as the machine type supports.
     type: int
   interface_pattern:
     &interface_pattern
@@ -278,7 +278,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import require_admin
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registration import require_admin
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import edge, images, registries
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, within
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module

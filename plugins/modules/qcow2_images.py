@@ -153,14 +153,14 @@ def main() -> None:
         return Steps(
             plan=plan,
             apply=apply,
-            result=told,
+            result=to_result,
         )
 
     arguments = {**WORK_ORDER_ARGUMENTS, **DISK_ARGUMENTS}
     reconcile(AnsibleModule(argument_spec=arguments, supports_check_mode=True), steps, GRAMMARS)
 
 
-def told(todo: overlays.DiskPlan) -> dict[str, Any]:
+def to_result(todo: overlays.DiskPlan) -> dict[str, Any]:
     """Return the results of a plan."""
     return {
         "created": [disk.path for _vm, disk in todo.create],

@@ -146,7 +146,7 @@ options:
       moment:
         description:
           - "When the host observed the VMs: the id of its boot, and the seconds since. Of two reports on orders of the
-            same revision, it tells which one is older. Null if it is not known."
+            same revision, it shows which one is older. Null if it is not known."
         type: str
 """
 

@@ -190,8 +190,8 @@ def convert(params: dict[str, Any]) -> dict[str, Any]:
         f"line {remark.line}: {remark.what}" + (f" ({remark.count} times)" if remark.count > 1 else "")
         for remark in graph.remarks
     ]
-    told = [remark.to_dict() for remark in graph.remarks]
-    return {"format": form, "slice": made, "not_imported": told, "not_imported_lines": lines}
+    remarks = [remark.to_dict() for remark in graph.remarks]
+    return {"format": form, "slice": made, "not_imported": remarks, "not_imported_lines": lines}
 
 
 def write(module: AnsibleModule, dest: str, text: str) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from pathlib import Path
 UNIT = Path(__file__).parent
 PLUGINS = UNIT.parents[1] / "plugins"
 MIRRORED = ("connection", "filter", "inventory", "module_utils", "plugin_utils")
-"""Modules and action plugins are arguments and one call: what is behind them is tested by its own name, and they are
-called in C(tests/unit/plugins/modules)."""
+"""Modules and action plugins are arguments and one call: what is behind them is tested by its own name. They are called
+in C(tests/unit/plugins/modules), by what several of them do together, and C(guard) in C(tests/unit/playbooks)."""
+ACTION_TESTS = ("plugins/action", "plugins/modules", "playbooks")
 ACROSS = {
     "filter/test_documentation.py",
     "module_utils/_host/qemu/test_plan_conflicts.py",
@@ -27,6 +28,14 @@ def test_every_utility_has_a_test_file_of_the_same_name() -> None:
     missing = [str(path) for path in tested if not (UNIT / "plugins" / path.parent / f"test_{path.name}").is_file()]
     assert len(tested) > 50
     assert missing == []
+
+
+def test_every_action_plugin_with_code_has_a_test_file_of_the_same_name() -> None:
+    plugins = {path.name for path in (PLUGINS / "action").glob("*.py")}
+    missing = {
+        name for name in plugins if not any((UNIT / folder / f"test_{name}").is_file() for folder in ACTION_TESTS)
+    }
+    assert missing == {"slice.py"}  # only a subclass of OnController
 
 
 def test_every_test_file_has_a_file_of_the_same_name() -> None:

@@ -94,8 +94,8 @@ class AddressPlan:
                 found[number] = old
         size = 1 << (whole.max_prefixlen - length)
         free = used.free(_range(whole), size)
-        for number, one in enumerate(found):
-            first = next(free, None) if one is None else None
+        for number, taken in enumerate(found):
+            first = next(free, None) if taken is None else None
             if first is not None:
                 found[number] = _subnet(whole.version, first, length)
         if None in found:
@@ -122,17 +122,17 @@ class AddressPlan:
             has_dhcp: whether the ends get IPv4 addresses by DHCP, except for those that are given.
         """
         ends = want.endpoints if isinstance(want, WantedLink) else want.members
-        is_told = isinstance(want, WantedLink) or (self.pools.subnet(NETWORKS, 4) is not None and not has_dhcp)
+        takes_addresses = isinstance(want, WantedLink) or (self.pools.subnet(NETWORKS, 4) is not None and not has_dhcp)
         given = {each.vm: each for each in want.addresses}
         made: dict[str, dict[str, str]] = {end.vm: {} for end in ends}
         for version, name in FAMILIES.items():
             found = subnet(version, getattr(want, CIDRS[version]))
             if found is not None:
                 claims = [Claim(end.vm, _of(given, end.vm, version), _of(stored, end.vm, version)) for end in ends]
-                if version == 4 and not is_told:
+                if version == 4 and not takes_addresses:
                     claims = [each for each in claims if each.given is not None]
-                for vm, one in self._hosts(where, found, claims, reserved if version == 4 else ()).items():
-                    made[vm][name] = str(one)
+                for vm, ip in self._hosts(where, found, claims, reserved if version == 4 else ()).items():
+                    made[vm][name] = str(ip)
         return {vm: Addresses(**each) for vm, each in made.items()}
 
     def _hosts(
@@ -142,18 +142,18 @@ class AddressPlan:
         first, last = _hosts(found)
         taken = self._take(where, found.version, (first, last), claims, reserved)
         for claim in claims:
-            one = address(found.version, claim.given)
-            if one is None:
+            ip = address(found.version, claim.given)
+            if ip is None:
                 continue
             figures: dict[str, Any]
-            if not first <= int(one) <= last:
-                figures = {"option": f"the address of {claim.vm}", "got": str(one), "subnet": str(found)}
+            if not first <= int(ip) <= last:
+                figures = {"option": f"the address of {claim.vm}", "got": str(ip), "subnet": str(found)}
                 self.refusals.append(Refusal("address_outside_subnet", where, figures))
             for start, end in reserved:
-                if start <= int(one) <= end:
+                if start <= int(ip) <= end:
                     held = "-".join(dict.fromkeys(str(_address(found.version, each)) for each in (start, end)))
                     self.refusals.append(
-                        Refusal("address_is_reserved", where, {"vm": claim.vm, "got": str(one), "reserved": held})
+                        Refusal("address_is_reserved", where, {"vm": claim.vm, "got": str(ip), "reserved": held})
                     )
         if len(taken) < len(claims):
             room = last - first + 1 - sum(end - start + 1 for start, end in reserved)
@@ -168,12 +168,12 @@ class AddressPlan:
         for version, name in FAMILIES.items():
             pool = self.pools.subnet(LOOPBACKS, version)
             claims = [
-                Claim(want.name, told, _of(stored, want.name, version))
+                Claim(want.name, fixed, _of(stored, want.name, version))
                 for want in wants
-                if (told := _of(given, want.name, version)) is not None or pool is not None
+                if (fixed := _of(given, want.name, version)) is not None or pool is not None
             ]
-            for vm, one in self._loopbacks(pool, version, claims).items():
-                made[vm][name] = str(one)
+            for vm, ip in self._loopbacks(pool, version, claims).items():
+                made[vm][name] = str(ip)
         return {vm: Addresses(**each) for vm, each in made.items()}
 
     def _loopbacks(self, pool: Subnet | None, version: int, claims: Sequence[Claim]) -> dict[str, Address]:
@@ -184,9 +184,9 @@ class AddressPlan:
             return taken
         label = f"{LOOPBACKS}.{FAMILIES[version]}"
         for claim in claims:
-            one = address(version, claim.given)
-            if one is not None and one not in pool:
-                figures = {"got": str(one), "pool": label, "subnet": str(pool)}
+            ip = address(version, claim.given)
+            if ip is not None and ip not in pool:
+                figures = {"got": str(ip), "pool": label, "subnet": str(pool)}
                 self.refusals.append(Refusal("address_outside_pool", f"VM {self.slice}/{claim.vm}", figures))
         if len(taken) < len(claims):
             self._refuse_exhausted(label, pool, pool.max_prefixlen, within[1] - within[0] + 1, len(claims))
@@ -199,14 +199,14 @@ class AddressPlan:
         taken: dict[str, Address] = {}
         used, holders = _Ranges(reserved), defaultdict(list)
         for claim in claims:
-            one = address(version, claim.given)
-            if one is not None:
-                taken[claim.vm] = one
-                holders[str(one)].append(claim.vm)
-                used.add((int(one), int(one)))
+            ip = address(version, claim.given)
+            if ip is not None:
+                taken[claim.vm] = ip
+                holders[str(ip)].append(claim.vm)
+                used.add((int(ip), int(ip)))
         self.refusals.extend(
-            Refusal("guest_address_twice", where, {"address": one, "ends": names})
-            for one, names in holders.items()
+            Refusal("guest_address_twice", where, {"address": ip, "ends": names})
+            for ip, names in holders.items()
             if len(names) > 1
         )
         for claim in claims:
@@ -263,11 +263,11 @@ class _Ranges:
 def _around(pool: Pool, version: int, want: WantedLink | WantedNetwork) -> Subnet | None:
     """Return the part of a pool with the first address that is given for an end, C(None) if none is given."""
     whole, length = pool.subnet(version), pool.lengths[version]
-    one = next(filter(None, (address(version, each.of(version)) for each in want.addresses)), None)
-    if one is None or whole is None or one not in whole or length < whole.prefixlen:
+    ip = next(filter(None, (address(version, each.of(version)) for each in want.addresses)), None)
+    if ip is None or whole is None or ip not in whole or length < whole.prefixlen:
         return None
     size = 1 << (whole.max_prefixlen - length)
-    return _subnet(version, int(one) // size * size, length)
+    return _subnet(version, int(ip) // size * size, length)
 
 
 def _of(known: Mapping[str, Addresses | None], name: str, version: int) -> str | None:

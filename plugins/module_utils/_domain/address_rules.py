@@ -43,8 +43,8 @@ def problems(want: WantedSlice, management: str) -> Iterator[Refusal]:
     for pool in pools.pools.values():
         for version in pool.subnets:
             yield from _pool_problems(where, pool, version)
-    told = [(_label(kind, found), str(found)) for kind, found in pools.subnets()]
-    yield from networks.overlaps(where, told, management)
+    labelled = [(_label(kind, found), str(found)) for kind, found in pools.subnets()]
+    yield from networks.overlaps(where, labelled, management)
     for number, link in enumerate(want.links, start=1):
         label = f"link {want.name}/{link.name or link.link_id or number} ({link})"
         for version in CIDRS:
@@ -116,10 +116,10 @@ def _outside_pool(where: str, segment: WantedLink | WantedNetwork, pool: Pool | 
         if pool is None or whole is None or getattr(segment, name) is not None:
             continue
         for each in segment.addresses:
-            one = address(version, each.of(version))
-            if one is not None and one not in whole:
+            ip = address(version, each.of(version))
+            if ip is not None and ip not in whole:
                 label = f"{pool.kind}.{FAMILIES[version]}"
-                figures = {"got": f"{one} of {each.vm}", "pool": label, "subnet": str(whole)}
+                figures = {"got": f"{ip} of {each.vm}", "pool": label, "subnet": str(whole)}
                 yield Refusal("address_outside_pool", where, figures)
 
 

@@ -213,11 +213,11 @@ def guest_addresses(slice_: Slice) -> GuestAddresses:
     for segment in segments(slice_):
         lengths = {version: (cidr(segment, version) or "").partition("/")[2] for version in FAMILIES}
         for vm_id, interface, stored in ends(segment):
-            told = [
+            addresses = [
                 f"{stored[name]}/{lengths[version]}"
                 for version, name in FAMILIES.items()
                 if name in stored and lengths[version]
             ]
-            if told:
-                found[vm_id, interface] = told
+            if addresses:
+                found[vm_id, interface] = addresses
     return found

@@ -28,7 +28,7 @@ def breaches(slice_: Slice, vlans: Vlans) -> Iterator[str]:
                 yield f"{where} with address {has} is on VLAN {interface.vlan_id}, not on {vlans.management}"
 
 
-def stranded(slice_: Slice, vlans: Vlans) -> Iterator[str]:
+def vlan_conflicts(slice_: Slice, vlans: Vlans) -> Iterator[str]:
     """Yield the same, and a sentence if the slice uses the management VLAN, which the check reports by object."""
     yield from breaches(slice_, vlans)
     if vlans.management in slice_.vlan_pool_used:
@@ -55,7 +55,7 @@ def change(cluster: Cluster, *, vlan_pools: str | None, management_vlan: int | N
     found = [
         f"slice {slice_label(slice_)} ({slice_.slice_id}): {', '.join(lost)}"
         for slice_ in cluster.slices.values()
-        if (lost := list(stranded(slice_, wanted)))
+        if (lost := list(vlan_conflicts(slice_, wanted)))
     ]
     if found:
         raise Refused([Refusal("vlans_in_use", "cloud", {"count": len(found), "found": found})])

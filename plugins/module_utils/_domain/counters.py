@@ -50,9 +50,9 @@ def are_all(cluster: Cluster, hosts: Iterable[InUse]) -> bool:
 
     Workers that are not in the inventory are still registered. Only the network node has addresses.
     """
-    told = {each.target for each in hosts}
+    asked = {each.target for each in hosts}
     workers = {ip for ip, worker in cluster.workers.items() if not worker.lost}
-    return workers <= told and (NETWORK_NODE in told or not cluster.left_behind(ADDRESS))
+    return workers <= asked and (NETWORK_NODE in asked or not cluster.left_behind(ADDRESS))
 
 
 def behind(cluster: Cluster, hosts: Iterable[InUse]) -> list[Refusal]:

@@ -79,7 +79,7 @@ def assign(slice_: Slice, vm: VM, wanted: Iterable[WantedDisk] | None, where: st
     builder = _Builder(slice_, vm, where)
     chosen = [disk for each in wanted if (disk := builder.take(each)) is not None]
     if not builder.refusals:
-        builder.give_up(chosen)
+        builder.replace_disks(chosen)
     return builder.refusals
 
 
@@ -148,8 +148,11 @@ class _Builder:
         disk.extra["uuid"] = uuid
         return disk
 
-    def give_up(self, chosen: list[Disk]) -> None:
-        """Keep the chosen disks, and give up the others. Hosts do not have those of a VM that was not handed out."""
+    def replace_disks(self, chosen: list[Disk]) -> None:
+        """Replace the data disks of the VM with the chosen ones, and mark the others as given up.
+
+        Hosts do not have those of a VM that was not handed out.
+        """
         for disk in chosen:
             disk.extra.pop("given_up", None)
         others = [disk for disk in self.vm.disks[1:] if disk not in chosen] if self.vm.handed_out else []

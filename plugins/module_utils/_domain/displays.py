@@ -78,7 +78,7 @@ def _kept(cluster: Cluster, vm: VM) -> dict[str, Any] | None:
     return found if found is not None and found["version"] == version(vm) else None
 
 
-def tell(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:
+def with_passwords(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:
     """Return the displays of the slices' VMs, with their passwords."""
     return [
         {

@@ -161,17 +161,17 @@ def _addressed(
     old: WantedLink | WantedNetwork, new: Iterable[End], ends: Iterable[Endpoint], given: Mapping[str, Any]
 ) -> tuple[End, ...]:
     """Return the addresses of the new ends, without those in a replaced subnet and those that DHCP assigns."""
-    names, told = {end.vm for end in ends}, tuple(new)
+    names, added = {end.vm for end in ends}, tuple(new)
     gone = {version for version, name in CIDRS.items() if given.get(name, getattr(old, name)) != getattr(old, name)}
     if given.get("dhcp_enabled"):
         gone.add(4)
-    listed = {each.vm for each in told}
+    listed = {each.vm for each in added}
     kept = (
         End(None if 4 in gone else each.ipv4, None if 6 in gone else each.ipv6, each.vm)
         for each in old.addresses
         if each.vm in names and each.vm not in listed
     )
-    return (*(each for each in kept if each.to_dict()), *told)
+    return (*(each for each in kept if each.to_dict()), *added)
 
 
 def take_link(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:

@@ -10,7 +10,7 @@ from ..cluster import Cluster
 from ..holdings import Holdings, KnownDisk, KnownMachine, KnownSlice
 from ..models import Slice
 from . import machines
-from .registering import require_admin
+from .registration import require_admin
 
 
 def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def holdings(cluster: Cluster, acting_user: str) -> dict[str, Any]:
         "workers": workers,
         "machines": [machine.to_dict() for machine in marks],
         "network_node": Holdings(tuple(_known(each) for each in slices)).to_dict()["known"],
-        "cloud": cluster.cloud.told() if cluster.cloud else {},
+        "cloud": cluster.cloud.to_result() if cluster.cloud else {},
         "revision": cluster.revision,
     }
 

@@ -235,7 +235,7 @@ def both_names(name: str, own: str | None) -> str:
     return name if own in (None, name) else f"{name}={own}"
 
 
-def links_told(slice_: Slice) -> list[dict[str, Any]]:
+def links_shown(slice_: Slice) -> list[dict[str, Any]]:
     """Return the links as plain data, with the names that interfaces have in guests where they differ."""
     own = _own_names(slice_)
     found = []
@@ -246,16 +246,19 @@ def links_told(slice_: Slice) -> list[dict[str, Any]]:
     return found
 
 
-def networks_told(slice_: Slice) -> list[dict[str, Any]]:
+def networks_shown(slice_: Slice) -> list[dict[str, Any]]:
     """Return the networks as plain data, whose members have C(guest_interface) where it differs."""
     own = _own_names(slice_)
 
-    def told(member: Mapping[str, Any]) -> dict[str, Any]:
+    def with_guest_interface(member: Mapping[str, Any]) -> dict[str, Any]:
         end = member["vm_id"], member["interface"]
         return {**member, **({"guest_interface": own[end]} if end in own else {})}
 
     said = (network.to_dict() for network in slice_.networks)
-    return [{**each, **({"members": [*map(told, each["members"])]} if "members" in each else {})} for each in said]
+    return [
+        {**each, **({"members": [*map(with_guest_interface, each["members"])]} if "members" in each else {})}
+        for each in said
+    ]
 
 
 def _own_names(slice_: Slice) -> dict[tuple[int, str], str]:

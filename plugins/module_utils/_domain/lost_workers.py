@@ -63,8 +63,8 @@ def changes(before: Collection[str], after: Collection[str]) -> list[Change]:
     ]
 
 
-def welcome(cluster: Cluster, want: Mapping[str, Any]) -> None:
-    """Use a lost worker again if it was reached, that is, if its machine-id is known."""
+def mark_returned(cluster: Cluster, want: Mapping[str, Any]) -> None:
+    """Mark a lost worker as no longer lost if it was reached, that is, if its machine-id is known."""
     machine_id = want.get("machine_id")
     if machine_id is None:
         return
@@ -83,7 +83,7 @@ def machines(cluster: Cluster) -> tuple[LostMachine, ...]:
 
 
 def returned(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the addresses of the workers of C(wants) that were lost, and that C(welcome) uses again."""
+    """Return the addresses of the workers of C(wants) that were lost, and that C(mark_returned) uses again."""
     lost = cluster.lost_machines
     return [
         want["ip"]

@@ -103,7 +103,7 @@ def follow(cluster: Cluster, wants: Sequence[Mapping[str, Any]]) -> list[Renumbe
         for old, new in moves.items()
     ]
     if found:
-        _carry(cluster, moves)
+        _move_vms(cluster, moves)
     return found
 
 
@@ -148,28 +148,28 @@ def _occupied(cluster: Cluster, want: Mapping[str, Any], former: str | None) -> 
         yield Refusal("another_machine", f"worker {ip}", figures)
 
 
-def _carry(cluster: Cluster, moves: Mapping[str, str]) -> None:
-    carried = {new: replace(cluster.workers[old], ip=new) for old, new in moves.items()}
-    for ip in {**moves, **carried}:
+def _move_vms(cluster: Cluster, moves: Mapping[str, str]) -> None:
+    moved = {new: replace(cluster.workers[old], ip=new) for old, new in moves.items()}
+    for ip in {**moves, **moved}:
         cluster.workers.pop(ip, None)
-    cluster.workers.update(carried)
+    cluster.workers.update(moved)
     listed = cluster.extra.get(WORKERS_LIST)
     if isinstance(listed, list):
         cluster.extra[WORKERS_LIST] = [moves.get(ip, ip) if isinstance(ip, str) else ip for ip in listed]
     for slice_ in cluster.slices.values():
-        _carry_slice(slice_, moves)
+        _move_slice(slice_, moves)
     # Their disks are in the trash of the same machine.
-    undelete.carry(cluster, lambda slice_: _carry_slice(slice_, moves))
+    undelete.apply_to_deleted(cluster, lambda slice_: _move_slice(slice_, moves))
     cluster.revise()
 
 
-def _carry_slice(slice_: Slice, moves: Mapping[str, str]) -> None:
+def _move_slice(slice_: Slice, moves: Mapping[str, str]) -> None:
     data_disks.move_trash(slice_, moves)
     for vm in slice_.vms:
-        _carry_vm(vm, moves)
+        _move_vm(vm, moves)
 
 
-def _carry_vm(vm: VM, moves: Mapping[str, str]) -> None:
+def _move_vm(vm: VM, moves: Mapping[str, str]) -> None:
     vm.worker_ip = moves.get(vm.worker_ip, vm.worker_ip)
     pin = moves.get(vm.pinned_to or "")
     if pin is not None:

@@ -113,8 +113,8 @@ def overlaps(where: str, subnets: Iterable[tuple[str, str]], management: str) ->
         subnets: what each subnet belongs to, and its CIDR; invalid ones are skipped.
         management: the CIDR of VLAN 400.
     """
-    told = (("the management network", management), *subnets)
-    parsed = [(found, owner) for owner, cidr in told if (found := subnet_of(cidr)) is not None]
+    labelled = (("the management network", management), *subnets)
+    parsed = [(found, owner) for owner, cidr in labelled if (found := subnet_of(cidr)) is not None]
     parsed.sort(key=lambda each: (each[0].version, int(each[0].network_address), each[0].prefixlen))
     widest: tuple[Subnet, str] | None = None
     for subnet, owner in parsed:

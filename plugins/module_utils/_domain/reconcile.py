@@ -211,8 +211,8 @@ def _flavor_problems(cluster: Cluster, want: WantedSlice) -> Iterator[Refusal]:
 
 def _overlap_problems(want: WantedSlice, management: ManagementNetwork) -> Iterator[Refusal]:
     """Check the given subnets; those that are derived from a VLAN are checked when it has been allocated."""
-    told = [(f"network {network.name}", network.cidr) for network in want.networks if network.cidr is not None]
-    return networks.overlaps(f"slice {want.name}", told, management.cidr)
+    labelled = [(f"network {network.name}", network.cidr) for network in want.networks if network.cidr is not None]
+    return networks.overlaps(f"slice {want.name}", labelled, management.cidr)
 
 
 def _moved_problems(slice_: Slice, management: ManagementNetwork) -> Iterator[Refusal]:

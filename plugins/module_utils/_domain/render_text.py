@@ -129,7 +129,7 @@ def _disk_lines(slice_: Slice) -> Iterator[str]:
 def _network_line(slice_: Slice, network: Network, names: Mapping[int, str]) -> str:
     facts: dict[str, Any] = dict(attributes(network, names, names_shown(slice_)))
     dhcp = (facts["dhcp_range"] or "on") if facts["dhcp_enabled"] else "off"
-    told = {
+    fields = {
         "VLAN": facts["vlan_id"],
         "CIDR": facts["cidr"],
         "gateway": facts["gateway_ip"] or "off",
@@ -142,4 +142,4 @@ def _network_line(slice_: Slice, network: Network, names: Mapping[int, str]) -> 
         **({"BPDUs": "on"} if facts["forward_bpdu"] else {}),
     }
     label = _label(f"{slice_label(slice_)}/{network.label}", network)
-    return f"network {label}: " + ", ".join(f"{name} {value}" for name, value in told.items())
+    return f"network {label}: " + ", ".join(f"{name} {value}" for name, value in fields.items())

@@ -21,7 +21,7 @@ from .address_plan import AddressPlan
 from .addressing import ADDRESSES, CIDRS, Addresses, ends, spelled
 from .allocation import Allocator, pool_text
 from .match import Matches, in_stored_order
-from .teardown import drop_empty_pools, let_go, segment_vlans, set_extra
+from .teardown import drop_empty_pools, release_vlans, segment_vlans, set_extra
 from .topology_spec import Endpoint, Reservation, WantedLink, WantedNetwork, WantedSlice
 
 
@@ -55,7 +55,7 @@ class SegmentBuilder:
             if old is not None:
                 stored.pop(old.vlan_id, None)
         kept, new, dropped = self._reservations()
-        let_go(self.slice, [*stored, *dropped])
+        release_vlans(self.slice, [*stored, *dropped])
         fresh = self._lease(matches, len(kept) + len(new), len(new))
         self._join(matches, fresh)
         kept += [
@@ -145,13 +145,13 @@ class SegmentBuilder:
         ]
         slice_.links = in_stored_order(links, slice_.links, lambda link: link.link_id)
         vlans = {link.vlan_id for link in slice_.links}
-        told = [network for network in slice_.networks if "name" not in network.extra and network.vlan_id in vlans]
+        unnamed = [network for network in slice_.networks if "name" not in network.extra and network.vlan_id in vlans]
         wants = self.plan.networks(matches.networks)
         made = [self._network(want, old or next(fresh)) for want, (_want, old) in zip(wants, matches.networks)]
         for network, want in zip(made, wants):
             for end in want.members:
                 taps[end].vlan_id = network.vlan_id
-        slice_.networks = in_stored_order([*made, *told], slice_.networks, lambda network: network.vlan_id)
+        slice_.networks = in_stored_order([*made, *unnamed], slice_.networks, lambda network: network.vlan_id)
         where = f"slice {self.want.name}"
         self.refusals.extend(address_rules.overlaps(slice_, self.plan.pools, where, self.allocator.network.cidr))
 

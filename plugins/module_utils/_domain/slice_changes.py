@@ -52,8 +52,8 @@ def changes(before: Slice | None, after: Slice | None) -> list[Change]:
     if data and after and not found:
         # A field that is not an attribute, such as an unknown one of an imported file.
         fields = [key for key in {**data[0], **data[1]} if data[0].get(key) != data[1].get(key)]
-        told = ({key: each.get(key) for key in fields} for each in data)
-        found = [between("slice", after.slice_id, *told, name=slice_label(after), slice=slice_ref(after))]
+        differing = ({key: each.get(key) for key in fields} for each in data)
+        found = [between("slice", after.slice_id, *differing, name=slice_label(after), slice=slice_ref(after))]
     return found
 
 
@@ -250,11 +250,11 @@ def _network(network: Network, names: Mapping[int, str], shown: Shown) -> Attrib
 
 def _addressed(segment: Link | Network, names: Mapping[int, str], shown: Shown) -> Attributes:
     """Return the subnets of a link, the IPv6 subnet of a network, and the addresses of its ends, if there are some."""
-    told = {
+    by_end = {
         _end(vm_id, interface, names, shown): [said[name] for name in addressing.FAMILIES.values() if name in said]
         for vm_id, interface, said in addressing.ends(segment)
     }
-    addresses = [f"{end} {' '.join(each)}" for end, each in sorted(told.items()) if each]
+    addresses = [f"{end} {' '.join(each)}" for end, each in sorted(by_end.items()) if each]
     return {
         **{name: segment.extra[name] for name in addressing.CIDRS.values() if name in segment.extra},
         **({addressing.ADDRESSES: addresses} if addresses else {}),

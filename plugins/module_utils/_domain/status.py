@@ -19,7 +19,7 @@ from .teardown import drop_released, forget
 
 
 @dataclass(frozen=True)
-class Told:
+class CountedReports:
     """The reports of hosts that count, which are not those of lost workers.
 
     Attributes:
@@ -31,20 +31,20 @@ class Told:
     vms: Mapping[tuple[str, int], tuple[HostReport, VmReport]]
 
     @classmethod
-    def of(cls, cluster: Cluster, reports: Iterable[HostReport]) -> Told:
+    def of(cls, cluster: Cluster, reports: Iterable[HostReport]) -> CountedReports:
         """Return those of a cluster."""
         lost = set(lost_workers.addresses(cluster))
         by_target: dict[str, list[HostReport]] = {}
         for report in reports:
             if report.target not in lost:
                 by_target.setdefault(report.target, []).append(report)
-        known = [report for told in by_target.values() for report in told]
+        known = [report for own in by_target.values() for report in own]
         return cls(by_target, {(report.target, vm.vm_id): (report, vm) for report in known for vm in report.vms})
 
     @property
     def all(self) -> list[HostReport]:
         """All reports."""
-        return [report for told in self.by_target.values() for report in told]
+        return [report for own in self.by_target.values() for report in own]
 
     def of_vm(self, slice_: Slice, vm: VM) -> Observed | None:
         """Return the state of a VM without a time, C(None) if the reports do not contain it.
@@ -52,16 +52,16 @@ class Told:
         The state of VMs of a slice that was refused before it was begun is kept. A worker that has not failed reports
         all VMs of its order. If one is missing, another run has added it since.
         """
-        told = self.by_target.get(vm.worker_ip, ())
-        refused = [each for report in told for each in report.refused if each.slice_id == slice_.slice_id]
+        own = self.by_target.get(vm.worker_ip, ())
+        refused = [each for report in own for each in report.refused if each.slice_id == slice_.slice_id]
         if any(not each.begun for each in refused):
             return None
         if (vm.worker_ip, vm.vm_id) in self.vms:
             report, found = self.vms[vm.worker_ip, vm.vm_id]
             return Observed(found.state, found.pid, revision=report.revision, moment=report.moment)
-        if told and not refused and not any(report.failure for report in told):
+        if own and not refused and not any(report.failure for report in own):
             return None
-        revisions = (report.revision for report in told or self.all if report.revision is not None)
+        revisions = (report.revision for report in own or self.all if report.revision is not None)
         return Observed(UNKNOWN, revision=max(revisions, default=None))
 
 
@@ -88,25 +88,25 @@ def record(
     not been handed out wait for their own order. A VM keeps its state if a report on a newer order was recorded
     (C(superseded)).
     """
-    told, lost = Told.of(cluster, reports), set(lost_workers.addresses(cluster))
+    counted, lost = CountedReports.of(cluster, reports), set(lost_workers.addresses(cluster))
     deleting = {slice_.slice_id for slice_ in slices if slice_.deleting}
-    failures = [failure for report in told.all for failure in failures_of(report, deleting)]
+    failures = [failure for report in counted.all for failure in failures_of(report, deleting)]
     for slice_ in slices:
         for vm in (vm for vm in slice_.vms if vm.handed_out):
-            failures += _failures_of_vm(vm, told.by_target.get(vm.worker_ip, ()), lost)
-            found = told.of_vm(slice_, vm)
+            failures += _failures_of_vm(vm, counted.by_target.get(vm.worker_ip, ()), lost)
+            found = counted.of_vm(slice_, vm)
             if found is not None and not _is_late(slice_, vm, found):
                 _record_vm(vm, found, seen_at)
         if receipts.gives_up(slice_):
-            _forget_what_is_gone(cluster, slice_, told.by_target, now=seen_at, retention_h=retention_h)
+            _forget_what_is_gone(cluster, slice_, counted.by_target, now=seen_at, retention_h=retention_h)
     return failures
 
 
 def superseded(cluster: Cluster, slices: Iterable[Slice], reports: Sequence[HostReport]) -> list[Refusal]:
     """Return the slices of which VMs keep another state than the reports have, because a newer one was recorded."""
-    told, refusals = Told.of(cluster, reports), []
+    counted, refusals = CountedReports.of(cluster, reports), []
     for slice_ in slices:
-        live = ((vm, told.of_vm(slice_, vm), vm.observed) for vm in slice_.live_vms if vm.handed_out)
+        live = ((vm, counted.of_vm(slice_, vm), vm.observed) for vm in slice_.live_vms if vm.handed_out)
         late = [
             (vm, found, kept)
             for vm, found, kept in live
@@ -167,7 +167,7 @@ def recorded(slices: Sequence[Slice]) -> list[dict[str, Any]] | None:
     return seen if len(seen) == len(vms) else None
 
 
-def _failures_of_vm(vm: VM, told: Collection[HostReport], lost: Container[str]) -> Iterator[str]:
+def _failures_of_vm(vm: VM, own: Collection[HostReport], lost: Container[str]) -> Iterator[str]:
     """Yield a sentence if a VM's worker has not reported."""
     if vm.worker_ip in lost:
         if not vm.deleting:
@@ -175,7 +175,7 @@ def _failures_of_vm(vm: VM, told: Collection[HostReport], lost: Container[str]) 
                 f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is lost; delete the VM, or deploy with "
                 f"-e recreate_disks={vm.vm_id} to create it again on another worker"
             )
-    elif not told:
+    elif not own:
         yield f"VM {vm.name} ({vm.vm_id}): its worker {vm.worker_ip} is not in the inventory"
 
 
@@ -204,13 +204,13 @@ def _record_vm(vm: VM, found: Observed, seen_at: str) -> None:
 def _forget_what_is_gone(
     cluster: Cluster, slice_: Slice, by_target: Mapping[str, Sequence[HostReport]], *, now: str, retention_h: int
 ) -> None:
-    done = {target for target, told in by_target.items() if all(_has_done(cluster, each, slice_) for each in told)}
+    done = {target for target, own in by_target.items() if all(_has_done(cluster, each, slice_) for each in own)}
     lost = set(lost_workers.addresses(cluster))
     concerned = {vm.worker_ip for vm in slice_.vms} - lost
     if NETWORK_NODE in by_target:
         concerned.add(NETWORK_NODE)
     if concerned <= done:
-        holding = {vm.vm_id for told in by_target.values() for each in told for vm in each.vms if vm.holds_given_up}
+        holding = {vm.vm_id for own in by_target.values() for each in own for vm in each.vms if vm.holds_given_up}
         until = undelete.end_of_retention(cluster, now, retention_h)
         _drop_disks(slice_, holding, lost, now=now, until=until)
         data_disks.keep_of_deleted(slice_, lost, now=now, until=until)

@@ -23,7 +23,7 @@ def segment_vlans(slice_: Slice) -> Iterator[int]:
     yield from (network.vlan_id for network in slice_.networks if "name" in network.extra)
 
 
-def let_go(slice_: Slice, vlan_ids: Iterable[int]) -> None:
+def release_vlans(slice_: Slice, vlan_ids: Iterable[int]) -> None:
     """Release VLANs of a slice: at once, or after the hosts' reports if any VM has been handed out.
 
     In that case, hosts may use any VLAN of the slice.
@@ -69,8 +69,8 @@ def set_extra(extra: dict[str, Any], key: str, value: Any) -> None:
 
 def remove(cluster: Cluster, slice_: Slice) -> None:
     """Delete a slice: at once if no VM has been handed out, otherwise it is C(deleting) until its hosts report."""
-    let_go(slice_, () if slice_.deleting else segment_vlans(slice_))
-    let_go(slice_, [each["vlan_id"] for each in slice_.extra.pop("reserved_vlans", ())])
+    release_vlans(slice_, () if slice_.deleting else segment_vlans(slice_))
+    release_vlans(slice_, [each["vlan_id"] for each in slice_.extra.pop("reserved_vlans", ())])
     slice_.links, slice_.networks = [], []
     drop_empty_pools(slice_)
     for vm in [vm for vm in slice_.vms if not vm.handed_out]:

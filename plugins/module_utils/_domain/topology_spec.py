@@ -361,13 +361,13 @@ def _addressed(segment: Link | Network, names: Mapping[int, str]) -> dict[str, A
 
 def _wanted_vm(vm: VM, needed: int) -> WantedVM:
     """Return the description of a stored VM, whose links and networks need C(needed) data interfaces."""
-    count, told = len(vm.interfaces) - 1, vm.extra.get("data_interfaces")
+    count, stored = len(vm.interfaces) - 1, vm.extra.get("data_interfaces")
     return WantedVM(
         vm.name,
         None,
         internet=any(each.ip_config for each in vm.interfaces),
         # An imported VM may have more interfaces than needed without C(data_interfaces); these stay.
-        data_interfaces=told if told is not None or count == needed else count,
+        data_interfaces=stored if stored is not None or count == needed else count,
         worker=vm.pinned_to,
         vm_id=vm.vm_id,
         title=vm.extra.get("title"),

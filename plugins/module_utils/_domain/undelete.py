@@ -25,7 +25,7 @@ from .reconcile import quota_problems
 from .teardown import drop_released
 
 FIELD = DELETED_SLICES
-# A clock that stands ahead must not make the database forget slices whose disks still exist.
+# A clock that is ahead must not make the database forget slices whose disks still exist.
 _GRACE = timedelta(days=7)
 
 
@@ -84,7 +84,7 @@ def restore(
     return slice_
 
 
-def carry(cluster: Cluster, change: Callable[[Slice], None]) -> None:
+def apply_to_deleted(cluster: Cluster, change: Callable[[Slice], None]) -> None:
     """Apply a change, such as that of a worker's address, to all deleted slices."""
     entries = list[Mapping[str, Any]]()
     for entry in _entries(cluster):
@@ -185,7 +185,7 @@ def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
         yield Refusal("slice_name_in_use", where, figures)
     yield from (
         Refusal("vlans_of_another_setting", where, {"breach": breach})
-        for breach in cloud_vlans.stranded(slice_, cluster.vlans)
+        for breach in cloud_vlans.vlan_conflicts(slice_, cluster.vlans)
     )
     for allocation in allocated(slice_):
         if allocation.kind in (ID, MAC_BLOCK, VLAN_POOL) and _is_taken(cluster, allocation.kind, allocation.number):

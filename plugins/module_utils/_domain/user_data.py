@@ -126,7 +126,7 @@ def id_of(vm: VM) -> str | None:
     return found
 
 
-def tell(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:
+def with_texts(cluster: Cluster, slices: Iterable[Slice]) -> list[dict[str, Any]]:
     """Return the texts of the slices' VMs that have some, with C(None) for one that the database lacks.
 
     That includes one that somebody has edited so that it is invalid. A host would refuse it with those of all slices.

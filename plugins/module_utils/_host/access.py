@@ -60,7 +60,7 @@ def of_root(held: Access, kind: str, mode: int) -> Access:
     return Access(kind, os.geteuid(), held.gid, mode)
 
 
-def astray(wanted: Iterable[tuple[str, str, int]]) -> Given:
+def wrong_permissions(wanted: Iterable[tuple[str, str, int]]) -> Given:
     """Return the existing paths with other access than C(of_root) allows; each with its kind and mode."""
     found = ((path, observe(path), kind, mode) for path, kind, mode in wanted)
     pairs = {path: (held, of_root(held, kind, mode)) for path, held, kind, mode in found if held is not None}

@@ -62,8 +62,8 @@ class ClaimPlan:
         if self.held is None or not self.is_handed_over:
             return []
         shared = _in_common(self.held, self.wanted.vlans)
-        told = f"this host was taken from cloud {self.held} for cloud {self.wanted}{shared}"
-        return [f"{told}; other hosts of that cloud must not be on the same trunk"] if shared else []
+        message = f"this host was taken from cloud {self.held} for cloud {self.wanted}{shared}"
+        return [f"{message}; other hosts of that cloud must not be on the same trunk"] if shared else []
 
     @property
     def changes(self) -> list[Change]:
@@ -143,9 +143,9 @@ def require_owner(params: Mapping[str, Any], *, missing_ok: bool) -> None:
     require(params, missing_ok=missing_ok)
     held = read(params["state_dir"])
     if held is not None and caller(params) is None:
-        told = {"since": held.since, "controller": held.controller, "vlans": ""}
+        common = {"since": held.since, "controller": held.controller, "vlans": ""}
         got = "a call without a cloud"
-        raise Refused([Refusal("another_cloud", _HOST, {**told, "held": str(held), "got": got})])
+        raise Refused([Refusal("another_cloud", _HOST, {**common, "held": str(held), "got": got})])
 
 
 def require_worker(address: str, machines: Iterable[KnownMachine], called_by: Caller | None) -> None:
@@ -255,13 +255,15 @@ def apply(todo: ClaimPlan, *, state_dir: str) -> None:
 def _conflict(held: Claim | None, called_by: Caller, vlans: Vlans | None = None) -> Refusal | None:
     if held is None:
         return None
-    told = {"since": held.since, "controller": held.controller}
+    common = {"since": held.since, "controller": held.controller}
     if held.uuid != called_by.uuid:
         return Refusal(
-            "another_cloud", _HOST, {**told, "held": str(held), "got": str(called_by), "vlans": _in_common(held, vlans)}
+            "another_cloud",
+            _HOST,
+            {**common, "held": str(held), "got": str(called_by), "vlans": _in_common(held, vlans)},
         )
     if called_by.incarnation not in ("", held.incarnation):
-        figures = {**told, "cloud": str(held), "held": held.incarnation, "got": called_by.incarnation}
+        figures = {**common, "cloud": str(held), "held": held.incarnation, "got": called_by.incarnation}
         return Refusal("another_incarnation", _HOST, figures)
     return None
 

@@ -83,12 +83,12 @@ def read(state_dir: str) -> tuple[str, ...]:
     return _marks((files.read_text(_path(state_dir)) or "").splitlines())
 
 
-def told(state_dir: str) -> str:
+def list_text(state_dir: str) -> str:
     """Return what the network node answers."""
     return "".join(f"{line}\n" for line in (*read(state_dir), _END))
 
 
-def heard(answer: str) -> tuple[str, ...] | None:
+def read_answer(answer: str) -> tuple[str, ...] | None:
     """Return the marks of an answer, C(None) if it is not whole."""
     lines = answer.splitlines()
     return _marks(lines[:-1]) if lines and lines[-1] == _END else None

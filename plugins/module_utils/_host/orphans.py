@@ -148,7 +148,7 @@ class Verdict:
         """The slices whose objects are neither listed nor refused."""
         slices = dict.fromkeys(each.slice_id for each in self.unjudged if each not in self.found)
         named = {slice_id: "an unknown slice" if slice_id is None else f"slice {slice_id}" for slice_id in slices}
-        return first_lines([_superseded(name, *self.superseded[one]).message for one, name in named.items()])
+        return first_lines([_superseded(name, *self.superseded[slice_id]).message for slice_id, name in named.items()])
 
     def without(self, refused: Mapping[Orphan, Refusal]) -> Verdict:
         """Return the verdict that keeps orphans, and says why."""

@@ -91,7 +91,7 @@ def read(
             refused[slice_id] += error.refusals
     for slice_id, refusal in faults(tuple(found)):
         refused[slice_id].append(refusal)
-    return tuple(one for one in found if one.slice_id not in refused), dict(refused)
+    return tuple(order for order in found if order.slice_id not in refused), dict(refused)
 
 
 def whole(orders: tuple[N, ...], refused: Refusals) -> tuple[N, ...]:
@@ -163,7 +163,7 @@ def failure(
             which is C(also).
     """
     refusals = dict.fromkeys(refusal for each in refused.values() for refusal in each)
-    told = [
+    unchanged = [
         SliceRefusal(
             slice_id=slice_id,
             failure="\n".join(refusal.message for refusal in each),
@@ -174,13 +174,13 @@ def failure(
     begun = [
         SliceRefusal(slice_id, f"slice {slice_id}: {why}", begun=True).to_dict() for slice_id, why in failed.items()
     ]
-    found = Refused(refusals, **fields, refused=[*told, *begun], failure=also)
+    found = Refused(refusals, **fields, refused=[*unchanged, *begun], failure=also)
     found.message = "\n".join(filter(None, (also, *(each["failure"] for each in begun), found.message)))
     return found
 
 
 @contextmanager
-def told_with(refused: Refusals, failed: Failed = MappingProxyType({})) -> Iterator[None]:
+def named_in_failure(refused: Refusals, failed: Failed = MappingProxyType({})) -> Iterator[None]:
     """Report slices that were refused or have failed in the error if the block fails."""
     try:
         yield

@@ -55,14 +55,14 @@ def wait(
     """
     begin = now()
 
-    def one(check: Check) -> Waited:
+    def wait_one(check: Check) -> Waited:
         return wait_for(check, probe, begin=begin, timeout_s=timeout_s, now=now, pause=pause)
 
     if not checks:
         return []
     # A thread each, because a guest that does not respond must not delay the attempts of another.
     with ThreadPoolExecutor(max_workers=len(checks)) as threads:
-        return list(threads.map(one, checks))
+        return list(threads.map(wait_one, checks))
 
 
 def wait_for(

@@ -23,7 +23,7 @@ PAUSE_S = 1.0
 ATTEMPT_S = 60.0
 """Between two attempts, and at most for each, until the shell responds."""
 _END_S = 5.0
-# The disk of a guest that has not had its start-up is new, and so is its host key. Nobody could be asked about it.
+# The disk of a guest that has not had its start-up is new, and so is its host key. There is nothing to verify it with.
 _OPTIONS = (
     *("BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=15", "ServerAliveCountMax=4"),
     *("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "GlobalKnownHostsFile=/dev/null", "LogLevel=ERROR"),
@@ -94,9 +94,9 @@ def _why_silent(console: Console, said: IO[bytes], deadline: float) -> str | Non
         serial.run(console, "true", timeout_s=min(ATTEMPT_S, deadline - time.monotonic()))
     except SlicesError as error:
         said.seek(0)
-        told = said.read().decode("utf-8", "replace")
+        output = said.read().decode("utf-8", "replace")
         heard = console_log.plain(str(error.fields.get("console", "")))
-        return _last(told) or _last(heard) or ("" if "console" in error.fields else error.message)
+        return _last(output) or _last(heard) or ("" if "console" in error.fields else error.message)
     return None
 
 

@@ -192,7 +192,7 @@ def run_all(
 
     begin = _on_console(open_console, wait or _waiting(state_dir))
 
-    def one(guest: Guest) -> Refusal | None:
+    def run_one(guest: Guest) -> Refusal | None:
         refusal = vm_folders.of_another(guest.vm_id, guest.vm_uuid, state_dir=state_dir)
         if refusal is None:
             startup_notes.read(guest.disk)
@@ -201,7 +201,7 @@ def run_all(
             refusal = taken.refusal
         return refusal
 
-    return dict(zip((guest.vm_id for guest in guests), _of_each(_apart(one), guests)))
+    return dict(zip((guest.vm_id for guest in guests), _of_each(_apart(run_one), guests)))
 
 
 def run_over_ssh(guests: Sequence[Guest], texts: Mapping[int, str], open_shell: Begin) -> dict[int, str]:
@@ -221,10 +221,10 @@ def run_over_ssh(guests: Sequence[Guest], texts: Mapping[int, str], open_shell: 
             console.send(_NO_HISTORY)
             yield console
 
-    def one(guest: Guest) -> str:
+    def run_one(guest: Guest) -> str:
         return _taken(guest, Startup.from_text(texts[guest.vm_id]), begin).text()
 
-    return dict(zip((guest.vm_id for guest in guests), _of_each(one, guests)))
+    return dict(zip((guest.vm_id for guest in guests), _of_each(run_one, guests)))
 
 
 def _await_cloud_init(console: Console, deadline: float) -> None:
@@ -240,7 +240,7 @@ def record_all(
 ) -> dict[int, Refusal | None]:
     """Record what C(run_over_ssh) has returned for guests, and return by VM id why one failed."""
 
-    def one(guest: Guest) -> Refusal | None:
+    def record_one(guest: Guest) -> Refusal | None:
         own = Taken.from_text(taken[guest.vm_id])
         refusal = vm_folders.of_another(guest.vm_id, guest.vm_uuid, state_dir=state_dir)
         if refusal is None:
@@ -248,15 +248,15 @@ def record_all(
             refusal = own.refusal
         return refusal
 
-    return {guest.vm_id: _apart(one)(guest) for guest in guests}
+    return {guest.vm_id: _apart(record_one)(guest) for guest in guests}
 
 
-def _apart(one: Callable[[Guest], Refusal | None]) -> Callable[[Guest], Refusal | None]:
+def _apart(handle: Callable[[Guest], Refusal | None]) -> Callable[[Guest], Refusal | None]:
     """Return a function that also returns a refusal for a fault of its guest alone."""
 
     def apart(guest: Guest) -> Refusal | None:
         try:
-            return one(guest)
+            return handle(guest)
         except one_by_one.FAILURES as error:
             # Such as a file beside its disk that somebody has replaced.
             return Refusal("startup_unreadable", str(guest), {"why": one_by_one.reason(error)})

@@ -32,7 +32,7 @@ class Plan:
 
 def plan(state_dir: str) -> Plan:
     """Compare all files and folders that exist with those of a host that nobody has touched."""
-    return Plan(access.astray((path, kind, mode) for path, (kind, mode) in _wanted(state_dir).items()))
+    return Plan(access.wrong_permissions((path, kind, mode) for path, (kind, mode) in _wanted(state_dir).items()))
 
 
 def apply(todo: Plan) -> None:

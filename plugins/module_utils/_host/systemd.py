@@ -314,7 +314,7 @@ def _templates(ids: frozenset[int] | None, unit_dir: str) -> dict[int, str]:
 
 
 def _is_exposed(path: str) -> bool:
-    return bool(access.astray([(path, FILE, _MODE)]))
+    return bool(access.wrong_permissions([(path, FILE, _MODE)]))
 
 
 def _names(folder: str) -> list[str]:

@@ -83,7 +83,7 @@ def has_deeper(folder: str) -> bool:
     return any(_overlays_in(where) for top in tops for where, _names, _files in os.walk(top))
 
 
-def strays(state_dir: str) -> dict[str, Folder | None]:
+def misplaced(state_dir: str) -> dict[str, Folder | None]:
     """Return the overlays that somebody has moved or copied to another place in the state folder, by path.
 
     Each has the owner from the file next to it. A VM's folder may have been renamed, or moved a level deeper.

@@ -90,7 +90,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Lacking:
+class MissingInputs:
     """Base images, passwords and user data that slices of an order need and that are missing.
 
     Attributes:
@@ -106,8 +106,8 @@ class Lacking:
     def __bool__(self) -> bool:
         return bool(self.images or self.passwords or self.user_data)
 
-    def __add__(self, other: Lacking) -> Lacking:
-        return Lacking(
+    def __add__(self, other: MissingInputs) -> MissingInputs:
+        return MissingInputs(
             (*self.images, *other.images),
             (*self.passwords, *other.passwords),
             (*self.user_data, *other.user_data),
@@ -253,11 +253,11 @@ def plan(
     )
 
 
-def lacking(
+def missing_inputs(
     seen: Seen[SliceOrder, Host], todo: Plan, passwords: Mapping[int, str], user_data: Mapping[int, str]
-) -> Lacking:
+) -> MissingInputs:
     """Return the missing base images, VNC passwords and user data that the plan needs."""
-    return Lacking(
+    return MissingInputs(
         tuple(
             (order.slice_id, path)
             for order in seen.orders
@@ -267,8 +267,8 @@ def lacking(
             ]
             if path is not None and path not in seen.have.disks.bases
         ),
-        tuple(vnc.lacking(todo.vms.passwords, passwords)),
-        tuple(seed.lacking(todo.vms.seeds, user_data)),
+        tuple(vnc.missing(todo.vms.passwords, passwords)),
+        tuple(seed.missing(todo.vms.seeds, user_data)),
     )
 
 

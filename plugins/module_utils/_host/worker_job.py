@@ -25,7 +25,7 @@ from .stopwatch import Stopwatch
 from .systemd import Unit
 from .times import moment
 from .work_order import all_vms, slice_ids
-from .worker import Host, Lacking, Plan, Settings
+from .worker import Host, MissingInputs, Plan, Settings
 
 
 @contextmanager
@@ -45,14 +45,14 @@ class Todo:
     Attributes:
         seen: these slices, their state on the host, and the refused slices.
         plan: the changes to the host.
-        lacked: the base images, passwords and user data that refused slices need, and in check mode the base images
+        missing: the base images, passwords and user data that refused slices need, and in check mode the base images
             that others need.
         failed: the slices that C(prepare) and C(finish) could not apply completely, and why; they add them.
     """
 
     seen: Seen[SliceOrder, Host]
     plan: Plan
-    lacked: Lacking = field(default_factory=Lacking)
+    missing: MissingInputs = field(default_factory=MissingInputs)
     failed: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -68,7 +68,7 @@ class Todo:
     @property
     def left(self) -> tuple[SliceOrder, ...]:
         """The slices that have not failed."""
-        return tuple(one for one in self.seen.orders if one.slice_id not in self.failed)
+        return tuple(order for order in self.seen.orders if order.slice_id not in self.failed)
 
     def fail(self, faults: Mapping[int, Exception]) -> None:
         """Add slices that have failed."""
@@ -80,7 +80,7 @@ class Todo:
         seen, vms = self.seen, self.seen.have.vms
         return {
             "vms": qemu_apply.states(seen.orders, vms.units.vms, self.plan.vms.faults, paused=vms.paused),
-            "missing_images": self.lacked.missing_images,
+            "missing_images": self.missing.missing_images,
             "orphans": [orphan.to_dict() for orphan in self.plan.disks.orphans],
             **self.plan.vms.result,
         }
@@ -179,7 +179,7 @@ class Job:
             if not self.missing_ok:
                 return self._plan_complete()
             todo = self._plan_apart(self.refused)
-            return Todo(todo.seen, todo.plan, worker.lacking(todo.seen, todo.plan, {}, {}))
+            return Todo(todo.seen, todo.plan, worker.missing_inputs(todo.seen, todo.plan, {}, {}))
 
     def prepare(self, todo: Todo) -> None:
         """Change everything that VMs need to start, while the host is locked.
@@ -190,7 +190,7 @@ class Job:
             SlicesError: a change failed that does not belong to one slice.
         """
         is_noted = self._note(todo)
-        with ownership.told_with(todo.seen.refused):
+        with ownership.named_in_failure(todo.seen.refused):
             try:
                 self._prepare(todo)
             except one_by_one.FAILURES as error:
@@ -206,10 +206,10 @@ class Job:
         Raises:
             SlicesError: a VM failed.
         """
-        with self.watch.stage("qemu"), ownership.told_with(todo.seen.refused, todo.failed), _dated():
+        with self.watch.stage("qemu"), ownership.named_in_failure(todo.seen.refused, todo.failed), _dated():
             vms, messages = self._start(todo)
             sick = {vm["slice_id"] for vm in vms if vm["failure"] is not None}
-            done = (one for one in todo.left if one.slice_id not in sick)
+            done = (order for order in todo.left if order.slice_id not in sick)
             applied_orders.note(done, vms, state_dir=self.settings.vms.state_dir, kind=revisions.WORKER)
             if messages:
                 changed = is_changed(todo.plan.vms.changes)
@@ -220,7 +220,7 @@ class Job:
             "vms": vms,
             "moment": moment(),
             "timings_s": self.watch.seconds,
-            **todo.lacked.to_dict(),
+            **todo.missing.to_dict(),
             **self._warnings,
         }
 
@@ -249,18 +249,18 @@ class Job:
 
     def _plan_complete(self) -> Todo:
         """Refuse slices until none of the others lacks anything."""
-        lacked, refused = Lacking(), self.refused
+        missing, refused = MissingInputs(), self.refused
         while True:
             try:
                 todo = self._plan_apart(refused)
             except Refused as error:
-                error.fields.update(lacked.to_dict())
+                error.fields.update(missing.to_dict())
                 raise
-            lack = worker.lacking(todo.seen, todo.plan, self.passwords, self.user_data)
-            if not lack:
-                return Todo(todo.seen, todo.plan, lacked)
-            lacked = lacked + lack
-            refused = {**todo.seen.refused, **ownership.by_slice(lack.conflicts)}
+            found = worker.missing_inputs(todo.seen, todo.plan, self.passwords, self.user_data)
+            if not found:
+                return Todo(todo.seen, todo.plan, missing)
+            missing = missing + found
+            refused = {**todo.seen.refused, **ownership.by_slice(found.conflicts)}
 
     def _plan_apart(self, refused: Refusals) -> Todo:
         """Plan, and refuse slices of which the plan fails."""
@@ -316,6 +316,6 @@ class Job:
 
     def _as_found(self, todo: Todo) -> list[dict[str, Any]]:
         """Return the present states of the VMs of slices that have failed."""
-        orders = [one for one in todo.seen.orders if one.slice_id in todo.failed]
+        orders = [order for order in todo.seen.orders if order.slice_id in todo.failed]
         units = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in all_vms(orders)], self.tools.runner)
         return qemu_apply.states(orders, units, {}, paused=todo.seen.have.vms.paused)

@@ -44,7 +44,7 @@ class Held:
         ports: the ports of VMs.
         flows: the ids of slices that have saved flows.
         records: the UUIDs of the slices in records of applied orders, by path and slice id.
-        strays: overlays in other places, each with its folder, size and modification time, by path.
+        misplaced: overlays in other places, each with its folder, size and modification time, by path.
         users: the running unit that has one of them open, by path.
     """
 
@@ -55,7 +55,7 @@ class Held:
     ports: tuple[Port, ...] = ()
     flows: frozenset[int] = frozenset()
     records: Mapping[tuple[str, int], str | None] = field(default_factory=dict)
-    strays: Mapping[str, tuple[Folder | None, tuple[int, float]]] = field(default_factory=dict)
+    misplaced: Mapping[str, tuple[Folder | None, tuple[int, float]]] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -65,7 +65,7 @@ def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR)
     Raises:
         CommandFailed: Open vSwitch or systemd does not respond.
     """
-    folders, strays = vm_folders.read(f"{state_dir}/vms"), vm_folders.strays(state_dir)
+    folders, misplaced = vm_folders.read(f"{state_dir}/vms"), vm_folders.misplaced(state_dir)
     overlays = {vm_id: _overlays(folder) for vm_id, folder in folders.items()}
     units = systemd.observe_all(runner, unit_dir=unit_dir)
     ports = ovsdb.observe(runner).ports.values()
@@ -86,8 +86,8 @@ def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR)
             if (stem := name.partition(".")[0]).isdecimal() and int(stem) != flows.INFRASTRUCTURE
         ),
         records=applied_orders.uuids(state_dir, revisions.WORKER),
-        strays={path: (folder, _size(path)) for path, folder in strays.items()},
-        users=_users([*strays, *_renamed(folders, overlays)], units),
+        misplaced={path: (folder, _size(path)) for path, folder in misplaced.items()},
+        users=_users([*misplaced, *_renamed(folders, overlays)], units),
     )
 
 
@@ -115,10 +115,10 @@ def only_here(
     return [orphan.to_dict() for orphan in find(map(_known, slices), held)]
 
 
-def _known(one: Mapping[str, Any]) -> KnownSlice:
-    disks = [*(disk for vm in one["vms"] for disk in vm["disks"]), *one["given_up"]]
+def _known(slice_: Mapping[str, Any]) -> KnownSlice:
+    disks = [*(disk for vm in slice_["vms"] for disk in vm["disks"]), *slice_["given_up"]]
     return KnownSlice(
-        one["slice_id"], one["slice_uuid"], tuple(KnownDisk(each["path"], each["uuid"]) for each in disks)
+        slice_["slice_id"], slice_["slice_uuid"], tuple(KnownDisk(each["path"], each["uuid"]) for each in disks)
     )
 
 
@@ -229,7 +229,7 @@ def remove_disks(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held
         else:
             for path in paths.intersection(overlays):
                 files.remove(path)
-    for path in paths.intersection(held.strays):
+    for path in paths.intersection(held.misplaced):
         files.remove(path)
     register.note(state_dir, gone=paths)
     _forget({each.slice_id for each in gone if each.kind == DISK and each.slice_id is not None}, state_dir)
@@ -298,7 +298,7 @@ def _disks(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
 
 def _strays(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
     """Yield overlays in other places than the folders of VMs."""
-    for path, (folder, size) in sorted(held.strays.items()):
+    for path, (folder, size) in sorted(held.misplaced.items()):
         vm_id = None if folder is None else folder.vm_id
         yield replace(_disk(path, folder, size, known, vm_id=vm_id, in_use=held.users.get(path)), uuid=None)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import bounds
 from .._domain import cloud_vlans, counters, machines
-from .._domain.registering import require_admin
+from .._domain.registration import require_admin
 from ..changes import between
 from ..claim import Asked
 from ..cluster import HOSTS, LEFT_BEHIND, NETWORK_NODE_MACHINE, Cluster
@@ -44,7 +44,7 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     cloud = cluster.identify(title=params["title"] or controller())
     if params["title"] is not None:
         cloud = replace(cloud, title=params["title"])
-        cluster.become(cloud)
+        cluster.set_cloud(cloud)
     cloud_vlans.compare(cloud.title, cluster.vlans, neighbours)
     cluster.keep(kept)
     machines.note_network_node(
@@ -58,7 +58,7 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         counters.take_in(cluster, hosts, complete=is_complete)
     after = _attributes(cluster)
     changes = [] if before == after else [between("cloud", cloud.uuid, before, after, name=cloud.title)]
-    said = {**cloud.told(), "controller": controller(), **vlans_of(cluster)}
+    said = {**cloud.to_result(), "controller": controller(), **vlans_of(cluster)}
     behind = [refusal.message for refusal in counters.behind(cluster, hosts)]
     known = cluster.extra.get(HOSTS, [])
     return Outcome(changes, {"cloud": said, "next_vm_id": cluster.next_vm_id, "behind": behind, "hosts": known})

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from .._domain import access
-from .._state.masking import log_secrets
-from .._state.opening import open_store
+from .._state.open_store import open_store
 from .._state.store import Store
+from .._state.url_secrets import log_secrets
 from ..changes import Change
 from ..cluster import ADMIN, Cluster
 from ..defaults import DATABASE
@@ -125,14 +125,14 @@ def listed(spec: dict[str, dict[str, Any]], plural: str, *keys: str) -> dict[str
 
     An object needs one of the options C(keys).
     """
-    one: dict[str, Any] = {"options": spec, "required_one_of": [keys]}
+    element: dict[str, Any] = {"options": spec, "required_one_of": [keys]}
     if len(keys) == 1:
-        one = {"options": {**spec, keys[0]: {**spec[keys[0]], "required": True}}}
+        element = {"options": {**spec, keys[0]: {**spec[keys[0]], "required": True}}}
     return {
         "argument_spec": {
             **CONTROL_ARGUMENTS,
             **spec,
-            plural: {"type": "list", "elements": "dict", **one},
+            plural: {"type": "list", "elements": "dict", **element},
         },
         "mutually_exclusive": [(key, plural) for key in keys],
         "required_one_of": [(*keys, plural)],

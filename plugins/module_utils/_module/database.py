@@ -12,7 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 from .._domain import slice_changes
 from .._domain.invariant_repair import repair
 from .._domain.invariants import breaches
-from .._domain.registering import require_admin
+from .._domain.registration import require_admin
 from .._state.store import Store
 from ..changes import CREATE, UPDATE, Change
 from ..cluster import Cluster
@@ -47,7 +47,7 @@ def _check(module: AnsibleModule, store: Store) -> Outcome:
     found = breaches(cluster)
     if found and module.params["fail_on_breach"]:
         raise DatabaseError(f"{store.name} violates {len(found)} rules: {'; '.join(found)}", breaches=found)
-    return Outcome(result={"breaches": found, **_told(store, cluster)})
+    return Outcome(result={"breaches": found, **_common_results(store, cluster)})
 
 
 def _backup(module: AnsibleModule, store: Store) -> Outcome:
@@ -62,7 +62,7 @@ def _backup(module: AnsibleModule, store: Store) -> Outcome:
     made = Change("backup", name or store.name, CREATE, after={})
     if changed and not module.check_mode:
         store.note(entry_for(module, [made], cluster))
-    return Outcome([made] if changed else [], {"backup": name, **_told(store, cluster)})
+    return Outcome([made] if changed else [], {"backup": name, **_common_results(store, cluster)})
 
 
 def _restore(module: AnsibleModule, store: Store) -> Outcome:
@@ -75,14 +75,14 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
     else:
         _require_admin(module, store, present)
     wanted = store.read_backup(name)
-    foretold = Cluster.from_dict(present.to_dict())
-    foretold.restore(wanted)
-    changes = differences(store, present, foretold) if present.content() != foretold.content() else []
+    expected = Cluster.from_dict(present.to_dict())
+    expected.restore(wanted)
+    changes = differences(store, present, expected) if present.content() != expected.content() else []
     if changes and not module.check_mode:
         restored = [Change("backup", name, "restore", after={}), *changes]
         store.restore(name, entry_for(module, restored, present))
-    warnings = {"warnings": [told]} if changes and (told := _of_another_cloud(name, present, wanted)) else {}
-    return Outcome(changes, {"breaches": breaches(wanted), **_told(store, foretold), **warnings})
+    warnings = {"warnings": [warning]} if changes and (warning := _of_another_cloud(name, present, wanted)) else {}
+    return Outcome(changes, {"breaches": breaches(wanted), **_common_results(store, expected), **warnings})
 
 
 def _of_another_cloud(name: str, present: Cluster, wanted: Cluster) -> str | None:
@@ -125,7 +125,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
         raise DatabaseError(f"{target.name} differs from what was written; {store.name} was not changed")
     return Outcome(
         changes,
-        {"repairs": repairs, "breaches": breaches(wanted), **_told(target, wanted)},
+        {"repairs": repairs, "breaches": breaches(wanted), **_common_results(target, wanted)},
     )
 
 
@@ -146,7 +146,7 @@ def _backups(store: Store) -> list[str]:
     return [] if store.backups is None else store.backups.names()
 
 
-def _told(store: Store, cluster: Cluster) -> dict[str, Any]:
+def _common_results(store: Store, cluster: Cluster) -> dict[str, Any]:
     """Return the results that all states share: the backups, newest last, the cloud, and numbers of objects."""
     return {
         "backups": _backups(store),

@@ -107,6 +107,6 @@ def _inspect(want: Mapping[str, Any], runner: Runner, *, check_mode: bool) -> tu
             conversion.convert(path, runner, object=image)
         inspection = inspect(target, runner, object=f"{where}: image {target}", source=target)
         want, seen = {**want, "image": target}, sha256(target)
-    told = {"virtual_size_gb": inspection.image.virtual_bytes / GIB}
+    size = {"virtual_size_gb": inspection.image.virtual_bytes / GIB}
     content = {} if inspection.content is None else {"content": inspection.content}
-    return {**want, "checksum": seen, **told, **content}, inspection
+    return {**want, "checksum": seen, **size, **content}, inspection

@@ -30,7 +30,7 @@ from .._domain import (
 from .._domain import (
     status as status_rules,
 )
-from .._domain.registering import require_admin
+from .._domain.registration import require_admin
 from ..bounds import DISK_RETENTION_H
 from ..changes import Change, between
 from ..cluster import ADMIN, Cluster, slice_label
@@ -41,7 +41,7 @@ from ..names import NAME, NAME_OR_ID
 from ..report import HostReport
 from .clouds import controller
 from .edge import Outcome, listed
-from .refused_slices import RefusedSlice, require_some, told
+from .refused_slices import RefusedSlice, require_some, to_result
 
 RECREATE_DISKS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 STATE_DIR: dict[str, Any] = {"type": "path", "default": defaults.STATE_DIR}
@@ -92,7 +92,7 @@ def plan(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         },
         recreate,
     )
-    return replace(done, result={**done.result, "refused": told(refused)})
+    return replace(done, result={**done.result, "refused": to_result(refused)})
 
 
 def _faults(slice_: Slice, cluster: Cluster) -> Iterator[Refusal]:
@@ -124,7 +124,7 @@ def _delete(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         lambda: {old.slice_id: slice_changes.changes(old, cluster.slices.get(old.slice_id)) for old in before},
         work_orders.find_vms(remaining, params["recreate_disks"]),
     )
-    return replace(done, result={**done.result, "refused": told(refused)})
+    return replace(done, result={**done.result, "refused": to_result(refused)})
 
 
 def dispatch(
@@ -248,12 +248,12 @@ class Missing:
 def vnc_passwords(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the displays of the selected slices, with their passwords."""
     chosen, _gone = _left(cluster, params)
-    return Outcome(result={"displays": displays.tell(cluster, chosen)})
+    return Outcome(result={"displays": displays.with_passwords(cluster, chosen)})
 
 
 def guests_user_data(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """Return the user data and start-ups of the guests of the selected slices."""
-    return Outcome(result={"guests": user_data.tell(cluster, choose(cluster, params))})
+    return Outcome(result={"guests": user_data.with_texts(cluster, choose(cluster, params))})
 
 
 def report(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:

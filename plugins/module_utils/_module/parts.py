@@ -66,14 +66,14 @@ LINK = Part(
     "link_id",
     edits.put_link,
     edits.take_link,
-    kinds.links_told,
+    kinds.links_shown,
 )
 NETWORK = Part(
     "network",
     "vlan_id",
     edits.put_network,
     edits.take_network,
-    kinds.networks_told,
+    kinds.networks_shown,
 )
 VLAN = Part(
     "vlan",

@@ -29,24 +29,24 @@ class RefusedSlice:
 
     def to_dict(self) -> dict[str, Any]:
         """Return C({slice_id, slice, failure, codes}) for a result."""
-        slice_, told = self.stored, Refused(self.refusals).message
+        slice_, message = self.stored, Refused(self.refusals).message
         codes = list(dict.fromkeys(each.code for each in self.refusals))
         if slice_ is None:
-            return {"slice_id": None, "slice": self.name, "failure": told, "codes": codes}
+            return {"slice_id": None, "slice": self.name, "failure": message, "codes": codes}
         where = f"slice {slice_label(slice_)} ({slice_.slice_id})"
         name = f"{slice_.owner}/{slice_label(slice_)}"
-        failure = f"{where} was left unchanged: {told}"
+        failure = f"{where} was left unchanged: {message}"
         return {"slice_id": slice_.slice_id, "slice": name, "failure": failure, "codes": codes}
 
 
-def told(refused: Iterable[RefusedSlice]) -> list[dict[str, Any]]:
+def to_result(refused: Iterable[RefusedSlice]) -> list[dict[str, Any]]:
     """Return the slices for a result."""
     return [each.to_dict() for each in refused]
 
 
 def error(refused: Sequence[RefusedSlice]) -> Refused | None:
     """Return the failure of a module that did everything except for these slices; None if there are none."""
-    return Refused(_all(refused), refused=told(refused)) if refused else None
+    return Refused(_all(refused), refused=to_result(refused)) if refused else None
 
 
 def require_some(refused: Sequence[RefusedSlice], left: Sequence[Any]) -> None:
@@ -56,7 +56,7 @@ def require_some(refused: Sequence[RefusedSlice], left: Sequence[Any]) -> None:
         Refused: for the reasons of all slices.
     """
     if refused and not left:
-        raise Refused(_all(refused), refused=told(refused))
+        raise Refused(_all(refused), refused=to_result(refused))
 
 
 def _all(refused: Iterable[RefusedSlice]) -> Iterator[Refusal]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._domain import host_requirements, lost_workers, machines
 from .._domain.kinds import put_kind, remove_kind
-from .._domain.registering import (
+from .._domain.registration import (
     note_network_node,
     put_flavor,
     put_user,
@@ -89,7 +89,7 @@ def _put_or_remove(cluster: Cluster, registry: Registry, want: Mapping[str, Any]
     if want["state"] == "present":
         registry.put(cluster, want)
         if registry is WORKERS:
-            lost_workers.welcome(cluster, want)
+            lost_workers.mark_returned(cluster, want)
     elif want["state"] == "lost":
         lost_workers.declare(cluster, want[registry.key])
     else:

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import bounds
 from .._domain import identities
-from .._domain.registering import require_admin
+from .._domain.registration import require_admin
 from .._host import files
 from ..acting_token import Key, Token, utc
 from ..changes import Change, between

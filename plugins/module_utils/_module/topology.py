@@ -35,7 +35,7 @@ from ..vm_order import Interface
 from . import orders
 from .edge import Outcome, listed
 from .orders import STATE_DIR, choose, choose_each, described, dispatch
-from .refused_slices import RefusedSlice, error, require_some, told
+from .refused_slices import RefusedSlice, error, require_some, to_result
 
 Pair = tuple[Optional[Slice], Optional[Slice]]
 SETTINGS_ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -148,7 +148,7 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
         left_out = [each.stored for each in refused if each.stored is not None]
         recreate = work_orders.find_vms([*stored, *left_out], params["recreate_disks"])
         done = dispatch(cluster, stored, params, lambda: changes_by_slice(pairs), recreate)
-        return replace(done, result={**described(stored), **done.result, "refused": told(refused)})
+        return replace(done, result={**described(stored), **done.result, "refused": to_result(refused)})
     given = [option for option in ("recreate_disks", "accept_revision") if params[option]]
     if given:
         raise Refused(
@@ -156,7 +156,7 @@ def put(cluster: Cluster, wants: Sequence[Mapping[str, Any]], params: Mapping[st
         )
     changes = changes_of(pairs)
     slice_changes.revise(cluster, changes)
-    result = {"changes": listed(changes), **described(stored), "refused": told(refused)}
+    result = {"changes": listed(changes), **described(stored), "refused": to_result(refused)}
     return Outcome(changes, result, error(refused))
 
 
@@ -286,7 +286,7 @@ def info(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
     """
     chosen, refused = choose_each(cluster, params)
     require_some(refused, chosen)
-    result = {**described(chosen), "management_vlan": cluster.vlans.management, "refused": told(refused)}
+    result = {**described(chosen), "management_vlan": cluster.vlans.management, "refused": to_result(refused)}
     return Outcome(result=result, failure=error(refused))
 
 

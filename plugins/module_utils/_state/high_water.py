@@ -50,7 +50,7 @@ class HighWater:
         mark = self._read()
         if present.cloud is None and backup.cloud is not None and mark is not None:
             if mark["incarnation"] == backup.cloud.incarnation:
-                present.become(backup.cloud)
+                present.set_cloud(backup.cloud)
 
     def note(self, cluster: Cluster) -> None:
         """Write the counters of a cluster as the mark, before the cluster is stored.

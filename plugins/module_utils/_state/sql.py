@@ -14,7 +14,7 @@ from ..cluster import Cluster
 from ..errors import DatabaseError, Refusal, Refused
 from ..history import Entry
 from ..stored_fields import FieldError
-from . import lock, masking, schema, yaml_text
+from . import lock, schema, url_secrets, yaml_text
 from .files import Backups, exists
 from .high_water import HighWater
 from .sql_cluster import SqlCluster
@@ -70,14 +70,14 @@ class SqlDatabase:
                 "an SQL database requires SQLAlchemy 2 or newer for Ansible's Python interpreter on this host "
                 "(Debian's python3-sqlalchemy is 1.4 before trixie)"
             )
-        self.name = f"database {masking.masked(url)}"
-        self._secrets = masking.secrets(url)
+        self.name = f"database {url_secrets.masked(url)}"
+        self._secrets = url_secrets.secrets(url)
         self.lock_timeout_s = lock_timeout_s
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError):  # ValueError for a port that is not a number
             raise Refused([Refusal("invalid_database_url", self.name)]) from None
-        if masking.PARAMETER.search(url):
+        if url_secrets.PARAMETER.search(url):
             raise Refused([Refusal("password_in_query", self.name)])
         backend = parsed.get_backend_name()
         if backend not in DRIVERS or parsed.drivername not in (backend, DRIVERS[backend]):
@@ -209,7 +209,7 @@ class SqlDatabase:
         if cluster.cloud is not None:
             place = connection.scalar(text(PLACE)) if self._high_water is None else self._high_water.place
             # There is no place before the tables are created; the next change stores it.
-            cluster.become(cluster.cloud if place is None else cluster.cloud.found_at(place))
+            cluster.set_cloud(cluster.cloud if place is None else cluster.cloud.found_at(place))
 
     def _lift(self, cluster: Cluster) -> None:
         """Write the high-water mark before the commit, so that no id is in use above the mark."""
@@ -313,7 +313,7 @@ class SqlDatabase:
     def _why(self, error: SQLAlchemyError) -> str:
         orig = getattr(error, "orig", None)
         lines = [line.strip() for line in str(orig if orig is not None else error).splitlines() if line.strip()]
-        return masking.without(" ".join(lines), self._secrets)
+        return url_secrets.without(" ".join(lines), self._secrets)
 
     def _file(self) -> tuple[int, int] | None:
         """Return what identifies the file of SQLite, C(None) if it is gone, and for a server."""

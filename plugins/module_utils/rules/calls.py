@@ -41,7 +41,7 @@ SELECTION = {
     "variables_missing": Rule(
         "required variables must be set", "{object} requires {missing}", "set each with -e NAME=VALUE"
     ),
-    "several_slices": Rule("this playbook is for one slice", "{object} takes one slice, got {got}"),
+    "several_slices": Rule("this playbook takes exactly one slice", "{object} takes one slice, got {got}"),
     "variable_is_empty": Rule("a variable that selects slices must have a value", "{object} is {state}"),
     "topologies_unreadable": Rule("slices must be YAML or JSON", "{rule} ({why})"),
     "key_set_twice": Rule("a mapping must not contain a key twice", "{why}"),

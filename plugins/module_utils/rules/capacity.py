@@ -19,8 +19,8 @@ CAPACITY = {
     "worker_lost": Rule("a worker takes new VMs unless it is lost", "state is lost"),
     "capacity_unknown": Rule(
         "a worker takes new VMs once its cores and ram_gb are known",
-        "{unknown} not known",
-        "run site, or register it with both",
+        "it has no value for {unknown}",
+        "run cloudrepo.slices.site, or set cores and ram_gb with the module worker",
     ),
     "resource_exhausted": Rule(
         "a worker allocates no more than it has",

@@ -33,5 +33,5 @@ CONTRACT = {
         "a kernel that is booted directly needs firmware bios", "{rule}, got {got} with kernel {kernel}"
     ),
     "disk_elsewhere": Rule("a disk must be a .qcow2 file in {folder}", "{rule}, got {got!r}"),
-    "wanted_and_given_up": Rule("a disk is wanted or given up", "{disk} is listed as both; {rule}"),
+    "wanted_and_given_up": Rule("a disk must not be both in disks and in given_up", "{disk} is in both; {rule}"),
 }

@@ -20,7 +20,7 @@ EDITS = {
         "several have the title {title!r} ({names}); {rule}",
         "give the name instead",
     ),
-    "identifier_missing": Rule("a {kind} is identified by its name or its {key}", "{rule}, neither is given"),
+    "identifier_missing": Rule("a {kind} is identified by its name or its {key}", "{rule}, and neither is set"),
     "ambiguous_link": Rule(
         "a link is identified by its id, its name, or endpoints that only one link has",
         "{count} links are between {endpoints} ({found})",
@@ -57,7 +57,7 @@ EDITS = {
     "owner_was_removed": Rule(
         "a deleted slice is restored for its owner, not for a later user of the same name",
         "it belongs to user {owner} with UUID {uuid}, who was removed; {rule}",
-        "add this user again with the module user and uuid {uuid}, under a name that is free",
+        "add this user again with the module user and uuid {uuid}, under an unused name",
     ),
     "slice_not_deleted_yet": Rule(
         "a slice can be restored once its hosts have deleted it",
@@ -91,7 +91,7 @@ EDITS = {
         "a name such as eth2 must be that of the same interface in topologies and in the guest",
         "interfaces would be called {names} and so on; {rule}",
     ),
-    "kind_without_cloud_init": Rule("guests of kind {name} have no cloud-init", "{rule}; cloud_init is set"),
+    "kind_without_cloud_init": Rule("guests of kind {name} have no cloud-init", "cloud_init is set, but {rule}"),
     "kind_has_fewer_interfaces": Rule("a VM of kind {name} has at most {most} data interfaces", "{rule}, got {got}"),
     "stored_without": Rule("a stored VM must have all fields of a work order", "stored without {what}"),
     "flavor_without_checksum": Rule(
@@ -106,7 +106,7 @@ EDITS = {
     "worker_is_fixed": Rule("a VM cannot move to another worker", "{object} is on worker {worker}, got {got}; {rule}"),
     "image_is_fixed": Rule(
         "the base image of a disk cannot change",
-        "made from {image}, flavor {flavor} has {got}; {rule}",
+        "its disk was made from {image}, but flavor {flavor} has {got}; {rule}",
         "add a VM with another name",
     ),
     "disk_cannot_shrink": Rule("a disk never shrinks", "{disk} would have {got} GiB instead of {size} GiB; {rule}"),

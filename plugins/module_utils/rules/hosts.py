@@ -41,7 +41,7 @@ HOST = {
     "sudo_forbidden": Rule(
         "Ansible becomes root with sudo",
         "{user} may not use sudo on this host",
-        "add {user} to the group sudo there, or set ansible_user to one who may",
+        "add {user} to the group sudo there, or set ansible_user to a user who may use sudo",
     ),
     "python_too_old": Rule(
         "modules for hosts need Python 3.9 or newer",
@@ -64,7 +64,7 @@ HOST = {
         "run apt-get --fix-broken install on the host",
     ),
     "image_is_another": Rule(
-        "an image may only be used for what it was verified as",
+        "an image may only be used as the type it was verified as",
         "{path} is used as {wanted}, but was verified as {content}",
     ),
     "cd_without_file_system": Rule("the image in a CD drive must be ISO 9660", "{path} is not ISO 9660; {rule}"),
@@ -148,7 +148,7 @@ HOST = {
     ),
     "not_this_machine": Rule(
         "a host is identified by its machine, not by its address",
-        "{object} is not the one that this call is meant for: its machine mark is {got}, expected {wanted}",
+        "{object} is another machine: its mark is {got}, expected {wanted}",
         "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know",
     ),
     "worker_renumbered": Rule(

@@ -47,7 +47,7 @@ PLAYBOOK = {
         "the slice of a scenario must be created first", "{object} has no slice", "run molecule create"
     ),
     "source_changed": Rule(
-        "the file of a base image must keep its registered checksum",
+        "a base image file must match its registered checksum",
         "{object} differs from the registered one: its SHA-256 is {got}, expected {expected}",
         "restore the file, or register its flavor or kind again for new VMs",
     ),
@@ -65,18 +65,18 @@ PLAYBOOK = {
         "name the interface that leads to the other hosts",
     ),
     "trunk_has_address": Rule(
-        "a trunk has no address",
-        "{variable} is {name}, which has the address {address}, which the host would lose; a trunk has none, so move "
-        "the address to another interface, or name another one",
+        "a trunk must not have an address",
+        "{variable} is {name}, which has the address {address}; the host would lose it",
+        "move the address to another interface, or name another interface",
     ),
     "interface_of_bridge": Rule(
         "frames of an interface must not go to a bridge",
-        "{variable} is {name}, which belongs to {master} ({kind}), which gets its frames",
+        "{variable} is {name}, a port of {master} ({kind}), so frames go to {master}",
         "remove it from {master}, or name another interface",
     ),
     "interface_of_bond": Rule(
         "frames of an interface must not go to a bond",
-        "{variable} is {name}, which belongs to {master} ({kind}), which gets its frames",
+        "{variable} is {name}, a member of {master} ({kind}), so frames go to {master}",
         "name {master} instead",
     ),
     "hosts_without_address": Rule(

@@ -26,7 +26,7 @@ REGISTRY = {
     "user_uuid_is_fixed": Rule(
         "the UUID of a user cannot change",
         "{object} has UUID {uuid}, got {got}; {rule}",
-        "add the removed user under a name that is free, or remove this one first",
+        "add the removed user under an unused name, or remove this one first",
     ),
     "user_uuid_in_use": Rule("a UUID identifies one user", "UUID {got} is that of user {user}; {rule}"),
     "invalid_image": Rule("image must be a path or URL", "{rule}, got {got!r}"),

@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 

@@ -29,14 +29,14 @@ from ansible.utils.context_objects import CLIArgs
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.cloudrepo.slices.plugins.action.guard import ActionModule
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import acting_user
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import read_table
 
 from ..plugins.module_utils._domain import builders
-from ..plugins.modules.front_door import Door, Memory
+from ..plugins.modules.module_calls import Door, Memory
 from ..scripts import ROOT
 from .launcher import Job, Workflow, lay_out, meta, of_node, of_webhook
 

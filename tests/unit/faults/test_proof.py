@@ -17,7 +17,7 @@ from ansible_collections.cloudrepo.slices.faults.proof import Fault, Turn, prove
 from ansible_collections.cloudrepo.slices.faults.record import Outcome, Record
 from ansible_collections.cloudrepo.slices.faults.world import World
 
-from .test_truth import HOSTS, SLICES
+from .test_expected_state import HOSTS, SLICES
 
 DONE = Run(0, "localhost : ok=1 changed=0", 1.0)
 CHANGED = Run(0, "worker1                    : ok=1    changed=2", 1.0)

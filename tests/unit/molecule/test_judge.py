@@ -44,7 +44,7 @@ def guest(name: str, vm_id: int, slice_id: int) -> dict[str, Any]:
 def a_round() -> dict[str, Any]:
     """Return a round without failures: red attacks twice and pings its router, blue's control reaches its peer."""
     frames: dict[str, dict[str, dict[str, dict[str, int]]]] = {"worker1": {}, "worker2": {}, "node": {}}
-    told = {
+    observed = {
         "guests": {
             "red1": guest("red1", 1001, 1000),
             "red2": guest("red2", 1002, 1000),
@@ -75,27 +75,27 @@ def a_round() -> dict[str, Any]:
             {"name": "red1 at red1", "enters": True, "entered": True},
         ],
     }
-    told["heard"] = {host: {"frames": seen, "lost": 0} for host, seen in frames.items()}
+    observed["heard"] = {host: {"frames": seen, "lost": 0} for host, seen in frames.items()}
     for vm_id, peer in ((1001, 1002), (1002, 1001)):
-        hear(told, f"tap_{vm_id}_eth0", "in", f"{vm_id}:{ATTACK}", 20)
-        hear(told, f"tap_{vm_id}_eth1", "in", f"{vm_id}:{ALLOWED}", 1)
-        hear(told, f"tap_{peer}_eth1", "out", f"{vm_id}:{ALLOWED}", 1)
-        hear(told, f"tap_{vm_id}_eth2", "in", f"{vm_id}:{ROUTED}", 1)
-        hear(told, "slice-1000/net_101", "out", f"{vm_id}:{ROUTED}", 1)
-        hear(told, f"tap_{vm_id}_eth0", "out", "open 203.0.113.1:80", 1)
+        add_frames(observed, f"tap_{vm_id}_eth0", "in", f"{vm_id}:{ATTACK}", 20)
+        add_frames(observed, f"tap_{vm_id}_eth1", "in", f"{vm_id}:{ALLOWED}", 1)
+        add_frames(observed, f"tap_{peer}_eth1", "out", f"{vm_id}:{ALLOWED}", 1)
+        add_frames(observed, f"tap_{vm_id}_eth2", "in", f"{vm_id}:{ROUTED}", 1)
+        add_frames(observed, "slice-1000/net_101", "out", f"{vm_id}:{ROUTED}", 1)
+        add_frames(observed, f"tap_{vm_id}_eth0", "out", "open 203.0.113.1:80", 1)
     for vm_id in (1004, 1005):
-        hear(told, f"tap_{vm_id}_eth0", "in", f"{vm_id}:000", 1)
-        hear(told, "gw400", "out", f"{vm_id}:000", 1)
-        hear(told, f"tap_{vm_id}_eth0", "out", f"{vm_id}:000", 1)
-    hear(told, "tap_1001_eth2", "out", "0:001", 3)
-    hear(told, "nat_1000", "out", "0:001", 3)
-    return told
+        add_frames(observed, f"tap_{vm_id}_eth0", "in", f"{vm_id}:000", 1)
+        add_frames(observed, "gw400", "out", f"{vm_id}:000", 1)
+        add_frames(observed, f"tap_{vm_id}_eth0", "out", f"{vm_id}:000", 1)
+    add_frames(observed, "tap_1001_eth2", "out", "0:001", 3)
+    add_frames(observed, "nat_1000", "out", "0:001", 3)
+    return observed
 
 
-def hear(told: dict[str, Any], interface: str, direction: str, what: str, count: int) -> None:
+def add_frames(observed: dict[str, Any], interface: str, direction: str, what: str, count: int) -> None:
     """Add frames to the counters of a host's interface; interfaces that are not taps are those of the network node."""
     host = "node" if not interface.startswith("tap_") else "worker1"
-    both = told["heard"][host]["frames"].setdefault(interface, {"in": {}, "out": {}})
+    both = observed["heard"][host]["frames"].setdefault(interface, {"in": {}, "out": {}})
     both[direction][what] = both[direction].get(what, 0) + count
 
 
@@ -128,21 +128,21 @@ def test_a_round_without_failures() -> None:
     ],
 )
 def test_an_attack_that_reaches_another_guest_is_a_leak(interface: str, place: str) -> None:
-    told = a_round()
-    hear(told, interface, "out", f"1001:{ATTACK}", 3)
-    table, wrong = judge.judge(told)
+    observed = a_round()
+    add_frames(observed, interface, "out", f"1001:{ATTACK}", 3)
+    table, wrong = judge.judge(observed)
     assert wrong == [f"leak: 3 frames of red1 reached {place}: Forged"]
     assert table[1].split()[-3:] == ["40", "0", "3"]
     assert "3 frames leaked" in table[-1]
 
 
 def test_frames_on_a_host_interface_are_leaks_in_both_directions_and_on_a_tap_in_one() -> None:
-    told = a_round()
-    hear(told, "mgmt0", "in", f"1001:{ATTACK}", 1)
-    assert judge.judge(told)[1] == ["leak: 1 frames of red1 reached node mgmt0: Forged"]
-    told = a_round()
-    hear(told, "tap_1002_eth0", "in", f"1001:{ATTACK}", 1)  # sent, under the canary of another: no receiver
-    assert judge.judge(told)[1] == []
+    observed = a_round()
+    add_frames(observed, "mgmt0", "in", f"1001:{ATTACK}", 1)
+    assert judge.judge(observed)[1] == ["leak: 1 frames of red1 reached node mgmt0: Forged"]
+    observed = a_round()
+    add_frames(observed, "tap_1002_eth0", "in", f"1001:{ATTACK}", 1)  # sent, under the canary of another: no receiver
+    assert judge.judge(observed)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -156,24 +156,24 @@ def test_frames_on_a_host_interface_are_leaks_in_both_directions_and_on_a_tap_in
 def test_permission_to_reach_one_destination_does_not_extend_to_another(
     vm_id: int, canary: str, via: str, place: str
 ) -> None:
-    told = a_round()
+    observed = a_round()
     tap = {"red1 eth1": 1001, "red1 eth2": 1001, "blue2 eth0": 1005}[place]
-    hear(told, f"tap_{tap}_{via}", "out", f"{vm_id}:{canary}", 1)
-    assert [line.partition(" reached ")[2].partition(":")[0] for line in judge.judge(told)[1]] == [place]
+    add_frames(observed, f"tap_{tap}_{via}", "out", f"{vm_id}:{canary}", 1)
+    assert [line.partition(" reached ")[2].partition(":")[0] for line in judge.judge(observed)[1]] == [place]
 
 
 def test_permitted_destinations_may_be_unreachable() -> None:
-    told = a_round()
-    hear(told, "tap_1001_eth2", "out", f"1001:{ROUTED}", 5)
-    table, wrong = judge.judge(told)
+    observed = a_round()
+    add_frames(observed, "tap_1001_eth2", "out", f"1001:{ROUTED}", 5)
+    table, wrong = judge.judge(observed)
     assert wrong == []
     assert table[3].split()[-2:] == ["7", "0"]
 
 
 def test_a_control_that_reaches_no_target_makes_the_round_inconclusive() -> None:
-    told = a_round()
-    del told["heard"]["node"]["frames"]["gw400"]
-    assert judge.judge(told)[1] == [
+    observed = a_round()
+    del observed["heard"]["node"]["frames"]["gw400"]
+    assert judge.judge(observed)[1] == [
         "control: nothing of blue1 reached gateway: To the gateway",
         "control: nothing of blue2 reached gateway: To the gateway",
     ]
@@ -181,23 +181,23 @@ def test_a_control_that_reaches_no_target_makes_the_round_inconclusive() -> None
 
 @pytest.mark.parametrize(("sent", "is_wrong"), [(19, True), (20, False), (21, False)])
 def test_an_attack_whose_frames_did_not_leave_its_guest_is_inconclusive(sent: int, is_wrong: bool) -> None:
-    told = a_round()
-    told["heard"]["worker1"]["frames"]["tap_1001_eth0"]["in"][f"1001:{ATTACK}"] = sent
-    assert judge.judge(told)[1] == ["control: red1 sent 19 of 20 frames: Forged"] * is_wrong
+    observed = a_round()
+    observed["heard"]["worker1"]["frames"]["tap_1001_eth0"]["in"][f"1001:{ATTACK}"] = sent
+    assert judge.judge(observed)[1] == ["control: red1 sent 19 of 20 frames: Forged"] * is_wrong
 
 
 def test_a_listener_that_lost_frames_makes_the_round_inconclusive() -> None:
-    told = a_round()
-    told["heard"]["worker2"]["lost"] = 1
-    assert judge.judge(told)[1] == ["control: worker2 lost 1 frames that it should have counted"]
+    observed = a_round()
+    observed["heard"]["worker2"]["lost"] = 1
+    assert judge.judge(observed)[1] == ["control: worker2 lost 1 frames that it should have counted"]
 
 
 def test_frames_sent_into_the_trunk_reach_only_their_destination() -> None:
-    told = a_round()
-    hear(told, "tap_1005_eth2", "out", "0:000", 2)
-    hear(told, "tap_1005_eth2", "out", "0:001", 1)
-    del told["heard"]["node"]["frames"]["nat_1000"]
-    table, wrong = judge.judge(told)
+    observed = a_round()
+    add_frames(observed, "tap_1005_eth2", "out", "0:000", 2)
+    add_frames(observed, "tap_1005_eth2", "out", "0:001", 1)
+    del observed["heard"]["node"]["frames"]["nat_1000"]
+    table, wrong = judge.judge(observed)
     assert wrong == [
         "leak: 2 frames that were sent into the trunk reached blue2 eth2: Untagged",
         "control: nothing that was sent into the trunk reached red's router: Tagged",
@@ -224,9 +224,9 @@ STRANGER = MAC["blue1", "eth0"]
     ],
 )
 def test_a_guest_may_receive_frames_from_its_peer_and_from_its_servers(nic: str, what: str) -> None:
-    told = a_round()
-    hear(told, f"tap_1001_{nic}", "out", what, 1)
-    assert judge.judge(told)[1] == []
+    observed = a_round()
+    add_frames(observed, f"tap_1001_{nic}", "out", what, 1)
+    assert judge.judge(observed)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -247,35 +247,35 @@ def test_a_guest_may_receive_frames_from_its_peer_and_from_its_servers(nic: str,
     ],
 )
 def test_frames_from_other_senders_at_a_guest_are_leaks(nic: str, what: str) -> None:
-    told = a_round()
-    hear(told, f"tap_1001_{nic}", "out", what, 2)
-    table, wrong = judge.judge(told)
+    observed = a_round()
+    add_frames(observed, f"tap_1001_{nic}", "out", what, 2)
+    table, wrong = judge.judge(observed)
     assert wrong == [f"leak: 2 frames to red1 {nic}: {what}"]
     assert "2 frames leaked" in table[-1]
 
 
 def test_a_scan_that_misses_an_open_port_is_inconclusive() -> None:
-    told = a_round()
-    del told["heard"]["worker1"]["frames"]["tap_1002_eth0"]["out"]["open 203.0.113.1:80"]
-    assert judge.judge(told)[1] == ["control: the scan of red2 by eth0 did not see 203.0.113.1:80"]
+    observed = a_round()
+    del observed["heard"]["worker1"]["frames"]["tap_1002_eth0"]["out"]["open 203.0.113.1:80"]
+    assert judge.judge(observed)[1] == ["control: the scan of red2 by eth0 did not see 203.0.113.1:80"]
 
 
 def test_displays_accept_only_the_password_of_their_owner() -> None:
-    told = a_round()
-    told["knocks"][0]["entered"] = True
-    told["knocks"][1]["entered"] = False
-    table, wrong = judge.judge(told)
+    observed = a_round()
+    observed["knocks"][0]["entered"] = True
+    observed["knocks"][1]["entered"] = False
+    table, wrong = judge.judge(observed)
     assert wrong == ["leak: a display let in somebody at red1", "control: a display kept out red1 at red1"]
     assert table[-1].endswith("displays let in 1 of 1 strangers and 0 of 1 owners")
 
 
 @pytest.mark.parametrize("is_well", [True, False])
 def test_the_exit_code_depends_on_the_result(is_well: bool) -> None:
-    told = a_round()
+    observed = a_round()
     if not is_well:
-        hear(told, "mgmt0", "out", f"1001:{ATTACK}", 1)
+        add_frames(observed, "mgmt0", "out", f"1001:{ATTACK}", 1)
     done = subprocess.run(
-        [sys.executable, ROOT / SCRIPT], input=json.dumps(told), capture_output=True, text=True, check=False
+        [sys.executable, ROOT / SCRIPT], input=json.dumps(observed), capture_output=True, text=True, check=False
     )
     assert done.returncode == (0 if is_well else 1)
     assert ("leak: 1 frames of red1 reached node mgmt0: Forged" in done.stdout.splitlines()) is not is_well

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from jinja2 import Environment, nodes
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import User
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.acting_user import ENVIRONMENT
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import ARTIFACTS, JOB_WORDS, TABLE, read_table

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-Told = dict[str, Any]
+Observed = dict[str, Any]
 
 
 class Answer(NamedTuple):
@@ -42,7 +42,7 @@ class Answer(NamedTuple):
 
 
 @dataclass
-class Heard:
+class Counts:
     """The counted frames: sent frames by canary, and received ones by canary and place."""
 
     sent: Counter[str] = field(default_factory=Counter)
@@ -64,18 +64,18 @@ class Verdict:
         self.totals.update(row)
 
 
-def judge(told: Told) -> tuple[list[str], list[str]]:
+def judge(observed: Observed) -> tuple[list[str], list[str]]:
     """Return the lines of the table, and the failures."""
     verdict = Verdict(rows=[("what", "sent", "reached by right", "leaked")])
-    heard = sort_out(told, verdict)
-    judge_tries(told, heard, verdict)
-    judge_injected(told, heard, verdict)
-    judge_answers(told, heard, verdict)
-    let_in, strangers, entered, owners = judge_knocks(told, verdict)
+    counts = sort_out(observed, verdict)
+    judge_tries(observed, counts, verdict)
+    judge_injected(observed, counts, verdict)
+    judge_answers(observed, counts, verdict)
+    let_in, strangers, entered, owners = judge_knocks(observed, verdict)
     width = max(len(row[0]) for row in verdict.rows)
     table = [f"{row[0]:{width}} {row[1]:>8} {row[2]:>17} {row[3]:>7}" for row in verdict.rows]
-    attackers = sum(guest["tenant"] in told["scanners"] for guest in told["guests"].values())
-    tried = attackers * len(told["tries"]["red"]) + len(told["injected"]) + strangers
+    attackers = sum(guest["tenant"] in observed["scanners"] for guest in observed["guests"].values())
+    tried = attackers * len(observed["tries"]["red"]) + len(observed["injected"]) + strangers
     table.append(
         f"all: {tried} attacks tried, {verdict.totals['sent']} frames sent, {verdict.totals['leaked']} frames leaked; "
         f"displays let in {let_in} of {strangers} strangers and {entered} of {owners} owners"
@@ -83,29 +83,29 @@ def judge(told: Told) -> tuple[list[str], list[str]]:
     return table, verdict.wrong
 
 
-def sort_out(told: Told, verdict: Verdict) -> Heard:
+def sort_out(observed: Observed, verdict: Verdict) -> Counts:
     """Sort frames into those that guests sent, those with a canary that reached a place, and answers."""
-    guests = told["guests"]
+    guests = observed["guests"]
     taps = {f"tap_{guest['vm_id']}_{nic}": (name, nic) for name, guest in guests.items() for nic in guest["macs"]}
     tenants = {str(guest["slice_id"]): guest["tenant"] for guest in guests.values()}
-    heard = Heard()
-    for host, figures in told["heard"].items():
+    counts = Counts()
+    for host, figures in observed["heard"].items():
         if figures["lost"]:
             verdict.wrong.append(f"control: {host} lost {figures['lost']} frames that it should have counted")
         for interface, direction, what, count in counted(figures):
             is_canary = what[0].isdigit()
             if interface in taps and direction == "in":
-                heard.sent[what] += count
+                counts.sent[what] += count
             elif interface in taps and is_canary:
-                heard.reached[what][" ".join(taps[interface])] += count
+                counts.reached[what][" ".join(taps[interface])] += count
             elif interface in taps:
-                heard.answers.append(Answer(*taps[interface], what, count))
+                counts.answers.append(Answer(*taps[interface], what, count))
             elif is_canary:
-                heard.reached[what][place_of(host, interface, tenants)] += count
-    return heard
+                counts.reached[what][place_of(host, interface, tenants)] += count
+    return counts
 
 
-def counted(figures: Told) -> Iterator[tuple[str, str, str, int]]:
+def counted(figures: Observed) -> Iterator[tuple[str, str, str, int]]:
     """Yield a host's counters: interface, direction, kind of frame, and count."""
     for interface, both in figures["frames"].items():
         for direction, counts in both.items():
@@ -113,17 +113,17 @@ def counted(figures: Told) -> Iterator[tuple[str, str, str, int]]:
                 yield interface, direction, what, count
 
 
-def judge_tries(told: Told, heard: Heard, verdict: Verdict) -> None:
+def judge_tries(observed: Observed, counts: Counts, verdict: Verdict) -> None:
     """Check that all frames of guests were sent, reached the required places, and reached only allowed places."""
-    for tenant, tries in told["tries"].items():
+    for tenant, tries in observed["tries"].items():
         for number, each in enumerate(tries):
             count_due = len(each["frames"]) * each.get("times", 1)
             row: Counter[str] = Counter()
-            for name, guest in told["guests"].items():
+            for name, guest in observed["guests"].items():
                 if guest["tenant"] != tenant:
                     continue
                 canary = f"{guest['vm_id']}:{number:03}"
-                sent, reached = heard.sent[canary], heard.reached[canary]
+                sent, reached = counts.sent[canary], counts.reached[canary]
                 # Answers of a guest carry its canary as well, so there may be more frames.
                 if sent < count_due:
                     verdict.wrong.append(f"control: {name} sent {sent} of {count_due} frames: {each['name']}")
@@ -138,7 +138,7 @@ def judge_tries(told: Told, heard: Heard, verdict: Verdict) -> None:
             verdict.add(f"{tenant}: {each['name']}", row)
 
 
-def places_of(name: str, guest: Told, attempt: Told) -> tuple[set[str], set[str]]:
+def places_of(name: str, guest: Observed, attempt: Observed) -> tuple[set[str], set[str]]:
     """Return the places that a guest's attack must reach, and all places that it may reach."""
     via = attempt["via"]
     places = {
@@ -150,11 +150,11 @@ def places_of(name: str, guest: Told, attempt: Told) -> tuple[set[str], set[str]
     return due, due | {places[place] for place in attempt.get("may_reach", [])}
 
 
-def judge_injected(told: Told, heard: Heard, verdict: Verdict) -> None:
+def judge_injected(observed: Observed, counts: Counts, verdict: Verdict) -> None:
     """Check the frames that were sent into the trunk of each host from outside."""
-    for number, each in enumerate(told["injected"]):
-        row = Counter(sent=len(told["heard"]))
-        reached = heard.reached[f"0:{number:03}"]
+    for number, each in enumerate(observed["injected"]):
+        row = Counter(sent=len(observed["heard"]))
+        reached = counts.reached[f"0:{number:03}"]
         for place in sorted(set(each["reaches"]) - set(reached)):
             verdict.wrong.append(f"control: nothing that was sent into the trunk reached {place}: {each['name']}")
         for place, count in sorted(reached.items()):
@@ -166,46 +166,48 @@ def judge_injected(told: Told, heard: Heard, verdict: Verdict) -> None:
         verdict.add(f"trunk: {each['name']}", row)
 
 
-def judge_answers(told: Told, heard: Heard, verdict: Verdict) -> None:
+def judge_answers(observed: Observed, counts: Counts, verdict: Verdict) -> None:
     """Check frames to guests without a canary: their senders, and the ports that a scan found open."""
-    for name, nic, what, count in heard.answers:
-        if not is_fine(told, name, nic, what):
+    for name, nic, what, count in counts.answers:
+        if not is_fine(observed, name, nic, what):
             verdict.wrong.append(f"leak: {count} frames to {name} {nic}: {what}")
             verdict.totals["leaked"] += count
-    found = {(name, nic, what.split()[1]) for name, nic, what, _count in heard.answers if what.startswith("open ")}
-    for name, guest in told["guests"].items():
-        for nic in told["scanned_by"] if guest["tenant"] in told["scanners"] else []:
-            for port in told["must_be_open"]:
+    found = {(name, nic, what.split()[1]) for name, nic, what, _count in counts.answers if what.startswith("open ")}
+    for name, guest in observed["guests"].items():
+        for nic in observed["scanned_by"] if guest["tenant"] in observed["scanners"] else []:
+            for port in observed["must_be_open"]:
                 if (name, nic, port) not in found:
                     verdict.wrong.append(f"control: the scan of {name} by {nic} did not see {port}")
 
 
-def is_fine(told: Told, name: str, nic: str, what: str) -> bool:
+def is_fine(observed: Observed, name: str, nic: str, what: str) -> bool:
     """Return whether a guest may receive such a frame on an interface."""
     kind, *fields = what.split()
-    guest = told["guests"][name]
-    peer_mac = told["guests"][guest["peer"]]["macs"][nic]
-    sources = {"eth0": told["infrastructure"], "eth1": [peer_mac], "eth2": [peer_mac, guest["router"]]}[nic]
+    guest = observed["guests"][name]
+    peer_mac = observed["guests"][guest["peer"]]["macs"][nic]
+    sources = {"eth0": observed["infrastructure"], "eth1": [peer_mac], "eth2": [peer_mac, guest["router"]]}[nic]
     if kind == "open":
-        return fields[0] in told["may_be_open"]
+        return fields[0] in observed["may_be_open"]
     if kind == "arp":
         return fields[0] in sources and (nic != "eth0" or fields[1:] == [guest["macs"][nic], guest["address"]])
     if kind == "dhcp" and nic == "eth0":
         server, client, xid = fields
-        return bool(server == told["dhcp_server"] and client == guest["macs"][nic] and xid != told["forged_xid"])
+        return bool(
+            server == observed["dhcp_server"] and client == guest["macs"][nic] and xid != observed["forged_xid"]
+        )
     return fields[0] in sources
 
 
-def judge_knocks(told: Told, verdict: Verdict) -> tuple[int, int, int, int]:
+def judge_knocks(observed: Observed, verdict: Verdict) -> tuple[int, int, int, int]:
     """Check login attempts at displays.
 
     Returns:
         The number of successful attempts of strangers, of all attempts of strangers, and the same for owners.
     """
-    strangers = [knock for knock in told["knocks"] if not knock["enters"]]
+    strangers = [knock for knock in observed["knocks"] if not knock["enters"]]
     let_in = [knock["name"] for knock in strangers if knock["entered"]]
     verdict.wrong += [f"leak: a display let in {name}" for name in let_in]
-    owners = [knock for knock in told["knocks"] if knock["enters"]]
+    owners = [knock for knock in observed["knocks"] if knock["enters"]]
     kept_out = [knock["name"] for knock in owners if not knock["entered"]]
     verdict.wrong += [f"control: a display kept out {name}" for name in kept_out]
     return len(let_in), len(strangers), len(owners) - len(kept_out), len(owners)

@@ -246,7 +246,7 @@ def plan_network_ports(orders: Iterable[Services], have: Switch, *, bridge: str)
         bridge: the desired bridge of the ports.
     """
     orders = tuple(orders)
-    names = [network.port for one in orders for network in one.networks]
+    names = [network.port for order in orders for network in order.networks]
     numbers = _numbers(names, have, ACCESS_NUMBERS, ())
     wanted = {
         network.port: Port(
@@ -254,20 +254,20 @@ def plan_network_ports(orders: Iterable[Services], have: Switch, *, bridge: str)
             bridge=bridge,
             tag=network.vlan_id,
             vlan_mode="access",
-            external_ids={SERVICES: str(one.slice_id), **_uuids(one.slice_uuid)},
+            external_ids={SERVICES: str(order.slice_id), **_uuids(order.slice_uuid)},
             kind="internal",
             number=numbers[network.port],
         )
-        for one in orders
-        for network in one.networks
+        for order in orders
+        for network in order.networks
     }
-    marks = {str(one.slice_id) for one in orders}
+    marks = {str(order.slice_id) for order in orders}
     return _plan(
         wanted,
         have,
         ours=lambda port: port.external_ids.get(SERVICES) in marks,
         unplugged=_to_replug(wanted, have, None),
-        slices={network.port: one.slice_id for one in orders for network in one.networks},
+        slices={network.port: order.slice_id for order in orders for network in order.networks},
     )
 
 
@@ -357,7 +357,9 @@ def apply(commands: Iterable[Sequence[str]], runner: Runner) -> None:
     first = commands[0][0] if commands else ""
     if first == f"--id={_NOOP_QOS}" and len(ovsdb.parts(commands)) > 1:
         noop_qos = ovsdb.create(commands[0][1:], runner)
-        commands = [[f"qos={noop_qos}" if each == f"qos={_NOOP_QOS}" else each for each in one] for one in commands[1:]]
+        commands = [
+            [f"qos={noop_qos}" if each == f"qos={_NOOP_QOS}" else each for each in command] for command in commands[1:]
+        ]
     for part in ovsdb.parts(commands):
         ovsdb.commit(part, runner)
 
@@ -409,8 +411,8 @@ def _to_replug(wanted: Mapping[str, Port], have: Switch, management_vlan: int | 
         old = have.ports.get(name)
         if old is None:
             continue
-        astray = old.number == new.number and (old.live_number or 0) > 0 and old.live_number != new.number
-        if astray or (old.tag != new.tag and management_vlan in (old.tag, new.tag)):
+        has_wrong_number = old.number == new.number and (old.live_number or 0) > 0 and old.live_number != new.number
+        if has_wrong_number or (old.tag != new.tag and management_vlan in (old.tag, new.tag)):
             found.add(name)
     return found
 

@@ -43,12 +43,12 @@ def conflicts(orders: Iterable[SliceOrder], have: Switch, *, management_vlan: in
 def network_conflicts(orders: Iterable[Services], have: Switch) -> Iterator[Conflict]:
     """Yield the same for networks with ports on the network node."""
     orders = tuple(orders)
-    ordered = {one.slice_id for one in orders}
-    for one in orders:
-        vlans = {network.vlan_id for network in one.networks}
+    ordered = {order.slice_id for order in orders}
+    for order in orders:
+        vlans = {network.vlan_id for network in order.networks}
         for port in have.ports.values():
-            yield from _of_number(one, port, SERVICES)
-            yield from _of_vlan(one, port, vlans, ordered, ())
+            yield from _of_number(order, port, SERVICES)
+            yield from _of_vlan(order, port, vlans, ordered, ())
 
 
 def _of_number(order: Named, port: Port, mark: str) -> Iterator[Conflict]:

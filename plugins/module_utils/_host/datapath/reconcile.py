@@ -171,7 +171,7 @@ def _flows(
     bridge, management = settings.bridge, settings.management
     shared = flows.shared_flows(switch, bridge=bridge, management=management)
     return shared.union(
-        *(flows.slice_flows(one, numbers, switch, bridge=bridge, management=management) for one in orders)
+        *(flows.slice_flows(order, numbers, switch, bridge=bridge, management=management) for order in orders)
     )
 
 

@@ -201,7 +201,7 @@ def _examine_installed(wanted: Wanted, *, verify: bool, runner: Runner) -> Exami
     noted, state = _read_note(wanted.path), _stat(wanted.path)
     if state is None:
         return Examined(wanted, noted, None)
-    given = _astray(wanted.path)
+    given = _wrong_permissions(wanted.path)
     is_wanted = noted is not None and (noted.checksum, noted.content) == (wanted.checksum, wanted.content)
     if noted is not None and is_wanted and _is_as_noted(noted, state) and not verify:
         return Examined(wanted, noted, noted, given=given)
@@ -277,9 +277,9 @@ def _examine_file(wanted: Wanted, path: str, noted: Note | None, runner: Runner)
     return replace(note, format=image.format, virtual_bytes=image.virtual_bytes)
 
 
-def _astray(path: str) -> Given:
+def _wrong_permissions(path: str) -> Given:
     """Return the image and its note if others may use them otherwise: all VMs read the image, and nobody writes it."""
-    found = access.astray([(os.path.realpath(path), FILE, _MODE), (path + NOTE, FILE, _NOTE_MODE)])
+    found = access.wrong_permissions([(os.path.realpath(path), FILE, _MODE), (path + NOTE, FILE, _NOTE_MODE)])
     # The content of anything but a file is damaged, and it is installed again.
     return {name: pair for name, pair in found.items() if pair[0].kind == FILE}
 

@@ -6,7 +6,7 @@ If the VM folders are on another file system, it is C(STATE_DIR/vms/trash), beca
 
 It has a folder for each deletion from a VM folder, with the overlays and a copy of the owner file. Its name begins with
 the time of the deletion, for people. How long it has been there is counted while the host runs, in
-C(STATE_DIR/trash.json), because a clock that stands ahead would empty the trash. The same file has the retention time
+C(STATE_DIR/trash.json), because a clock that is ahead would empty the trash. The same file has the retention time
 of each folder, which is that of its deletion: a later run with another one concerns its own deletions only. If the file
 system is nearly full, the oldest folders are removed early.
 """
@@ -89,7 +89,7 @@ class Ages:
     def now(self) -> Mapping[str, float]:
         """Return the present ages. The time from the last note to the end of an earlier boot is not known."""
         begin = self.at_s if self.boot == times.boot_id() else 0
-        # A host that was put back to a snapshot has a younger boot.
+        # A host that was reverted to a snapshot has a younger boot.
         passed = max(0.0, times.uptime_s() - begin)
         return {name: age_s + passed for name, age_s in self.ages_s.items()}
 

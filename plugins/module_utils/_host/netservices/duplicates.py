@@ -140,11 +140,11 @@ class PacketLink:
         """See C(Link)."""
         self._socket.settimeout(timeout_s)
         try:
-            frame, told, _flags, sender = self._socket.recvmsg(2048, socket.CMSG_SPACE(_AUXDATA.size))
+            frame, ancillary, _flags, sender = self._socket.recvmsg(2048, socket.CMSG_SPACE(_AUXDATA.size))
         except socket.timeout:
             return None
         # What this host itself sends on the trunk.
-        return (b"", None) if sender[2] == socket.PACKET_OUTGOING else (frame, _removed_tag(told))
+        return (b"", None) if sender[2] == socket.PACKET_OUTGOING else (frame, _removed_tag(ancillary))
 
     def close(self) -> None:
         """Close the connection."""
@@ -168,8 +168,8 @@ _CODE = ctypes.create_string_buffer(_PROGRAM, len(_PROGRAM))
 _FILTER = struct.pack("HP", len(_PROGRAM) // 8, ctypes.addressof(_CODE))
 
 
-def _removed_tag(told: list[tuple[int, int, bytes]]) -> int | None:
-    for level, kind, data in told:
+def _removed_tag(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    for level, kind, data in ancillary:
         if (level, kind) == (_SOL_PACKET, _PACKET_AUXDATA):
             status, _length, _caught, _mac, _net, tag, _protocol = _AUXDATA.unpack(data[: _AUXDATA.size])
             return tag & 0xFFF if status & _TAG_WAS_REMOVED else None

@@ -102,7 +102,7 @@ class Job:
         revisions.note(todo.seen.orders, state_dir=state_dir, kind=kind, whole=todo.fence.revision)
         # First: what a lost machine has is used elsewhere once this order is applied.
         fences.apply(todo.fence)
-        with ownership.told_with(todo.seen.refused):
+        with ownership.named_in_failure(todo.seen.refused):
             try:
                 todo.failed.update(apply.apply(todo.plan, self.folders, self.runner))
             except one_by_one.FAILURES as error:

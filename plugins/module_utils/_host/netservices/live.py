@@ -127,8 +127,8 @@ def differences(noted: str, live: str) -> tuple[str, ...]:
     if noted == live:
         return ()
     signs = {"-": "<", "+": ">"}
-    told = difflib.ndiff(noted.splitlines(), live.splitlines())
-    return tuple(f"{signs[line[0]]} {line[2:]}" for line in told if line[0] in signs)
+    compared = difflib.ndiff(noted.splitlines(), live.splitlines())
+    return tuple(f"{signs[line[0]]} {line[2:]}" for line in compared if line[0] in signs)
 
 
 def in_namespace(name: str, *command: str) -> list[str]:

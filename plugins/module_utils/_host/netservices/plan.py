@@ -128,9 +128,9 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     clients, shares = _strangers(orders, have), _differing_shares(orders, have, folders)
     drift += _mapped("name server's client", "port", clients, {order.name_port: order.slice_id for order in orders})
     # The addresses of changed files are listed with the files.
-    told = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
-    untold = {address: of for address, of in shares.items() if told.isdisjoint(of)}
-    drift += _mapped("sender", "slice", untold, {order.slice_id: order.slice_id for order in orders})
+    written = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
+    unwritten = {address: of for address, of in shares.items() if written.isdisjoint(of)}
+    drift += _mapped("sender", "slice", unwritten, {order.slice_id: order.slice_id for order in orders})
     gone = _gone(orders, have)
     return ServicesPlan(
         files=tuple(changes),
@@ -167,10 +167,10 @@ def _servers(
     of_names = [change for change in changes if change.path.startswith(folders.names(order.slice_id, ""))]
     verb = "restart" if is_pending else _verb(of_names)
     names = _unit(names_unit(order.slice_id), order, bool(order.reservations), verb, have, drift)
-    astray = list(_astray(order, have, folders))
-    drift += astray
+    differences = list(_namespace_drift(order, have, folders))
+    drift += differences
     is_new = any(change.path.startswith(folders.network(order.slice_id) + "/") for change in changes)
-    verb = "restart" if astray or is_new or _concerns(ports, order) or is_pending else None
+    verb = "restart" if differences or is_new or _concerns(ports, order) or is_pending else None
     return {**names, **_unit(network_unit(order.slice_id), order, bool(order.networks), verb, have, drift)}
 
 
@@ -222,7 +222,7 @@ def _enabled(enable: Iterable[tuple[str, Services]], have: State) -> list[Change
 def _file_changes(order: Services, have: State, folders: Folders) -> Iterator[FileChange]:
     wanted = texts(order, folders)
     for path, kind in kinds(order.slice_id, folders).items():
-        held = have.astray.get(path)
+        held = have.wrong_permissions.get(path)
         if have.texts.get(path) != wanted.get(path) or held is not None:
             yield FileChange(order.slice_id, kind, path, have.texts.get(path), wanted.get(path), held)
 
@@ -347,7 +347,7 @@ def _namespace(
     return between("namespace", name, before, after, slice=None if order is None else SliceRef(order.slice_id))
 
 
-def _astray(order: Services, have: State, folders: Folders) -> Iterator[Change]:
+def _namespace_drift(order: Services, have: State, folders: Folders) -> Iterator[Change]:
     """Yield differences between a slice's namespace and its files, if its unit is active."""
     if not order.networks or order.slice_id not in have.folders or network_unit(order.slice_id) not in have.active:
         return
@@ -373,9 +373,9 @@ def _astray(order: Services, have: State, folders: Folders) -> Iterator[Change]:
         for device, address in zip(ends, order.nat_link(folders.links)):
             if device is None or not device.is_up or address not in device.addresses:
                 yield between("NAT link", order.namespace, lost, {"address": address}, slice=of)
-    if namespace.astray:
+    if namespace.drift:
         # Packet rules, routes and forwarding.
-        yield _namespace(order.namespace, _of(namespace.astray, ">"), _of(namespace.astray, "<"), order)
+        yield _namespace(order.namespace, _of(namespace.drift, ">"), _of(namespace.drift, "<"), order)
 
 
 def _concerns(ports: PortPlan, order: Services) -> bool:

@@ -46,11 +46,11 @@ class Namespace:
 
     Attributes:
         devices: network devices by name.
-        astray: the changes of packet rules, routes and forwarding since its unit was started (C(live.differences)).
+        drift: the changes of packet rules, routes and forwarding since its unit was started (C(live.differences)).
     """
 
     devices: Mapping[str, Device] = field(default_factory=dict)
-    astray: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class State:
 
     Attributes:
         texts: the contents of existing files, by path.
-        astray: who may use files, by path, if that is not what C(readable) returns.
+        wrong_permissions: who may use files, by path, if that is not what C(readable) returns.
         folders: the slices that have a folder for their networks.
         pending: the slices for which a run was interrupted before their servers were reloaded.
         active: the active units.
@@ -81,7 +81,7 @@ class State:
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
-    astray: Mapping[str, Access] = field(default_factory=dict)
+    wrong_permissions: Mapping[str, Access] = field(default_factory=dict)
     folders: frozenset[int] = frozenset()
     pending: frozenset[int] = frozenset()
     active: frozenset[str] = frozenset()
@@ -144,11 +144,11 @@ def observe(
 
 
 def _files(orders: Collection[Services], folders: Folders) -> State:
-    """Return what files tell."""
+    """Return the state that is stored in files."""
     others = _served(folders) - {order.slice_id for order in orders}
     return State(
         texts=_texts(orders, folders),
-        astray=_astray(orders, folders),
+        wrong_permissions=_wrong_permissions(orders, folders),
         pending=_pending(orders, folders),
         reserved=_reserved(folders, others),
         others={
@@ -199,8 +199,8 @@ def readable(held: Access) -> Access:
     return access.of_root(held, FILE, MODE)
 
 
-def _astray(orders: Iterable[Services], folders: Folders) -> dict[str, Access]:
-    found = access.astray((path, FILE, MODE) for order in orders for path in kinds(order.slice_id, folders))
+def _wrong_permissions(orders: Iterable[Services], folders: Folders) -> dict[str, Access]:
+    found = access.wrong_permissions((path, FILE, MODE) for order in orders for path in kinds(order.slice_id, folders))
     return {path: held for path, (held, _wanted) in found.items()}
 
 

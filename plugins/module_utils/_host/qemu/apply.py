@@ -148,7 +148,7 @@ def run(
     pids, faults = _await(todo.fresh, links, tools, start_timeout_s, begin=begin)
     faults.update(_plug([vm for vm in links if vm not in fresh], links, tools))
     _note_links(todo, [vm for vm in links if vm.vm_id not in faults], settings)
-    faults.update(_tell_passwords(todo, tools, settings, passwords))
+    faults.update(_set_passwords(todo, tools, settings, passwords))
     pauses = [each for each in todo.pauses if each.vm.vm_id not in faults]
     faults.update(pause.apply(pauses, monitor=tools.monitor))
     faults.update(todo.faults)
@@ -280,13 +280,13 @@ def _note_links(todo: VmPlan, vms: Iterable[VM], settings: Settings) -> None:
     files.write_all([_file(write, settings) for write in todo.writes if write.name == LINKS_DOWN and write.vm in noted])
 
 
-def _tell_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> dict[int, str]:
+def _set_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: Mapping[int, str]) -> dict[int, str]:
     faults = {}
     for new in (new for new in todo.passwords if new.live):
         # The file is written first, because QEMU would read it if it restarted in between.
         files.write_all([vnc.secret(new, passwords, settings=settings)])
         try:
-            vnc.tell(new, passwords, tools.monitor)
+            vnc.set_password(new, passwords, tools.monitor)
         except SlicesError as error:
             faults[new.vm.vm_id] = _refusal(new.vm, error)
             continue

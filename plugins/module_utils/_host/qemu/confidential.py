@@ -36,12 +36,12 @@ def read(
     return {int(vm_id): text for vm_id, text in given.items()}
 
 
-def need(lacking: Iterable[VM], refusal: Callable[[VM], Refusal]) -> None:
+def need(missing: Iterable[VM], refusal: Callable[[VM], Refusal]) -> None:
     """Check before anything is changed that no VM lacks its text.
 
     Raises:
         Refused: there are such VMs.
     """
-    refusals = [refusal(vm) for vm in lacking]
+    refusals = [refusal(vm) for vm in missing]
     if refusals:
         raise Refused(refusals)

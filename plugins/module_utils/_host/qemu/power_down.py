@@ -79,10 +79,10 @@ def ask(guests: Iterable[Guest], monitor: Monitor) -> list[str]:
                 _forget(key, waiting)
 
 
-def _press(one: Guest, monitor: Monitor, waiting: selectors.BaseSelector) -> None:
+def _press(target: Guest, monitor: Monitor, waiting: selectors.BaseSelector) -> None:
     """Press the power button. QEMU that has exited, or no longer answers, is not waited for."""
     try:
-        with monitor.connect(one.path) as session:
+        with monitor.connect(target.path) as session:
             # While it answers, no other process has its pid. Then its monitor, which has one client, is left to others.
             handle = os.pidfd_open(session.pid)
             try:
@@ -92,7 +92,7 @@ def _press(one: Guest, monitor: Monitor, waiting: selectors.BaseSelector) -> Non
                 raise
     except (OSError, SlicesError):
         return
-    waiting.register(handle, selectors.EVENT_READ, _Asked(one, time.monotonic() + one.timeout_s))
+    waiting.register(handle, selectors.EVENT_READ, _Asked(target, time.monotonic() + target.timeout_s))
 
 
 def _wait(waiting: selectors.BaseSelector) -> list[Guest]:

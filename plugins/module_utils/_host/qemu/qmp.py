@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ...errors import SlicesError
-from . import asking
-from .asking import Answer
+from . import qmp_status
+from .qmp_status import Answer
 from .sockets import connect, pid_of
 from .wire import CommandError, Wire
 
@@ -147,7 +147,7 @@ class SocketMonitor:
 
     def ask(self, paths: Iterable[str]) -> Mapping[str, Answer]:
         """See C(Monitor)."""
-        return asking.ask(paths, timeout_s=self._timeout_s)
+        return qmp_status.ask(paths, timeout_s=self._timeout_s)
 
 
 @dataclass(frozen=True)

@@ -70,10 +70,10 @@ def need(todo: Iterable[VM], user_data: Mapping[int, str]) -> None:
     Raises:
         Refused: user data is missing.
     """
-    confidential.need(lacking(todo, user_data), refusal)
+    confidential.need(missing(todo, user_data), refusal)
 
 
-def lacking(todo: Iterable[VM], user_data: Mapping[int, str]) -> list[VM]:
+def missing(todo: Iterable[VM], user_data: Mapping[int, str]) -> list[VM]:
     """Return the VMs whose disk is written with user data that is not known."""
     return [vm for vm in todo if vm.user_data_id is not None and vm.vm_id not in user_data]
 

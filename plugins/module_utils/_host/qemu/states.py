@@ -12,8 +12,8 @@ from ...vm_order import VM
 from .. import processes, systemd
 from ..runner import Runner
 from ..systemd import Unit
-from .asking import Answer
 from .qmp import Monitor
+from .qmp_status import Answer
 from .sockets import qmp_socket
 
 # A guest in suspend-to-RAM (S3) is running as well.
@@ -47,8 +47,8 @@ def observe(vms: Iterable[VM], units: Mapping[int, Unit], *, runner: Runner, mon
     live = {vm.vm_id: vm for vm in vms if vm.vm_id in units and units[vm.vm_id].live}
     if not live:
         return States()
-    told = monitor.ask(qmp_socket(vm_id) for vm_id in live)
-    answers = {vm_id: told[qmp_socket(vm_id)] for vm_id in live}
+    replies = monitor.ask(qmp_socket(vm_id) for vm_id in live)
+    answers = {vm_id: replies[qmp_socket(vm_id)] for vm_id in live}
     silent = [units[vm_id] for vm_id, answer in answers.items() if answer.status is None]
     # A guest may have shut down in the meantime.
     ended = {vm_id: unit for vm_id, unit in systemd.look_again(silent, runner).items() if not unit.live}

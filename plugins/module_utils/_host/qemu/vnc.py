@@ -78,10 +78,10 @@ def need(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> None:
     Raises:
         Refused: a password is missing.
     """
-    confidential.need(lacking(todo, passwords), refusal)
+    confidential.need(missing(todo, passwords), refusal)
 
 
-def lacking(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> list[VM]:
+def missing(todo: Iterable[NewPassword], passwords: Mapping[int, str]) -> list[VM]:
     """Return the VMs whose display gets a password that is not known."""
     return [new.vm for new in todo if new.vm.vm_id not in passwords]
 
@@ -97,7 +97,7 @@ def secret(new: NewPassword, passwords: Mapping[int, str], *, settings: Settings
     return files.text_file(path, passwords[new.vm.vm_id], mode=0o400, uid=account.uid, gid=account.gid)
 
 
-def tell(new: NewPassword, passwords: Mapping[int, str], monitor: Monitor) -> None:
+def set_password(new: NewPassword, passwords: Mapping[int, str], monitor: Monitor) -> None:
     """Set the password of a running VM's display.
 
     Raises:

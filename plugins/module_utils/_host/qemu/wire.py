@@ -77,10 +77,10 @@ class Wire:
         deadline = time.monotonic() + timeout_s
         while True:
             for event in self._events:
-                told = event.get("data", {})
-                if event.get("event") == name and isinstance(told, dict) and data.items() <= told.items():
+                details = event.get("data", {})
+                if event.get("event") == name and isinstance(details, dict) and data.items() <= details.items():
                     self._events.remove(event)
-                    return told
+                    return details
             try:
                 self._events.append(self._read(deadline))
             except socket.timeout:

@@ -79,7 +79,7 @@ def _ask_once(server: tuple[str, int], timeout_s: float) -> tuple[str, ...] | No
     timeout_s = min(timeout_s, 5.0)
     try:
         with socket.create_connection(server, timeout_s) as client, client.makefile("rb") as answer:
-            return fences.heard(answer.read(_MOST_BYTES).decode("ascii", "replace"))
+            return fences.read_answer(answer.read(_MOST_BYTES).decode("ascii", "replace"))
     except OSError:
         return None
 

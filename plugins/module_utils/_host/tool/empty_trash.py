@@ -14,7 +14,7 @@ from . import process
 
 def main(state_dir: str, hours: str) -> int:
     """Remove the overlays that are due from the trash."""
-    return process.told(lambda: _empty(state_dir, float(hours) * 3600))
+    return process.exit_code(lambda: _empty(state_dir, float(hours) * 3600))
 
 
 def _empty(state_dir: str, retention_s: float) -> None:

@@ -12,4 +12,4 @@ from . import process
 
 def main(state_dir: str) -> int:
     """Write the list."""
-    return process.told(lambda: sys.stdout.write(fences.told(state_dir)))
+    return process.exit_code(lambda: sys.stdout.write(fences.list_text(state_dir)))

@@ -13,10 +13,10 @@ from ..runner import Runner, SubprocessRunner
 
 def run(action: Callable[[Runner], None]) -> int:
     """Run C(action) and return the exit code."""
-    return told(lambda: action(SubprocessRunner()))
+    return exit_code(lambda: action(SubprocessRunner()))
 
 
-def told(action: Callable[[], object]) -> int:
+def exit_code(action: Callable[[], object]) -> int:
     """Call C(action) and return the exit code. A bug is not caught."""
     try:
         action()

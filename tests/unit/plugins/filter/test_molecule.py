@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.filter import molecule
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
 
 from ..module_utils._domain.builders import cluster, topology
-from ..modules.front_door import Door, Memory
+from ..modules.module_calls import Door, Memory
 
 NOW = datetime(2026, 11, 27, 8, tzinfo=timezone.utc)
 

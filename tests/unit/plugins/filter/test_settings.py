@@ -70,20 +70,20 @@ HAS = [
         (
             "eno1",
             [
-                "settings: uplink is eno1, which has the address 192.0.2.11/24, which the host would lose; a trunk has "
-                "none, so move the address to another interface, or name another one"
+                "settings: uplink is eno1, which has the address 192.0.2.11/24; the host would lose it; move the "
+                "address to another interface, or name another interface"
             ],
         ),
         (
             "eno3",
             [
-                "settings: uplink is eno3, which belongs to br0 (bridge), which gets its frames; remove it from br0, "
+                "settings: uplink is eno3, a port of br0 (bridge), so frames go to br0; remove it from br0, "
                 "or name another interface"
             ],
         ),
         (
             "eno4",
-            ["settings: uplink is eno4, which belongs to bond0 (bond), which gets its frames; name bond0 instead"],
+            ["settings: uplink is eno4, a member of bond0 (bond), so frames go to bond0; name bond0 instead"],
         ),
     ],
 )
@@ -104,15 +104,15 @@ def test_a_trunk_is_an_interface_of_its_own_without_an_address(uplink: str | Non
         (
             "eno3",
             [
-                "settings: wan is eno3, which belongs to br0 (bridge), which gets its frames; remove it from br0, "
+                "settings: wan is eno3, a port of br0 (bridge), so frames go to br0; remove it from br0, "
                 "or name another interface"
             ],
         ),
-        ("eno4", ["settings: wan is eno4, which belongs to bond0 (bond), which gets its frames; name bond0 instead"]),
+        ("eno4", ["settings: wan is eno4, a member of bond0 (bond), so frames go to bond0; name bond0 instead"]),
         (
             "eno5",
             [
-                "settings: wan is eno5, which belongs to ovs-system (openvswitch), which gets its frames; remove it "
+                "settings: wan is eno5, a port of ovs-system (openvswitch), so frames go to ovs-system; remove it "
                 "from ovs-system, or name another interface"
             ],
         ),

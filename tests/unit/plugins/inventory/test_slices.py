@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from ansible_collections.cloudrepo.slices.plugins.inventory import slices as plugin
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.acting_token import Key, Token
 
 from ...conftest import KINDS

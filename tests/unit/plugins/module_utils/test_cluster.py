@@ -129,7 +129,7 @@ def test_counters_continue_from_allocated_ids() -> None:
 def test_a_replacement_database_does_not_allocate_ids_again() -> None:
     new, old = Cluster.from_dict({**old_file(), "next_vm_id": 1036}), Cluster.initial()
     cloud = new.identify("lab")
-    old.become(cloud)
+    old.set_cloud(cloud)
     held = Cluster.from_dict(new.to_dict())
     held.replace(old)
     assert (held.next_vm_id, held.slices, held.cloud) == (1036, {}, cloud)
@@ -232,7 +232,7 @@ def test_a_restored_backup_does_not_forget_that_a_worker_is_lost() -> None:
 def test_a_restored_backup_does_not_lose_a_worker_that_came_back() -> None:
     backup = declared_lost(with_machines())
     present = copied(backup)
-    lost_workers.welcome(present, {"ip": "10.0.10.2", "machine_id": "b" * 32})
+    lost_workers.mark_returned(present, {"ip": "10.0.10.2", "machine_id": "b" * 32})
     found = restored(present, backup)
     assert lost_of(found)[:2] == ([], [])
     assert "lost_machines" not in found.to_dict()
@@ -276,7 +276,7 @@ def test_a_worker_without_a_machine_id_is_recognized_by_its_address() -> None:
 def test_a_cluster_that_knows_no_machines_takes_those_of_the_backup() -> None:
     backup = declared_lost(with_machines())
     other = with_machines()
-    other.become(Cluster().identify("other"))
+    other.set_cloud(Cluster().identify("other"))
     for present in (Cluster(), Cluster.initial(), other):
         assert lost_of(restored(present, backup)) == lost_of(backup)
 

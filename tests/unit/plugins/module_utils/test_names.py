@@ -12,7 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.names import ADVICE, NAME, NAME_OR_ID, NUMBER
 from tests.unit.plugins.module_utils._domain import builders
-from tests.unit.plugins.modules.front_door import Door, Memory
+from tests.unit.plugins.modules.module_calls import Door, Memory
 
 NO_TEXTS = ["no", "on", "yes", "007", "0x10", "12:30", "1.5", "[a]", "{a: b}"]
 

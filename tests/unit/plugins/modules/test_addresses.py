@@ -10,7 +10,7 @@ import pytest
 
 from ..module_utils._domain import builders
 from ..module_utils._domain.test_address_plan import POOLS, plan, triangle
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import link, network, 
 
 from ...scripts import ROOT
 from ..module_utils._domain import builders
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 BAD_INPUTS = 10_000
 WORDS = (

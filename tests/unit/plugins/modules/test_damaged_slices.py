@@ -16,7 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cl
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 from tests.unit.plugins.module_utils._domain import builders
 
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 BAD: dict[str, Any] = {
     "name": "bad",

@@ -15,7 +15,7 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import lost_workers
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import does_not_exist
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
@@ -179,7 +179,7 @@ def test_which_workers_are_lost_is_not_restored(run: Run, database: str, lost_be
     ip, machine = "10.0.10.1", "ab" * 16
     acts: list[Callable[[Cluster], None]] = [
         lambda cluster: lost_workers.declare(cluster, ip),
-        lambda cluster: lost_workers.welcome(cluster, {"ip": ip, "machine_id": machine}),
+        lambda cluster: lost_workers.mark_returned(cluster, {"ip": ip, "machine_id": machine}),
     ]
     before, after = acts if lost_before else acts[::-1]
     with open_store(database, lock_timeout_s=5, backups=3).transaction(write=True) as cluster:

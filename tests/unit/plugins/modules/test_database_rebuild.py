@@ -18,14 +18,14 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import database_rebuild as module
 
 from ..module_utils._domain.builders import refused
-from .front_door import Memory
+from .module_calls import Memory
 from .test_random_operations import InSqlite, InYaml, Operations, has_slices, seen_of, some
 
 CLOUD = {"cloud_uuid": "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10", "cloud_title": "lab"}

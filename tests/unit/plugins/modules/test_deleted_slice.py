@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 
 from ..module_utils._domain import builders
 from ..module_utils._domain.builders import refused
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 
 @pytest.fixture

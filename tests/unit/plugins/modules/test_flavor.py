@@ -17,7 +17,7 @@ from ..module_utils._domain import builders
 from ..module_utils._domain.builders import refused
 from ..module_utils._host.disk.images import MIB, converted, cut, raw
 from ..module_utils._host.fakes import MORE, FakeRunner
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 SIZE = {"cores": 1, "ram_gb": 1, "disk_gb": 1}
 

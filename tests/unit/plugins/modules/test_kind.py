@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.modules import kind
 from ..module_utils._domain import builders
 from ..module_utils._domain.builders import refused
 from ..module_utils._host.disk.images import bzimage, raw
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 SWITCH = {"firmware": "uefi", "disk_bus": "sata", "nic_model": "e1000", "interface_pattern": "swp{n}"}
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils import bounds
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registering
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registration
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import Limit
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
@@ -23,7 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.shipped_kinds import SHIPPED
 from tests.unit.plugins.module_utils._domain import builders
 
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 from .readers import read_back
 
 LABELS = ("a", "Z9", "a-b", "a" * 62, "a" * 63, "1" + "-" * 61 + "z")
@@ -263,7 +263,7 @@ def cluster(flavor: Mapping[str, Any], next_id: int = 1000) -> Cluster:
     """Return a cluster with large workers and a usable flavor."""
     held = builders.cluster()
     held.next_vm_id = next_id
-    registering.put_flavor(held, {"name": "edge", "image": "/edge.img", "checksum": builders.CHECKSUM, **flavor})
+    registration.put_flavor(held, {"name": "edge", "image": "/edge.img", "checksum": builders.CHECKSUM, **flavor})
     return held
 
 

@@ -19,7 +19,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
 )
 from tests.unit.plugins.module_utils._domain import builders
 
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 from .readers import read_back
 
 FOLDERS = Folders("/s", ipaddress.IPv4Network("169.254.64.0/24"))

@@ -21,7 +21,7 @@ from hypothesis.stateful import invariant, precondition, rule, run_state_machine
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
 
-from .front_door import Memory
+from .module_calls import Memory
 from .readers import read_back
 from .simulated_hosts import Machine, NetworkNode
 from .test_random_operations import (
@@ -95,10 +95,10 @@ class OnHosts(Operations):
         # A host without anything of a deleted slice has nothing left to do.
         wrong = [one for one in told if not (one["another"] and one["slice_id"] in planned["deleting"])]
         errors = {vm["vm_id"] for report in reports for vm in report.get("vms", ()) if vm["state"] == "error"}
-        stranded = {*self.stranded()}
-        assert bool(done["failures"]) is bool(failing or wrong or errors or stranded)
+        on_lost_workers = {*self.on_lost_workers()}
+        assert bool(done["failures"]) is bool(failing or wrong or errors or on_lost_workers)
         if not failing:
-            self.check_processes(refused, errors | stranded)
+            self.check_processes(refused, errors | on_lost_workers)
         if NODE not in failing:
             (told_by_node,) = (report["refused"] for report in reports if report["target"] == NODE)
             self.check_networks({one["slice_id"] for one in told_by_node} | {*planned["deleting"]})

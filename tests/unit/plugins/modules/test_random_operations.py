@@ -30,7 +30,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
     user_data,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Entry
@@ -38,7 +38,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 from tests.unit.plugins.module_utils._domain import builders
 
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 from .readers import read_back
 
 USERS = st.sampled_from(["admin", "alice", "bob"])
@@ -389,7 +389,7 @@ class Operations(RuleBasedStateMachine):
             number = listed[which % len(listed)][key]
             self.do(kind, slice=str(slice_["slice_id"]), state="absent", **{key: number})
 
-    def stranded(self) -> list[int]:
+    def on_lost_workers(self) -> list[int]:
         """The VMs of lost workers that nobody has deleted."""
         with self.store.transaction(write=False) as cluster:
             live = [vm for slice_ in cluster.slices.values() for vm in slice_.live_vms]
@@ -412,11 +412,11 @@ class Operations(RuleBasedStateMachine):
     @precondition(has_slices)
     @rule()
     def create_again_elsewhere(self) -> None:
-        stranded, before = self.stranded(), self.machines_of_vms(self.machines())
-        done = self.do("slice_plan", all=True, recreate_disks=[str(vm_id) for vm_id in stranded])
+        on_lost_workers, before = self.on_lost_workers(), self.machines_of_vms(self.machines())
+        done = self.do("slice_plan", all=True, recreate_disks=[str(vm_id) for vm_id in on_lost_workers])
         after = self.machines_of_vms(self.machines())
-        assert {vm_id for vm_id in before if after[vm_id] != before[vm_id]} <= set(stranded)
-        assert done.get("failed") or self.stranded() == []
+        assert {vm_id for vm_id in before if after[vm_id] != before[vm_id]} <= set(on_lost_workers)
+        assert done.get("failed") or self.on_lost_workers() == []
 
     @precondition(has_slices)
     @rule(failing=st.sets(st.sampled_from([*WORKERS, "network_node"]), max_size=1))
@@ -426,7 +426,7 @@ class Operations(RuleBasedStateMachine):
         self.check_orders(orders)
         assert not {*orders["workers"]} & {*lost}
         failing = failing - {*lost}
-        stranded = self.stranded()
+        on_lost_workers = self.on_lost_workers()
         answered = {target: answers(order["slices"]) for target, order in by_target(orders).items()}
         told = {"failure": None, "answers": answered["network_node"]}
         reports = [{"host": "netnode", "target": "network_node", **told}]
@@ -438,13 +438,13 @@ class Operations(RuleBasedStateMachine):
             if report["target"] in failing:
                 report.update(failure="down", vms=[])
         done = self.do("slice_report", again=False, all=True, reports=reports)
-        assert bool(done["failures"]) is bool(failing or stranded)
+        assert bool(done["failures"]) is bool(failing or on_lost_workers)
         if not failing:
             # Objects that were being deleted are gone, whether their worker is lost or not.
             vms = [vm for slice_ in done["slices"] for vm in slice_["vms"]]
             assert all(vm["status"] != "deleting" for vm in vms)
-            assert {vm["vm_id"] for vm in vms if vm["status"] == "error"} == {*stranded}
-            vms = [vm for vm in vms if vm["vm_id"] not in stranded]
+            assert {vm["vm_id"] for vm in vms if vm["status"] == "error"} == {*on_lost_workers}
+            vms = [vm for vm in vms if vm["vm_id"] not in on_lost_workers]
             assert all((vm["status"] == "stopped") is (vm.get("power") in ("stopped", "paused")) for vm in vms)
 
     @precondition(has_slices)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ..module_utils._domain import builders
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
 from ..module_utils._domain import builders
 from ..uuids import without_uuids
 from .documented import check_changes
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 NUMERIC = Refusal("invalid_name", "slice web", {"kind": "VM", "got": "4711", "form": VM_NAME.rule})
 
@@ -343,7 +343,7 @@ def test_a_vm_keeps_the_image_of_another_flavor(web: Door) -> None:
     larger = ok(web("vm", slice="web", name="vm3", flavor="big"))["vm"]
     assert (larger["flavor"]["cores"], larger["flavor"]["image"]) == (4, "/big.img")
     refused = web("vm", slice="web", name="vm3", image="cirros")
-    assert "VM web/vm3: made from /big.img, flavor cirros has /tmp/vm_images/cirros" in refused["msg"]
+    assert "VM web/vm3: its disk was made from /big.img, but flavor cirros has /tmp/vm_images/cirros" in refused["msg"]
     assert "VM web/vm3: flavor nothing does not exist" in web("vm", slice="web", name="vm3", image="nothing")["msg"]
     assert ok(web("vm", slice="web", name="vm1", image="cirros"))["vm"]["image"] == "cirros"
     assert web("flavor", name="big", state="absent")["failed"]

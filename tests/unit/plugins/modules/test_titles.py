@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 
 from ..module_utils._domain import builders
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 ZOO: dict[str, Any] = {
     "title": "Réseau académique",

@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.cloudrepo.slices.plugins.modules import topology_import
 
 from ..module_utils._domain import builders
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 LAB = "name: lab\nnodes: [a, b]\nmodule: [ospf]\nlinks: [a-b]\n"
 

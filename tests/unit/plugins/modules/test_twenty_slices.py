@@ -23,12 +23,12 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import displays
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, revisions
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import NetworkOrder
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, answers
 
-from .front_door import Door
+from .module_calls import Door
 from .simulated_hosts import Machine
 
 WORKERS = ("10.0.10.1", "10.0.10.2")

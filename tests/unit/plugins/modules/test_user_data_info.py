@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ..module_utils._domain import builders
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 SECRET = "hunter2-Zq8"
 TEXT = f"#cloud-config\npassword: {SECRET}\n"

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from ..module_utils._domain import builders
 from ..module_utils._domain.builders import ROOM, refused
-from .front_door import Door, Memory
+from .module_calls import Door, Memory
 
 ONE, TWO, NINE = "10.0.10.1", "10.0.10.2", "10.0.10.9"
 MACHINES = {ip: f"{number}" * 32 for number, ip in enumerate((ONE, TWO), 1)}

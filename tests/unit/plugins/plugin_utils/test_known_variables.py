@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_records
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import WORKER_FIELDS, WORKER_OFFERS
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registration import WORKER_FIELDS, WORKER_OFFERS
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.call_rules import read_table
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.known_variables import (
     OF_WORKERS,

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.edits import put_vm
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import remove_flavor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registration import remove_flavor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.slice_changes import changes
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import wanted_from
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import work_orders

@@ -29,7 +29,7 @@ def stored() -> tuple[Cluster, Slice]:
 
 
 def passwords(held: Cluster) -> list[str]:
-    return [each["password"] for each in displays.tell(held, held.slices.values())]
+    return [each["password"] for each in displays.with_passwords(held, held.slices.values())]
 
 
 def test_a_key_is_created_once() -> None:
@@ -54,7 +54,7 @@ def test_without_a_key_there_is_no_password() -> None:
 
 def test_every_vm_has_its_own_password() -> None:
     held, slice_ = stored()
-    told = displays.tell(held, [slice_])
+    told = displays.with_passwords(held, [slice_])
 
     assert [(each["slice"], each["name"], each["worker_ip"], each["vnc_port"]) for each in told] == [
         ("web", "vm1", "10.0.10.1", 5901),

@@ -34,7 +34,7 @@ def test_hosts_get_all_slices_and_their_own_disks() -> None:
             "10.0.10.3": [name],
         },
         "network_node": [name],
-        "cloud": cloud.told(),
+        "cloud": cloud.to_result(),
         "revision": held.revision,
     }
     assert holdings(held, "admin") == expected

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
     host_requirements,
-    registering,
+    registration,
     slice_changes,
     work_orders,
 )
@@ -195,7 +195,7 @@ def test_the_mtu_of_a_trunk_is_checked_only_if_a_link_uses_it() -> None:
 
 def test_the_trunk_of_the_network_node_is_checked_for_networks_that_it_serves() -> None:
     held = cluster()
-    registering.note_network_node(held, 1500)
+    registration.note_network_node(held, 1500)
     lan = {"name": "lan", "members": ["vm1", "vm2"], "mtu": 9000}
     machines = [vm(name, worker="10.0.10.1") for name in ("vm1", "vm2")]
     put(held, topology(vms=machines, links=[{**link("vm1", "vm2"), "mtu": 9000}], networks=[lan]))
@@ -203,10 +203,10 @@ def test_the_trunk_of_the_network_node_is_checked_for_networks_that_it_serves() 
         assert refusals(held, topology("two", vms=machines, links=[], networks=[{**lan, **served}])) == [
             small_trunk("network two/lan", 9000, "the network node", 1500)
         ]
-    registering.note_network_node(held, 9000)
+    registration.note_network_node(held, 9000)
     put(held, topology("two", vms=machines, links=[], networks=[{**lan, "gateway": True}]))
     with pytest.raises(Refused) as caught:
-        registering.note_network_node(held, 67)
+        registration.note_network_node(held, 67)
     assert caught.value.refusals == [Refusal("out_of_range", "network node", {**TRUNK_MTU, "got": 67})]
 
 
@@ -214,14 +214,14 @@ def test_vlan_400_uses_the_trunks_of_its_workers_and_of_the_network_node() -> No
     held = cluster()
     for worker in held.workers.values():
         worker.extra["trunk_mtu"] = 1000
-    registering.note_network_node(held, 1499)
+    registration.note_network_node(held, 1499)
     machines = [vm("vm1", internet=True), vm("vm2")]
     assert refusals(held, topology(vms=machines, links=[])) == [
         small_trunk("slice web on VLAN 400", 1500, "worker 10.0.10.1", 1000),
         small_trunk("slice web on VLAN 400", 1500, "the network node", 1499),
     ]
     put(held, topology(vms=machines[1:], links=[]))
-    registering.note_network_node(held, 1500)
+    registration.note_network_node(held, 1500)
     held.workers["10.0.10.1"].extra["trunk_mtu"] = 1500
     put(held, topology(vms=[vm("vm2"), vm("vm1", internet=True, worker="10.0.10.1")], links=[]))
 
@@ -236,12 +236,12 @@ def test_impossible_mtus_are_refused() -> None:
 
 def test_mtu_and_netem_of_a_worker_are_registered() -> None:
     held = cluster()
-    registering.put_worker(held, {"ip": "10.0.10.1", "trunk_mtu": 1600, "netem": False})
+    registration.put_worker(held, {"ip": "10.0.10.1", "trunk_mtu": 1600, "netem": False})
     assert held.workers["10.0.10.1"].extra == {"trunk_mtu": 1600, "netem": False}
-    registering.put_worker(held, {"ip": "10.0.10.1", "cores": 3})
+    registration.put_worker(held, {"ip": "10.0.10.1", "cores": 3})
     assert held.workers["10.0.10.1"].extra == {"trunk_mtu": 1600, "netem": False}
     with pytest.raises(Refused) as caught:
-        registering.put_worker(held, {"ip": "10.0.10.1", "trunk_mtu": 60})
+        registration.put_worker(held, {"ip": "10.0.10.1", "trunk_mtu": 60})
     assert caught.value.refusals == [Refusal("out_of_range", "worker 10.0.10.1", {**TRUNK_MTU, "got": 60})]
 
 

@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.edits import put_link, put_vm
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.guests import guests
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import put_flavor
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registration import put_flavor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import wanted_from
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
@@ -185,7 +185,7 @@ def test_an_inventory_has_both_names() -> None:
     ("fields", "message"),
     [
         ({"data_interfaces": 5}, "VM web/s1: a VM of kind switch has at most 4 data interfaces, got 5"),
-        ({"cloud_init": {}}, "VM web/s1: guests of kind switch have no cloud-init; cloud_init is set"),
+        ({"cloud_init": {}}, "VM web/s1: cloud_init is set, but guests of kind switch have no cloud-init"),
     ],
 )
 def test_a_kind_limits_its_vms(fields: dict[str, Any], message: str) -> None:
@@ -369,14 +369,14 @@ def test_refusals_show_both_names_of_an_interface(links: list[tuple[str, str]], 
     assert [each.message for each in refusals(held, want)] == [message]
 
 
-def test_links_and_networks_are_told_with_the_names_in_guests() -> None:
+def test_links_and_networks_are_shown_with_the_names_in_guests() -> None:
     held = cluster()
     held.kinds = {"switch": {"interface_pattern": "swp{n}"}}
     lan = {"name": "lan", "members": ["s:swp2", "h"]}
     slice_ = put(held, topology(vms=[vm("s", kind="switch"), vm("h")], links=[link("s:swp1", "h")], networks=[lan]))
-    (told,) = kinds.links_told(slice_)
+    (told,) = kinds.links_shown(slice_)
     assert told == {**slice_.links[0].to_dict(), "vm1_guest_interface": "swp1"}
-    (told,) = kinds.networks_told(slice_)
+    (told,) = kinds.networks_shown(slice_)
     assert told["members"] == [
         {"vm_id": 1001, "interface": "eth2", "guest_interface": "swp2"},
         {"vm_id": 1002, "interface": "eth2"},

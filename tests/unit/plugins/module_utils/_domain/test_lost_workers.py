@@ -13,7 +13,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.data_disk
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.placement import Placement
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registering import remove_worker
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.registration import remove_worker
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
@@ -122,9 +122,9 @@ def test_no_vm_is_moved_if_one_has_no_room() -> None:
 
 def test_a_lost_worker_is_used_again_once_its_machine_id_is_registered() -> None:
     made, _slice = held()
-    lost_workers.welcome(made, {"ip": LOST, "machine_id": None})
+    lost_workers.mark_returned(made, {"ip": LOST, "machine_id": None})
     assert lost_workers.addresses(made) == [LOST]
-    lost_workers.welcome(made, {"ip": LOST, "machine_id": "0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90"})
+    lost_workers.mark_returned(made, {"ip": LOST, "machine_id": "0f4c1f3a6d7b4b0e9a2f6c1d8e5b7a90"})
     assert lost_workers.addresses(made) == []
 
 
@@ -145,7 +145,7 @@ def test_the_network_node_gets_lost_machines_until_they_are_used_again() -> None
     back = {"ip": LOST, "state": "present", "machine_id": MACHINE}
     assert lost_workers.returned(made, [*wants, back]) == [LOST]
     made.workers[LOST] = Worker(LOST)
-    lost_workers.welcome(made, back)
+    lost_workers.mark_returned(made, back)
     assert (lost_workers.machines(made), "lost_machines" in made.extra) == ((), False)
     assert "lost_machines" not in work_orders(made, [slice_], "/s")["network_node"]
 
@@ -155,7 +155,7 @@ def test_another_machine_at_the_address_does_not_clear_a_lost_one() -> None:
     made.workers[LOST].extra.update(lost=False, machine_id=MACHINE)
     made.identify(title="lab")
     lost_workers.declare(made, LOST)
-    lost_workers.welcome(made, {"ip": LOST, "machine_id": "d" * 32})
+    lost_workers.mark_returned(made, {"ip": LOST, "machine_id": "d" * 32})
     assert (lost_workers.addresses(made), len(lost_workers.machines(made))) == ([], 1)
 
 
@@ -167,12 +167,12 @@ def test_only_changes_of_the_list_of_lost_machines_make_later_orders_newer() -> 
     back = {"ip": LEFT, "state": "present", "machine_id": MACHINE}
     seen = []
     for act in (
-        lambda: lost_workers.welcome(made, back),
+        lambda: lost_workers.mark_returned(made, back),
         lambda: lost_workers.declare(made, LEFT),
         lambda: lost_workers.declare(made, LEFT),
-        lambda: lost_workers.welcome(made, {**back, "machine_id": None}),
-        lambda: lost_workers.welcome(made, back),
-        lambda: lost_workers.welcome(made, back),
+        lambda: lost_workers.mark_returned(made, {**back, "machine_id": None}),
+        lambda: lost_workers.mark_returned(made, back),
+        lambda: lost_workers.mark_returned(made, back),
         lambda: lost_workers.succeed(made, [back]),
         lambda: lost_workers.succeed(made, [{**back, "machine_id": "d" * 32}]),
         lambda: lost_workers.succeed(made, [{**back, "machine_id": "d" * 32}]),

@@ -107,8 +107,8 @@ def test_a_worker_takes_new_vms_once_its_capacity_is_known(known: dict[str, int]
     held.workers["10.0.10.1"] = Worker("10.0.10.1", **known)
     (refusal,) = refusals(held, topology(vms=[vm("a")], links=[]))
     assert refusal.message == (
-        f"VM web/a: no worker has room: worker 10.0.10.1: {', '.join(unknown)} not known; run site, or register it "
-        "with both"
+        f"VM web/a: no worker has room: worker 10.0.10.1: it has no value for {', '.join(unknown)}; run "
+        "cloudrepo.slices.site, or set cores and ram_gb with the module worker"
     )
     held.workers["10.0.10.1"] = Worker("10.0.10.1", **ROOM)
     assert put(held, topology(vms=[vm("a")], links=[])).vms[0].worker_ip == "10.0.10.1"

@@ -77,7 +77,7 @@ def test_the_receipt_of_the_network_node_is_only_valid_with_its_list_of_lost_mac
     before = told()
     lost_workers.declare(made, "10.0.10.2")
     assert (told()[:2], told()[2] == before[2]) == (before[:2], False)
-    lost_workers.welcome(made, {"ip": "10.0.10.2", "machine_id": "ab" * 16})
+    lost_workers.mark_returned(made, {"ip": "10.0.10.2", "machine_id": "ab" * 16})
     assert told() == before
 
 

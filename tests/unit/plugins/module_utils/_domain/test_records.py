@@ -56,7 +56,7 @@ def test_deleted_and_released_objects_are_left_out() -> None:
     slice_ = deployed(three())
     slice_.vms[2].deleting = True
     gone = slice_.links.pop()
-    teardown.let_go(slice_, [gone.vlan_id])
+    teardown.release_vlans(slice_, [gone.vlan_id])
     found, known = records.read(record(slice_).text())
     assert ([each.name for each in found.vms], known.vm_ids) == (["a", "b"], (1001, 1002))
     assert gone.vlan_id not in found.vlan_pool_used

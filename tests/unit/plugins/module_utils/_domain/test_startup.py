@@ -48,7 +48,7 @@ def test_slices_changes_and_work_orders_only_contain_id_and_figures() -> None:
     orders = work_orders.work_orders(held, [slice_], "/x")
     shown = [slice_.to_dict(), [each.to_dict() for each in changes(None, slice_)], orders, startup.guests([slice_])]
     assert SECRET not in json.dumps(shown)
-    (told,) = user_data.tell(held, [slice_])
+    (told,) = user_data.with_texts(held, [slice_])
     assert (told["user_data"], json.loads(told["startup"])["commands"]) == (None, GIVEN["commands"])
 
 

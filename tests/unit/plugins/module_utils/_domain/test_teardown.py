@@ -31,15 +31,15 @@ def test_segments_are_links_and_separate_networks() -> None:
 
 def test_allocations_never_sent_to_a_host_are_released_at_once() -> None:
     _held, slice_ = stored()
-    teardown.let_go(slice_, [100])
+    teardown.release_vlans(slice_, [100])
     assert (slice_.vlan_pool_used, "releasing" in slice_.extra) == ([101], False)
 
 
 def test_allocations_possibly_sent_to_a_host_are_kept() -> None:
     _held, slice_ = stored()
     slice_.vms[1].handed_out = True
-    teardown.let_go(slice_, [101, 100, 101])
-    teardown.let_go(slice_, [])
+    teardown.release_vlans(slice_, [101, 100, 101])
+    teardown.release_vlans(slice_, [])
     assert slice_.vlan_pool_used == [100, 101]
     assert slice_.extra["releasing"] == {"vlan_ids": [101, 100]}
 
@@ -49,7 +49,7 @@ def test_nothing_is_stored_without_anything_to_release(is_known: bool) -> None:
     _held, slice_ = stored()
     slice_.vms[0].handed_out = is_known
     before = slice_.to_dict()
-    teardown.let_go(slice_, iter(()))
+    teardown.release_vlans(slice_, iter(()))
     assert slice_.to_dict() == before
 
 

@@ -392,7 +392,7 @@ def test_an_image_cannot_change(image: str | None) -> None:
     held = images()
     put(held, topology(vms=[vm("a", flavor="big", image="frr")], links=[]))
     (found,) = refusals(held, topology(vms=[vm("a", flavor="big", image=image)], links=[]))
-    assert found.message.startswith("VM web/a: made from /frr.img, flavor ")
+    assert found.message.startswith("VM web/a: its disk was made from /frr.img, but flavor ")
 
 
 def test_peers_are_stored_only_if_they_are_enabled() -> None:

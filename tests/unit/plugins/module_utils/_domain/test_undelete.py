@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registering, undelete
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import registration, undelete
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.allocation import ManagementNetwork
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import forget, remove
@@ -150,17 +150,17 @@ def test_the_next_user_of_a_name_does_not_restore_what_the_last_one_has_deleted(
     was = identity(deployed(put(held, topology(owner="alice"))))
     uuid = held.users["alice"].uuid
     delete(held, held.slices[1000])
-    registering.remove_user(held, "alice")
+    registration.remove_user(held, "alice")
     belongs = (
         f"slice web: it belongs to user alice with UUID {uuid}, who was removed; a deleted slice is restored for its "
         f"owner, not for a later user of the same name; add this user again with the module user and uuid {uuid}, "
-        "under a name that is free"
+        "under an unused name"
     )
     assert refusals(held) == [belongs]
-    registering.put_user(held, {"name": "alice", "quota_vms": 4})
+    registration.put_user(held, {"name": "alice", "quota_vms": 4})
     assert refusals(held, acting_user="alice") == ["deleted slice web does not exist; existing: none"]
     assert refusals(held) == [belongs]
-    registering.put_user(held, {"name": "alice2", "uuid": uuid})
+    registration.put_user(held, {"name": "alice2", "uuid": uuid})
     back = restore(held, acting_user="alice2")
     assert (identity(back), back.owner, {vm.owner for vm in back.vms}) == (was, "alice2", {"alice2"})
     assert (held.users["alice2"].slices, held.users["alice"].slices) == ([1000], [])
@@ -172,8 +172,8 @@ def test_a_user_who_was_added_again_restores_deleted_slices() -> None:
     was = identity(deployed(put(held, topology(owner="alice"))))
     uuid = held.users["alice"].uuid
     delete(held, held.slices[1000])
-    registering.remove_user(held, "alice")
-    registering.put_user(held, {"name": "alice", "uuid": uuid})
+    registration.remove_user(held, "alice")
+    registration.put_user(held, {"name": "alice", "uuid": uuid})
     back = restore(held, acting_user="alice")
     assert (identity(back), back.owner, breaches(held)) == (was, "alice", [])
 
@@ -189,8 +189,8 @@ def test_a_deleted_slice_of_a_user_without_a_uuid_is_not_that_of_the_next_one() 
     uuid = held.users["alice"].uuid
     assert uuid is not None
     assert [each["slice"]["owner_uuid"] for each in held.extra[undelete.FIELD]] == [uuid, uuid]
-    registering.remove_user(held, "alice")
-    registering.put_user(held, {"name": "alice"})
+    registration.remove_user(held, "alice")
+    registration.put_user(held, {"name": "alice"})
     assert refusals(held, acting_user="alice") == ["deleted slice web does not exist; existing: none"]
 
 

@@ -33,7 +33,7 @@ def texts(held: Cluster) -> list[str]:
 
 
 def told(held: Cluster, slice_: Slice) -> list[str | None]:
-    return [each["user_data"] for each in user_data.tell(held, [slice_])]
+    return [each["user_data"] for each in user_data.with_texts(held, [slice_])]
 
 
 def test_slices_changes_and_work_orders_only_contain_the_id() -> None:
@@ -116,13 +116,13 @@ def test_a_text_that_somebody_has_edited_is_null(text: Any) -> None:
     held = cluster()
     started = vm("vm2", startup=json.dumps({"commands": ["true"]}))
     slice_ = put(held, topology(vms=[vm("vm1", cloud_init={"user_data": TEXT}), started]))
-    set_up, startup = user_data.tell(held, [slice_])
+    set_up, startup = user_data.with_texts(held, [slice_])
     assert (set_up["user_data"], set_up["startup"], startup["user_data"]) == (TEXT, None, None)
     assert json.loads(startup["startup"])["commands"] == ["true"]
     kept = held.extra[USER_DATA]["texts"]
     kept[user_data.id_of(slice_.vms[0])] = text
     kept[slice_.vms[1].extra["startup"]["startup_id"]] = text if text != "{}" else "[]"
-    assert [(each["user_data"], each["startup"]) for each in user_data.tell(held, [slice_])] == [(None, None)] * 2
+    assert [(each["user_data"], each["startup"]) for each in user_data.with_texts(held, [slice_])] == [(None, None)] * 2
 
 
 def test_a_text_that_the_database_lacks_is_null() -> None:

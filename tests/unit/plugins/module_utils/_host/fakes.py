@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.asking import Answer
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import Settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import (
     CommandRefused,
     Event,
     MonitorUnavailable,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp_status import Answer
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Result
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.stopwatch import Stopwatch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import MARK

@@ -81,13 +81,13 @@ def test_other_errors_are_not_taken_for_no_list(tmp_path: Path, monkeypatch: pyt
         access.observe(str(tmp_path))
 
 
-def test_paths_that_exist_and_differ_are_astray_and_keep_their_group(tmp_path: Path) -> None:
+def test_paths_that_exist_and_differ_have_wrong_permissions_and_keep_their_group(tmp_path: Path) -> None:
     for name, mode in (("open", 0o666), ("right", 0o600)):
         (tmp_path / name).touch()
         (tmp_path / name).chmod(mode)
     (tmp_path / "link").symlink_to(tmp_path / "right")
     paths = [str(tmp_path / name) for name in ("open", "right", "link", "missing")]
-    found = access.astray((path, "file", 0o600) for path in paths)
+    found = access.wrong_permissions((path, "file", 0o600) for path in paths)
     group = os.stat(tmp_path / "open").st_gid
     assert {path: new for path, (_old, new) in found.items()} == dict.fromkeys(
         (paths[0], paths[2]), Access("file", os.geteuid(), group, 0o600)

@@ -230,7 +230,7 @@ def test_a_machine_that_has_got_the_address_of_a_worker_refuses_its_calls(
         claims.require(params, missing_ok=missing_ok)
     assert refused.value.refusals == [Refusal("not_this_machine", "this host", {"got": got, "wanted": mark})]
     assert refused.value.refusals[0].message == (
-        f"this host is not the one that this call is meant for: its machine mark is {got}, expected {mark}; "
+        f"this host is another machine: its mark is {got}, expected {mark}; "
         "run cloudrepo.slices.site, which recognizes workers with new addresses and refuses a machine it does not know"
     )
 
@@ -326,7 +326,7 @@ SITE = "run cloudrepo.slices.site, which"
         ),
         (
             {"10.0.10.9": "b" * 64},
-            f"this host is not the one that this call is meant for: its machine mark is {MINE}, expected "
+            f"this host is another machine: its mark is {MINE}, expected "
             f"{'b' * 64}; {SITE} recognizes workers with new addresses and refuses a machine it does not know",
         ),
         ({"10.0.10.1": "b" * 64, "10.0.10.9": MINE}, None),
@@ -350,7 +350,7 @@ def test_machines_are_compared_only_for_a_cloud_and_a_valid_machine_id(monkeypat
     claims.require_worker("10.0.10.2", machines, None)
     monkeypatch.setattr(claims.host_info, "read_machine_id", lambda: None)
     claims.require_worker("10.0.10.2", machines, LAB)
-    with pytest.raises(Refused, match="its machine mark is no machine-id"):
+    with pytest.raises(Refused, match="its mark is no machine-id"):
         claims.require_worker("10.0.10.1", machines, LAB)
     with pytest.raises(Refused, match="no worker there"):
         claims.require_worker("10.0.10.9", machines, None)

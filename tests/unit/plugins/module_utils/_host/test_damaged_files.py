@@ -141,7 +141,7 @@ FILES = [
         (lambda state: register.read(str(state)), note_disk, plan_disks),
     ),
     Kept("orphans/worker", '{"disk 1000 /a": "now"}', (lambda state: orphans.read(str(state), orphans.WORKER),)),
-    Kept("lost-machines", "1" * 64 + "\n", (lambda state: fences.told(str(state)),)),
+    Kept("lost-machines", "1" * 64 + "\n", (lambda state: fences.list_text(str(state)),)),
     Kept(
         "vms/1001/identity.json",
         MARK,
@@ -308,5 +308,5 @@ def test_a_program_of_units_reports_errors_in_one_sentence(
 
 
 def test_an_operating_system_error_is_one_line_with_the_file(capsys: pytest.CaptureFixture[str]) -> None:
-    assert process.told(lambda: os.listdir("/nonexistent")) == 1
+    assert process.exit_code(lambda: os.listdir("/nonexistent")) == 1
     assert capsys.readouterr().err == "slices-host: /nonexistent: No such file or directory\n"

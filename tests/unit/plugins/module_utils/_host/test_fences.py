@@ -65,18 +65,18 @@ def test_an_order_without_a_cloud_does_not_count_as_the_last_list(tmp_path: Path
 
 
 def test_a_worker_reads_the_list_of_lost_machines_and_notices_truncation(tmp_path: Path) -> None:
-    assert fences.heard(fences.told(str(tmp_path))) == ()
+    assert fences.read_answer(fences.list_text(str(tmp_path))) == ()
     told(tmp_path, ONE, TWO)
-    answer = fences.told(str(tmp_path))
-    assert fences.heard(answer) == (ONE, TWO)
+    answer = fences.list_text(str(tmp_path))
+    assert fences.read_answer(answer) == (ONE, TWO)
     cut = [answer[:length] for length in range(len(answer) - 1)]
-    assert {fences.heard(each) for each in cut} == {None}
+    assert {fences.read_answer(each) for each in cut} == {None}
 
 
 @pytest.mark.parametrize("text", ["", "garbage\n", f"{ONE}x\n", "end of lost machines\n"])
 def test_invalid_entries_are_skipped(tmp_path: Path, text: str) -> None:
     (tmp_path / fences.FILE).write_text(f"{text}{TWO}\n")
-    assert fences.heard(fences.told(str(tmp_path))) == (TWO,)
+    assert fences.read_answer(fences.list_text(str(tmp_path))) == (TWO,)
 
 
 def test_the_list_of_lost_machines_is_readable_for_all_and_in_order(tmp_path: Path) -> None:

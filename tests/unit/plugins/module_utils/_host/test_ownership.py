@@ -146,7 +146,7 @@ def test_an_order_without_slices_is_applied() -> None:
 
 def test_other_failures_are_returned_with_the_refusals() -> None:
     refused = ownership.by_slice(ownership.of_slice(ORDER, "x", None))
-    with pytest.raises(Refused) as caught, ownership.told_with(refused):
+    with pytest.raises(Refused) as caught, ownership.named_in_failure(refused):
         raise SlicesError("VM 1004: it ended", vms=[1004])
     told = caught.value
     assert told.message == "VM 1004: it ended\n" + refused[1035][0].message
@@ -154,10 +154,10 @@ def test_other_failures_are_returned_with_the_refusals() -> None:
     assert told.fields["refused"] == [
         {"slice_id": 1035, "failure": refused[1035][0].message, "another": True, "begun": False}
     ]
-    with pytest.raises(Refused) as caught, ownership.told_with(refused):
+    with pytest.raises(Refused) as caught, ownership.named_in_failure(refused):
         raise Refused([Refusal("vm_not_running", "VM 1004")], vms=[])
     assert [each["code"] for each in caught.value.fields["refusals"]] == ["another_slice"]
-    with pytest.raises(SlicesError) as alone, ownership.told_with({}):
+    with pytest.raises(SlicesError) as alone, ownership.named_in_failure({}):
         raise SlicesError("it ended")
     assert "refused" not in alone.value.fields
 
@@ -179,7 +179,7 @@ def test_slices_that_have_failed_are_returned_with_the_refused_ones() -> None:
     ]
     assert failure.fields["refused"][1]["failure"] == "slice 1035: no tap"
     assert failure.message.splitlines()[0] == "slice 1035: no tap"
-    with pytest.raises(Refused) as caught, ownership.told_with({}, {1035: "no tap"}):
+    with pytest.raises(Refused) as caught, ownership.named_in_failure({}, {1035: "no tap"}):
         raise SlicesError("VM 1004: it ended")
     assert (caught.value.message, caught.value.fields["failure"]) == (
         "VM 1004: it ended\nslice 1035: no tap",

@@ -306,8 +306,8 @@ def test_a_guest_without_an_address_is_not_reached_over_ssh(reached: Guest, tmp_
 def test_a_file_that_somebody_has_replaced_does_not_affect_another(guest: Guest, tmp_path: Path, name: str) -> None:
     second = replace(guest, vm_id=1002, vm_uuid="", disk=f"{tmp_path}/vms/1002/vm2_img.qcow2")
     Path(second.disk).parent.mkdir()
-    astray = Path(guest.disk).parent / name
-    astray.mkdir()
+    obstacle = Path(guest.disk).parent / name
+    obstacle.mkdir()
     assert startup.due([guest, second]) == [guest, second]
     texts = {1001: json.dumps({"commands": [f"touch {tmp_path}/begun"]}), 1002: '{"commands": ["true"]}'}
     options = {"open_console": opened, "wait": lambda _guest, _deadline: None}
@@ -315,7 +315,7 @@ def test_a_file_that_somebody_has_replaced_does_not_affect_another(guest: Guest,
     assert other is None
     assert startup_notes.read(second.disk) == ID
     assert first is not None
-    assert first.message.startswith(f"VM web/vm1 (1001): the start-up was not completed: {astray.parent}/")
+    assert first.message.startswith(f"VM web/vm1 (1001): the start-up was not completed: {obstacle.parent}/")
     assert name in first.message
     assert first.message.endswith("next to the disk; move them away, and deploy again")
     assert (tmp_path / "begun").exists() is (name == startup.LOG), "it runs only if that can be noted"

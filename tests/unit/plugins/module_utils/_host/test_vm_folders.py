@@ -180,7 +180,7 @@ def test_overlays_that_somebody_moved_or_copied_are_found_wherever_they_are(tmp_
     beside.write_bytes(b"QFI\xfb and more")
     (tmp_path / "vms/notes.txt").write_text("not a disk")
     (tmp_path / "vms/folder.qcow2").mkdir()
-    found = vm_folders.strays(str(tmp_path))
+    found = vm_folders.misplaced(str(tmp_path))
     assert sorted(found) == sorted(map(str, (*moved, beside)))
     for path in moved:
         folder = found[str(path)]
@@ -192,5 +192,5 @@ def test_overlays_are_found_if_the_vm_folders_are_on_another_file_system(tmp_pat
     path = overlay(tmp_path / "elsewhere/1001.old/vm1_img.qcow2")
     (tmp_path / "state").mkdir()
     (tmp_path / "state/vms").symlink_to(tmp_path / "elsewhere")
-    assert [*vm_folders.strays(f"{tmp_path}/state")] == [f"{tmp_path}/state/vms/1001.old/{path.name}"]
-    assert vm_folders.strays(f"{tmp_path}/none") == {}
+    assert [*vm_folders.misplaced(f"{tmp_path}/state")] == [f"{tmp_path}/state/vms/1001.old/{path.name}"]
+    assert vm_folders.misplaced(f"{tmp_path}/none") == {}

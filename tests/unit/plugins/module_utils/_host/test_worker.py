@@ -35,8 +35,8 @@ def test_a_failing_command_is_an_error_unless_the_host_is_unprepared(tmp_path: P
     have = worker.observe(order(tmp_path), silent(also_systemd=True), settings=place(tmp_path), missing_ok=True)
     assert (have.vms.units.vms, have.wires.closed) == ({}, False)
     todo = worker.plan(order(tmp_path), have, settings=place(tmp_path), restart=False)
-    lacks = worker.lacking(ownership.Seen(order(tmp_path), have, {}), todo, PASSWORDS, {})
-    assert lacks.to_dict() == {
+    missing = worker.missing_inputs(ownership.Seen(order(tmp_path), have, {}), todo, PASSWORDS, {})
+    assert missing.to_dict() == {
         "missing_images": [str(tmp_path / "images/base.img")],
         "missing_passwords": [],
         "missing_user_data": [],
@@ -100,8 +100,8 @@ def test_a_missing_kernel_is_fetched_like_a_missing_disk(tmp_path: Path) -> None
     booting = [replace(one, vms=(replace(one.vms[0], kernel=kernel, initrd=initrd),))]
     have = worker.observe(booting, tools, settings=place(tmp_path), missing_ok=True)
     todo = worker.plan(booting, have, settings=place(tmp_path), restart=False)
-    lacks = worker.lacking(ownership.Seen(booting, have, {}), todo, PASSWORDS, {})
-    assert lacks.missing_images == sorted([str(tmp_path / "images/base.img"), kernel, initrd])
+    missing = worker.missing_inputs(ownership.Seen(booting, have, {}), todo, PASSWORDS, {})
+    assert missing.missing_images == sorted([str(tmp_path / "images/base.img"), kernel, initrd])
     for path, content in ((kernel, "disk"), (initrd, "initrd")):
         Path(path).parent.mkdir(exist_ok=True)
         Path(path).write_bytes(b"")

@@ -163,7 +163,7 @@ def test_removed_vms_are_stopped_first_and_vms_are_started_last(tmp_path: Path) 
     assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "running")]
     assert set(result["timings_s"]) == {"observe", "qemu", "images", "ovs", "taps"}
     assert {"VM folder", "tap", "port", "unit"} <= {change.kind for change in todo.changes}
-    assert (todo.seen.refused, bool(todo.lacked)) == ({}, False)
+    assert (todo.seen.refused, bool(todo.missing)) == ({}, False)
     assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
 
 
@@ -273,7 +273,7 @@ def test_a_slice_that_the_host_cannot_support_does_not_affect_the_others(
     }
     todo, result = run_job(tmp_path, runner, **args)
     assert {slice_id: [each.code for each in why] for slice_id, why in todo.seen.refused.items()} == {1041: [code]}
-    assert todo.lacked.to_dict() == {
+    assert todo.missing.to_dict() == {
         "missing_images": [disks[0]["backing_file"]] * (code == "base_image_missing"),
         "missing_passwords": [1042] * (code == "password_missing"),
         "missing_user_data": [1042] * (code == "user_data_missing"),

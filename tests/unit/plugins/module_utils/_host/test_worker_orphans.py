@@ -133,11 +133,11 @@ STRAY = "/state/vms/1006.old/vm1_img.qcow2"
 
 def test_a_disk_that_was_moved_or_copied_is_an_orphan_with_its_path_as_name() -> None:
     folder = replace(FOLDER, path="/state/vms/1006.old", vm_id=1006)
-    held = replace(LEFT, strays={STRAY: (folder, (4096, 0.0))}, users={STRAY: "cloudrepo-1005@1006.service"})
+    held = replace(LEFT, misplaced={STRAY: (folder, (4096, 0.0))}, users={STRAY: "cloudrepo-1005@1006.service"})
     (disk,) = worker_orphans.find([KNOWN], held)
     assert disk == replace(DISK_OF_LEFT, uuid=None, path=STRAY, twin=PATH)
     assert (disk.name, disk.names) == (STRAY, {STRAY})
-    (nameless,) = worker_orphans.find([KNOWN], replace(LEFT, strays={STRAY: (None, (4096, 0.0))}))
+    (nameless,) = worker_orphans.find([KNOWN], replace(LEFT, misplaced={STRAY: (None, (4096, 0.0))}))
     assert (nameless.slice_id, nameless.vm_id, nameless.twin, nameless.in_use) == (None, None, None, None)
     assert worker_orphans.find([replace(KNOWN, disks=())], held)[1].twin is None
 

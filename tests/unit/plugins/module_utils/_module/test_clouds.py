@@ -40,7 +40,7 @@ def test_the_identity_of_a_cloud_is_created_once() -> None:
     first = clouds.identify(held, params())
     assert [(change.kind, change.action) for change in first.changes] == [("cloud", "create")]
     assert held.cloud is not None
-    assert first.result["cloud"] == {**held.cloud.told(), "controller": clouds.controller(), **USUAL}
+    assert first.result["cloud"] == {**held.cloud.to_result(), "controller": clouds.controller(), **USUAL}
     again = clouds.identify(held, params())
     assert (again.changes, again.result) == ([], first.result)
     renamed = clouds.identify(held, params(title="lab"))

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import database
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.lock import locked
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refused

@@ -10,7 +10,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module.refused_s
     RefusedSlice,
     error,
     require_some,
-    told,
+    to_result,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
@@ -22,7 +22,7 @@ TWICE = Refusal("slice_listed_twice", "slice web", {"count": 2})
 
 def test_a_slice_is_shown_by_name_and_id() -> None:
     stored = put(cluster(), topology())
-    assert told([RefusedSlice("7", [NUMERIC]), RefusedSlice("web", [TWICE, NUMERIC], stored)]) == [
+    assert to_result([RefusedSlice("7", [NUMERIC]), RefusedSlice("web", [TWICE, NUMERIC], stored)]) == [
         {"slice_id": None, "slice": "7", "failure": NUMERIC.message, "codes": ["numeric_name"]},
         {
             "slice_id": 1000,

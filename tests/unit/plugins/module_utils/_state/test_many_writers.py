@@ -21,7 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariant
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.reconcile import Settings, reconcile_slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import remove
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.topology_spec import read_slice
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice, User
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker

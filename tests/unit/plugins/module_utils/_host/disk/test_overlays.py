@@ -600,7 +600,7 @@ def created(tmp_path: Path) -> FakeRunner:
     return FakeRunner().on("qemu-img", "create", MORE, do=create)
 
 
-def give_up(number: int, tmp_path: Path) -> dict[str, Any]:
+def given_up_disk(number: int, tmp_path: Path) -> dict[str, Any]:
     each = data_disk(tmp_path, number)
     return {"vm_id": 1001, **{key: each[key] for key in ("path", "uuid", "name")}}
 
@@ -621,7 +621,7 @@ def test_a_data_disk_of_a_vm_that_stays_goes_to_the_trash_and_to_another_vm(tmp_
     apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=runner)
     path = Path(data_disk(tmp_path)["path"])
     before = path.stat().st_ino
-    gone = [give_up(1, tmp_path)]
+    gone = [given_up_disk(1, tmp_path)]
     todo = apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=gone, retention_h=24)
     (change,) = (each for each in todo.changes if each.kind == "overlay")
     assert (change.id, change.action, change.before) == (str(path), "delete", {"uuid": uuid(1), "name": "db"})
@@ -641,7 +641,7 @@ def test_a_data_disk_of_a_vm_that_stays_goes_to_the_trash_and_to_another_vm(tmp_
 def test_a_given_up_disk_that_is_in_use_is_kept_until_its_vm_stops(tmp_path, stopping, restarting, is_kept):
     apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=created(tmp_path))
     path = data_disk(tmp_path)["path"]
-    order = orders(with_data(tmp_path), state_dir=str(tmp_path), given_up=[give_up(1, tmp_path)])
+    order = orders(with_data(tmp_path), state_dir=str(tmp_path), given_up=[given_up_disk(1, tmp_path)])
     with open(path, "rb"):
         have = overlays.observe(order, state_dir=str(tmp_path))
     todo = overlays.plan(order, have, accounts=ME, stopping=stopping, restarting=restarting)
@@ -653,7 +653,7 @@ def test_a_given_up_disk_that_is_in_use_is_kept_until_its_vm_stops(tmp_path, sto
 
 def test_a_disk_of_an_unlisted_vm_does_not_wait(tmp_path):
     apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=created(tmp_path))
-    order = orders(state_dir=str(tmp_path), given_up=[give_up(1, tmp_path)])
+    order = orders(state_dir=str(tmp_path), given_up=[given_up_disk(1, tmp_path)])
     with open(data_disk(tmp_path)["path"], "rb"):
         have = overlays.observe(order, state_dir=str(tmp_path))
     assert (have.in_use, overlays.plan(order, have, accounts=ME).holding) == (set(), set())
@@ -665,7 +665,7 @@ def test_an_orphan_beside_the_disks_of_a_vm_keeps_its_uuid(tmp_path):
     todo = apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner())
     assert [(each.path, each.uuid) for each in todo.orphans] == [(data_disk(tmp_path)["path"], uuid(1))]
     assert todo.changes == []
-    gone = [give_up(1, tmp_path)]
+    gone = [given_up_disk(1, tmp_path)]
     later = apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=gone, retention_h=1)
     assert [each.uuid for _slice_id, each in later.discard] == [uuid(1)]
     assert [*trash.find(str(tmp_path))] == [uuid(1)]
@@ -680,7 +680,7 @@ def test_another_disk_at_the_path_of_a_data_disk_is_refused(tmp_path):
 
 def test_a_disk_is_enlarged_after_it_was_restored_from_the_trash(tmp_path):
     apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=created(tmp_path))
-    gone = [give_up(1, tmp_path)]
+    gone = [given_up_disk(1, tmp_path)]
     apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=gone, retention_h=24)
     larger = data_disk(tmp_path, size_bytes=2 * GIB)
 
@@ -781,5 +781,5 @@ def test_disks_are_registered_when_they_are_created_and_forgotten_when_they_go(t
     apply_plan(tmp_path, with_data(tmp_path, data_disk(tmp_path)), runner=created(tmp_path))
     paths = {disk(1001, state_dir=str(tmp_path))["path"], data_disk(tmp_path)["path"]}
     assert overlays.register.read(str(tmp_path)).keys() == paths
-    apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=[give_up(1, tmp_path)])
+    apply_plan(tmp_path, with_data(tmp_path), runner=FakeRunner(), given_up=[given_up_disk(1, tmp_path)])
     assert overlays.register.read(str(tmp_path)).keys() == {disk(1001, state_dir=str(tmp_path))["path"]}

@@ -178,7 +178,7 @@ def test_a_leftover_namespace_is_removed():
         (
             {
                 "namespaces": {
-                    1000: replace(as_wanted(FULL).namespaces[1000], astray=("< \t\tpolicy drop", "> \t\tpolicy accept"))
+                    1000: replace(as_wanted(FULL).namespaces[1000], drift=("< \t\tpolicy drop", "> \t\tpolicy accept"))
                 }
             },
             {NETWORK: "restart"},
@@ -434,14 +434,14 @@ def test_a_mapped_address_is_one_of_the_slice_of_its_value(
 def test_a_namespace_is_compared_only_while_its_unit_is_active(missing: str) -> None:
     have = replace(as_wanted(FULL), namespaces={})
     one = FULL[0]
-    assert [each.kind for each in netservices_plan._astray(one, have, FOLDERS)] == ["namespace"]
+    assert [each.kind for each in netservices_plan._namespace_drift(one, have, FOLDERS)] == ["namespace"]
     if missing == "networks":
         one = replace(one, networks=())
     elif missing == "folder":
         have = replace(have, folders=frozenset())
     else:
         have = replace(have, active=have.active - {NETWORK})
-    assert list(netservices_plan._astray(one, have, FOLDERS)) == []
+    assert list(netservices_plan._namespace_drift(one, have, FOLDERS)) == []
 
 
 @pytest.mark.parametrize(("lost", "is_told"), [("names", True), ("shares", False)])

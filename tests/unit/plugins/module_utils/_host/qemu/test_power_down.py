@@ -175,7 +175,7 @@ def test_a_real_machine_without_a_guest_keeps_running(machine: Callable[[bytes],
 def test_a_real_machine_whose_guest_obeys_turns_off(
     machine: Callable[[bytes], tuple[str, Process]], tmp_path: Path
 ) -> None:
-    path, process = machine(load("extensions/molecule/shutdown/files/button.py").disk())
+    path, process = machine(load("extensions/molecule/shutdown/files/power_button.py").disk())
     deadline = time.monotonic() + 120
     while (tmp_path / "console").read_text() != "ready\n":
         assert time.monotonic() < deadline

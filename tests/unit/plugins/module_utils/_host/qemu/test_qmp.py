@@ -120,7 +120,7 @@ def test_a_carrier_is_dropped(serve):
 
 
 def test_all_monitors_are_asked_with_the_time_limit_of_one(monkeypatch):
-    monkeypatch.setattr(qmp.asking, "ask", lambda paths, *, timeout_s: dict.fromkeys(paths, timeout_s))
+    monkeypatch.setattr(qmp.qmp_status, "ask", lambda paths, *, timeout_s: dict.fromkeys(paths, timeout_s))
     assert SocketMonitor(timeout_s=3).ask(["/a", "/b"]) == {"/a": 3, "/b": 3}
 
 

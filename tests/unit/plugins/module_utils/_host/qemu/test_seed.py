@@ -103,7 +103,7 @@ def test_a_disk_with_user_data_that_does_not_match_its_note_is_written_again(
 
 def test_a_disk_is_not_written_without_its_user_data() -> None:
     plain, mine = one(order(SEED)), secret()
-    assert (seed.lacking([plain, mine], {1001: TEXT}), seed.lacking([mine], {1002: TEXT})) == ([], [mine])
+    assert (seed.missing([plain, mine], {1001: TEXT}), seed.missing([mine], {1002: TEXT})) == ([], [mine])
     seed.need([plain, mine], {1001: TEXT})
     with pytest.raises(Refused, match=r"VM 1001 \(vm1\): the disk for cloud-init has to be written, but"):
         seed.need([mine], {})

@@ -101,7 +101,7 @@ def test_passwords_to_set_are_known_before_anything_is_changed(tmp_path):
     assert new == vnc.NewPassword(first, live=True)
     assert vnc.plan([first], {}, live=()) == (vnc.NewPassword(first, live=False),)
     vnc.need([new], {1001: "hMr3kWpa"})
-    assert (vnc.lacking([new], {1001: "x"}), vnc.lacking([new], {1002: "x"})) == ([], [first])
+    assert (vnc.missing([new], {1001: "x"}), vnc.missing([new], {1002: "x"})) == ([], [first])
     with pytest.raises(Refused) as refused:
         vnc.need([new], {1002: "x"})
     assert refused.value.refusals == [Refusal("password_missing", "VM 1001 (vm1)")]
@@ -110,7 +110,7 @@ def test_passwords_to_set_are_known_before_anything_is_changed(tmp_path):
 def test_a_running_vm_gets_its_password(tmp_path):
     (first,) = vms(tmp_path)
     monitor = FakeMonitor().tell("set_password")
-    vnc.tell(vnc.NewPassword(first, live=True), {1001: "hMr3kWpa"}, monitor)
+    vnc.set_password(vnc.NewPassword(first, live=True), {1001: "hMr3kWpa"}, monitor)
     ((path, command, arguments),) = monitor.commands
     assert (path, command, arguments["password"]) == ("/run/cloudrepo/1001/qmp.sock", "set_password", "hMr3kWpa")
 

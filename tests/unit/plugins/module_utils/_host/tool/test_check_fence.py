@@ -46,7 +46,7 @@ def answering(*answers: bytes) -> Iterator[tuple[str, int]]:
 def answer(tmp_path: Path, *machine_ids: str) -> bytes:
     marks = "".join(f"{machine_mark(uuid(1), each)}\n" for each in machine_ids)
     (tmp_path / fences.FILE).write_text(marks)
-    return fences.told(str(tmp_path)).encode()
+    return fences.list_text(str(tmp_path)).encode()
 
 
 @pytest.fixture

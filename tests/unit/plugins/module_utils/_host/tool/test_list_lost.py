@@ -14,4 +14,4 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import
 def test_a_worker_gets_the_complete_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / fences.FILE).write_text("1" * 64 + "\n")
     assert list_lost.main(str(tmp_path)) == 0
-    assert fences.heard(capsys.readouterr().out) == ("1" * 64,)
+    assert fences.read_answer(capsys.readouterr().out) == ("1" * 64,)

@@ -39,8 +39,8 @@ def test_an_action_without_commands_ends_in_the_same_way(capsys: pytest.CaptureF
         raise SlicesError("it is gone")
 
     done: list[int] = []
-    assert (process.told(lambda: done.append(1)), done) == (0, [1])
-    assert process.told(fail) == 1
+    assert (process.exit_code(lambda: done.append(1)), done) == (0, [1])
+    assert process.exit_code(fail) == 1
     assert capsys.readouterr() == ("", "slices-host: it is gone\n")
 
 

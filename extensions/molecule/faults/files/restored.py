@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Checks whether a restarted worker has restored all objects of a VM: back.py
+"""Checks whether a restarted worker has restored all objects of a VM: restored.py
 
 Fails and prints the objects that are still missing: the VM's unit, the rate and carrier of its tap, its port, or the
 flows that use its meter.

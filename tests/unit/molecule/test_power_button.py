@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ..scripts import load
 
-button = load("extensions/molecule/shutdown/files/button.py")
+power_button = load("extensions/molecule/shutdown/files/power_button.py")
 
 
 def test_the_disk_has_a_boot_sector_and_nothing_else(tmp_path: Path) -> None:
-    button.main(str(tmp_path / "disk"))
+    power_button.main(str(tmp_path / "disk"))
     disk = (tmp_path / "disk").read_bytes()
-    assert disk == button.disk()
+    assert disk == power_button.disk()
     assert (len(disk), disk[510:512]) == (1 << 20, b"\x55\xaa")
     assert not any(disk[512:])

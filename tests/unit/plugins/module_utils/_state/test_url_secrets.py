@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state import masking
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state import url_secrets
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state import mas
     ],
 )
 def test_a_url_has_a_scheme(database: str, is_url: bool) -> None:
-    assert masking.is_url(database) is is_url
+    assert url_secrets.is_url(database) is is_url
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_a_url_has_a_scheme(database: str, is_url: bool) -> None:
     ],
 )
 def test_passwords_in_a_url(url: str, secrets: list[str], masked: str, logged: list[str] | None) -> None:
-    assert (masking.secrets(url), masking.masked(url)) == (secrets, masked)
-    assert masking.log_secrets(url) == ([":same@", "password=same"] if logged is None else logged)
-    assert masking.masked(masked) == masked
+    assert (url_secrets.secrets(url), url_secrets.masked(url)) == (secrets, masked)
+    assert url_secrets.log_secrets(url) == ([":same@", "password=same"] if logged is None else logged)
+    assert url_secrets.masked(masked) == masked
 
 
 def test_common_words_are_not_censored() -> None:
-    for word in masking.log_secrets("postgresql://admin:admin@h/d?password=admin"):
+    for word in url_secrets.log_secrets("postgresql://admin:admin@h/d?password=admin"):
         assert word != "admin"
 
 
@@ -76,8 +76,8 @@ def test_common_words_are_not_censored() -> None:
     ],
 )
 def test_messages_of_libraries_are_masked_by_word(message: str, shown: str) -> None:
-    assert masking.without(message, ["p@ss", "pass"]) == shown
+    assert url_secrets.without(message, ["p@ss", "pass"]) == shown
 
 
 def test_patterns_are_matched_literally() -> None:
-    assert masking.without("a.b axb", ["a.b"]) == "*** axb"
+    assert url_secrets.without("a.b axb", ["a.b"]) == "*** axb"

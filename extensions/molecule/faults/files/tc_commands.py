@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Prints the commands of tc that a worker would run for an interface, to test them in another kernel.
 
-usage: tell_tc.py DEVICE SETTINGS <SHOWN
+usage: tc_commands.py DEVICE SETTINGS <SHOWN
 
 SETTINGS are those of an interface in a work order, as JSON. SHOWN is the output of C(tc -json qdisc show). Prints lines
 for C(tc -batch), none if there are no differences.

@@ -40,8 +40,8 @@ class Answer:
     why: str = ""
 
 
-class _Conversation:
-    """The conversation with one monitor, on a non-blocking socket."""
+class _Connection:
+    """The connection to one monitor, on a non-blocking socket."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -52,10 +52,10 @@ class _Conversation:
         except BaseException:
             self.client.close()
             raise
-        self._heard = b""
+        self._received = b""
         self._returns: list[Any] = []
 
-    def hear(self) -> Answer | None:
+    def receive(self) -> Answer | None:
         """Read what is available, and return the answer when it is complete.
 
         Raises:
@@ -65,10 +65,10 @@ class _Conversation:
         data = self.client.recv(65536)
         if not data:
             raise ConnectionError("it hung up")
-        self._heard += data
-        if len(self._heard) > _MAX_BYTES:
+        self._received += data
+        if len(self._received) > _MAX_BYTES:
             raise ValueError(f"a line of more than {_MAX_BYTES} bytes")
-        *lines, self._heard = self._heard.split(b"\n")
+        *lines, self._received = self._received.split(b"\n")
         for line in lines:
             message = json.loads(line)
             if "error" in message:
@@ -98,15 +98,15 @@ def _ask(paths: list[str], deadline: float, now: Callable[[], float]) -> dict[st
         try:
             while True:
                 left_s = deadline - now()
-                talking = {key.data.path for key in selector.get_map().values()}
-                for path in (path for path in paths if path not in found and path not in talking):
+                connected = {key.data.path for key in selector.get_map().values()}
+                for path in (path for path in paths if path not in found and path not in connected):
                     _begin(path, selector, found, late)
                 if left_s <= 0 or len(found) == len(paths):
                     break
                 silent = len(paths) - len(found) > len(selector.get_map())
                 # A socket that does not exist yet is tried again.
                 for key, _events in selector.select(min(left_s, _AGAIN_S) if silent else left_s):
-                    _hear(key.data, selector, found)
+                    _receive(key.data, selector, found)
         finally:
             for key in list(selector.get_map().values()):
                 key.data.client.close()
@@ -115,28 +115,28 @@ def _ask(paths: list[str], deadline: float, now: Callable[[], float]) -> dict[st
 
 def _begin(path: str, selector: selectors.BaseSelector, found: dict[str, Answer], late: dict[str, Answer]) -> None:
     try:
-        talk = _Conversation(path)
+        connection = _Connection(path)
     except OSError as error:
         late[path] = Answer(why=error.strerror or str(error))
     except SlicesError as error:
         found[path] = Answer(why=error.message)
     else:
-        late[path] = Answer(pid=talk.pid, why="it does not answer")
-        selector.register(talk.client, selectors.EVENT_READ, talk)
+        late[path] = Answer(pid=connection.pid, why="it does not answer")
+        selector.register(connection.client, selectors.EVENT_READ, connection)
 
 
-def _hear(talk: _Conversation, selector: selectors.BaseSelector, found: dict[str, Answer]) -> None:
+def _receive(connection: _Connection, selector: selectors.BaseSelector, found: dict[str, Answer]) -> None:
     try:
-        answer = talk.hear()
+        answer = connection.receive()
     except (BlockingIOError, InterruptedError):
         return
     except OSError:
         pass  # QEMU is being stopped or restarted. In the second case, the new process is queried.
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        found[talk.path] = Answer(pid=talk.pid, why=f"its answer is not QMP: {error}")
+        found[connection.path] = Answer(pid=connection.pid, why=f"its answer is not QMP: {error}")
     else:
         if answer is None:
             return
-        found[talk.path] = answer
-    selector.unregister(talk.client)
-    talk.client.close()
+        found[connection.path] = answer
+    selector.unregister(connection.client)
+    connection.client.close()

@@ -115,9 +115,9 @@ def memory_mib(pids: Iterable[int]) -> float:
 
 def _tree(pid: int) -> list[int]:
     pids = [pid]
-    for one in pids:
+    for each in pids:
         try:
-            for task in Path(f"/proc/{one}/task").iterdir():
+            for task in Path(f"/proc/{each}/task").iterdir():
                 pids.extend(map(int, (task / "children").read_text(encoding="ascii").split()))
         except OSError:
             continue  # the process has ended

@@ -38,7 +38,7 @@ def rebuild(module: Module) -> Outcome:
         after = Cluster.from_dict(cluster.to_dict())
         changes = database.differences(store, initial, after)
         cluster.noted = [control.entry_for(module, changes, after)]
-    cloud = {**(after.cloud.told() if after.cloud else {}), "controller": controller(), **vlans_of(after)}
+    cloud = {**(after.cloud.to_result() if after.cloud else {}), "controller": controller(), **vlans_of(after)}
     return Outcome(
         changes,
         {

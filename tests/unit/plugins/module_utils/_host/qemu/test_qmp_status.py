@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import asking
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.asking import Answer, ask
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import qmp_status
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp_status import Answer, ask
 
 GREETING = {"QMP": {"version": {}}}
 RUNNING = {"return": {"status": "running", "running": True}}
@@ -138,8 +138,8 @@ def test_a_monitor_that_closes_the_connection_is_queried_again(tmp_path):
         (b'{"error": {"desc": "no"}}\n', "its answer is not QMP: it refused to answer: no"),
         (b'{"return": {}}\n{"return": {}}\n', "its answer is not QMP: 'status'"),
         (b"[" * 100_000 + b"\n", "its answer is not QMP: maximum recursion depth exceeded"),
-        (b"x" * asking._MAX_BYTES, "it does not answer"),
-        (b"x" * (asking._MAX_BYTES + 1), "its answer is not QMP: a line of more than 1048576 bytes"),
+        (b"x" * qmp_status._MAX_BYTES, "it does not answer"),
+        (b"x" * (qmp_status._MAX_BYTES + 1), "its answer is not QMP: a line of more than 1048576 bytes"),
     ],
 )
 def test_an_answer_that_is_not_qmp_is_ignored(serve, said, why):
@@ -166,16 +166,16 @@ def test_no_connection_is_left_open(serve, monkeypatch):
         serve("d", hangs_up=True),
     ]
     clients = []
-    connect = asking.sockets.connect
+    connect = qmp_status.sockets.connect
 
     def recorded(path, *, timeout_s):
         clients.append(connect(path, timeout_s=timeout_s))
         return clients[-1]
 
-    monkeypatch.setattr(asking.sockets, "connect", recorded)
+    monkeypatch.setattr(qmp_status.sockets, "connect", recorded)
     ask(paths, timeout_s=0.5)
     assert len(clients) >= len(paths)
-    monkeypatch.setattr(asking, "_QUESTION", None)
+    monkeypatch.setattr(qmp_status, "_QUESTION", None)
     with pytest.raises(TypeError):
         ask([serve("e")], timeout_s=0.5)
     assert {client.fileno() for client in clients} == {-1}
@@ -186,7 +186,7 @@ def test_without_vms_nothing_is_queried():
 
 
 def test_more_monitors_than_can_be_queried_at_once_are_queried_in_turn(serve, monkeypatch):
-    monkeypatch.setattr(asking, "_AT_ONCE", 2)
+    monkeypatch.setattr(qmp_status, "_AT_ONCE", 2)
     paths = [serve(str(number), GREETING, {"return": {}}, RUNNING) for number in range(5)]
     assert {answer.status for answer in ask(paths, timeout_s=5).values()} == {"running"}
 
@@ -240,4 +240,4 @@ def test_a_monitor_that_takes_its_time_is_asked_over_one_connection(tmp_path):
 
 def test_fewer_monitors_are_asked_at_once_than_a_process_may_open() -> None:
     """A process has 1,024 descriptors by default."""
-    assert (asking._AT_ONCE, asking._MAX_BYTES, asking._AGAIN_S) == (500, 1 << 20, 0.05)
+    assert (qmp_status._AT_ONCE, qmp_status._MAX_BYTES, qmp_status._AGAIN_S) == (500, 1 << 20, 0.05)

@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 
 from ..errors import Refusal, Refused
-from .masking import is_url
 from .store import Store
+from .url_secrets import is_url
 from .yaml_file import YamlFile
 
 

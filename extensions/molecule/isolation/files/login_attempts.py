@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Generates login attempts at all displays, with no password, wrong ones and those of all displays.
 
-usage: all_knocks.py <DISPLAYS
+usage: login_attempts.py <DISPLAYS
 
 Standard input is a JSON list of displays, each with C(name), C(worker_ip), C(vnc_port) and C(password). Prints the
 input of rfb.py: the display, whose password is tried, and whether it C(enters), because it is the display's password.
@@ -18,12 +18,12 @@ GUESSES: list[dict[str, str]] = [{}, {"password": ""}, {"password": "password"}]
 NOBODY = "somebody"
 
 
-def all_knocks(displays: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def login_attempts(displays: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return an attempt for each guess and each display's password at each display."""
-    return [knock(display, key) for display in displays for key in [*GUESSES, *displays]]
+    return [login_attempt(display, key) for display in displays for key in [*GUESSES, *displays]]
 
 
-def knock(display: dict[str, Any], key: dict[str, Any]) -> dict[str, Any]:
+def login_attempt(display: dict[str, Any], key: dict[str, Any]) -> dict[str, Any]:
     """Return one attempt; without a password, the security type None is requested."""
     tried = {"password": key["password"]} if "password" in key else {}
     return {
@@ -35,4 +35,4 @@ def knock(display: dict[str, Any], key: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(all_knocks(json.load(sys.stdin))))
+    print(json.dumps(login_attempts(json.load(sys.stdin))))

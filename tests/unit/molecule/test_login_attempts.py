@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..scripts import load
 
-module = load("extensions/molecule/isolation/files/all_knocks.py")
+module = load("extensions/molecule/isolation/files/login_attempts.py")
 DISPLAYS = [
     {"name": "red1", "worker_ip": "10.0.10.1", "vnc_port": 5901, "password": "one"},
     {"name": "blue1", "worker_ip": "10.0.10.2", "vnc_port": 5902, "password": "two"},
@@ -14,7 +14,7 @@ DISPLAYS = [
 
 
 def test_all_passwords_at_all_displays() -> None:
-    knocks = module.all_knocks(DISPLAYS)
+    knocks = module.login_attempts(DISPLAYS)
     assert len(knocks) == 2 * (3 + 2)
     assert [(each["place"], each.get("password")) for each in knocks[:5]] == [
         ("10.0.10.1:5901", None),
@@ -31,7 +31,7 @@ def test_all_passwords_at_all_displays() -> None:
 
 
 def test_only_the_password_of_a_display_is_accepted_by_it() -> None:
-    entering = [each for each in module.all_knocks(DISPLAYS) if each["enters"]]
+    entering = [each for each in module.login_attempts(DISPLAYS) if each["enters"]]
     assert [(each["place"], each["password"]) for each in entering] == [
         ("10.0.10.1:5901", "one"),
         ("10.0.10.2:5902", "two"),
@@ -39,7 +39,7 @@ def test_only_the_password_of_a_display_is_accepted_by_it() -> None:
 
 
 def test_without_a_password_the_probe_contains_none() -> None:
-    assert [set(each) for each in module.all_knocks(DISPLAYS)[:2]] == [
+    assert [set(each) for each in module.login_attempts(DISPLAYS)[:2]] == [
         {"place", "name", "enters"},
         {"place", "name", "enters", "password"},
     ]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.faults import truth
+from ansible_collections.cloudrepo.slices.faults import expected_state
 
 WORKERS = {"10.0.10.1": "worker1"}
 SLICES: list[dict[str, Any]] = [
@@ -77,7 +77,7 @@ HOSTS: dict[str, dict[str, Any]] = {
 
 
 def test_hosts_that_hold_what_is_stored_have_no_difference() -> None:
-    assert truth.compare(SLICES, HOSTS, WORKERS) == []
+    assert expected_state.compare(SLICES, HOSTS, WORKERS) == []
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_hosts_that_hold_what_is_stored_have_no_difference() -> None:
 def test_each_difference_is_told(host: str, key: str, value: Any, told: list[str]) -> None:
     hosts = copy.deepcopy(HOSTS)
     hosts[host][key] = value
-    assert [str(one) for one in truth.compare(SLICES, hosts, WORKERS)] == told
+    assert [str(one) for one in expected_state.compare(SLICES, hosts, WORKERS)] == told
 
 
 def _stop(vm: dict[str, Any]) -> None:
@@ -145,18 +145,18 @@ def test_a_stopped_vm_has_no_qemu_unless_it_is_paused(
     slices, hosts = copy.deepcopy(SLICES), copy.deepcopy(HOSTS)
     change(slices[0]["vms"][0])
     hosts["worker1"]["answers"]["1001"] = answer
-    assert (not list(truth.states(slices, hosts, WORKERS))) == is_true
+    assert (not list(expected_state.states(slices, hosts, WORKERS))) == is_true
 
 
 def test_a_vm_that_no_report_was_about_is_not_judged() -> None:
     slices = copy.deepcopy(SLICES)
     slices[0]["vms"][0]["status"] = "design"
-    assert list(truth.states(slices, {**HOSTS, "worker1": EMPTY}, WORKERS)) == []
+    assert list(expected_state.states(slices, {**HOSTS, "worker1": EMPTY}, WORKERS)) == []
 
 
 def test_hosts_that_were_not_observed_are_left_out() -> None:
-    assert truth.compare(SLICES, {"netnode": HOSTS["netnode"]}, WORKERS) == []
+    assert expected_state.compare(SLICES, {"netnode": HOSTS["netnode"]}, WORKERS) == []
 
 
 def test_pids_are_those_of_running_vms_by_uuid() -> None:
-    assert truth.pids(SLICES, HOSTS) == {"u1": 7}
+    assert expected_state.pids(SLICES, HOSTS) == {"u1": 7}

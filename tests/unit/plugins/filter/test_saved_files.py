@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.filter.saving import files_to_save
+from ansible_collections.cloudrepo.slices.plugins.filter.saved_files import files_to_save
 
 TWO = "write_files: [{path: /etc/frr/frr.conf, content: a}, {path: /etc/frr/daemons}, {path: /etc/frr/daemons}]"
 

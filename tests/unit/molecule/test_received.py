@@ -8,7 +8,7 @@ import pytest
 
 from ..scripts import load
 
-heard = load("extensions/molecule/faults/files/heard.py")
+received = load("extensions/molecule/faults/files/received.py")
 DUMP = """\
 12:00:00.000001 02:00:00:00:00:99 > 01:80:c2:00:00:0e, LLDP, length 46
 \t0x0000:  0180 c200 000e 0200 0000 0099 88cc 0101
@@ -21,15 +21,15 @@ DUMP = """\
 
 
 def test_the_destination_and_the_ten_bytes_after_the_source_of_a_frame() -> None:
-    assert heard.frames(DUMP.splitlines()) == [
+    assert received.frames(DUMP.splitlines()) == [
         "0180c200000e 88cc0101010101010101",
         "ffffffffffff 810000078100000988b5",
     ]
-    assert heard.frames([]) == []
+    assert received.frames([]) == []
 
 
 def test_a_truncated_frame_is_ignored() -> None:
-    assert heard.frames(DUMP.splitlines()[:2]) == []
+    assert received.frames(DUMP.splitlines()[:2]) == []
 
 
 class Host:
@@ -42,7 +42,7 @@ class Host:
 
     def captured(self, device: str, *options: str) -> list[str]:
         self.asked.append((device, options))
-        if heard.LAST in options[-1]:
+        if received.LAST in options[-1]:
             self.looks -= 1
             return ["a frame"] * (self.looks < 1)
         return ["x", "y"] if options == ("not vlan and not icmp6",) else DUMP.splitlines()
@@ -54,16 +54,16 @@ class Host:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     made = Host()
-    monkeypatch.setattr(heard, "captured", made.captured)
-    monkeypatch.setattr(heard.time, "sleep", made.sleep)
-    monkeypatch.setattr(heard.time, "monotonic", lambda: made.slept)
+    monkeypatch.setattr(received, "captured", made.captured)
+    monkeypatch.setattr(received.time, "sleep", made.sleep)
+    monkeypatch.setattr(received.time, "monotonic", lambda: made.slept)
     return made
 
 
 def test_reading_continues_until_the_last_frame_and_keeps_its_tag_on_the_trunk(host: Host) -> None:
     host.looks = 3
-    heard.await_last("trunk0", is_trunk=True)
-    heard.await_last("tap_1002_eth1", is_trunk=False)
+    received.await_last("trunk0", is_trunk=True)
+    received.await_last("tap_1002_eth1", is_trunk=False)
     assert [("vlan" in options[0], device) for device, options in host.asked] == [(True, "trunk0")] * 3 + [
         (False, "tap_1002_eth1")
     ]
@@ -72,7 +72,7 @@ def test_reading_continues_until_the_last_frame_and_keeps_its_tag_on_the_trunk(h
 def test_reading_ends_at_the_timeout_if_a_frame_is_missing(host: Host) -> None:
     host.looks = 10**9
     with pytest.raises(SystemExit, match="trunk0"):
-        heard.await_last("trunk0", is_trunk=True)
+        received.await_last("trunk0", is_trunk=True)
     assert 20 <= host.slept < 21
 
 
@@ -80,9 +80,9 @@ def test_each_device_is_stopped_and_listed(
     host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stopped: list[list[str]] = []
-    monkeypatch.setattr(heard.subprocess, "run", lambda command, check: stopped.append(command) if check else None)
-    heard.main(["trunk0", "tap_2", "tap_1"])
-    assert [command[-1] for command in stopped] == ["heard-trunk0", "heard-tap_2", "heard-tap_1"]
+    monkeypatch.setattr(received.subprocess, "run", lambda command, check: stopped.append(command) if check else None)
+    received.main(["trunk0", "tap_2", "tap_1"])
+    assert [command[-1] for command in stopped] == ["received-trunk0", "received-tap_2", "received-tap_1"]
     assert capsys.readouterr().out.splitlines() == [
         "untagged 2",
         "tap_1 0180c200000e 88cc0101010101010101",

@@ -63,7 +63,7 @@ def compare(slices: Iterable[Slice], hosts: Mapping[str, Host], workers: Mapping
                 _add_vm(wanted[workers[vm["worker_ip"]]], each, vm)
         if NETWORK_NODE in wanted:
             _add_services(wanted[NETWORK_NODE], each)
-    found = [one for name, host in hosts.items() for one in _differences(name, wanted[name], host)]
+    found = [difference for name, host in hosts.items() for difference in _differences(name, wanted[name], host)]
     return sorted({*found, *states(slices, hosts, workers)})
 
 
@@ -92,7 +92,7 @@ def _add_services(wanted: Wanted, each: Slice) -> None:
     wanted.reservations.update(reserved)
     if reserved:
         wanted.units.add(f"slices-names@{slice_id}.service")
-    served = [one for one in each["networks"] if one["gateway_ip"] or one["dhcp_enabled"]]
+    served = [network for network in each["networks"] if network["gateway_ip"] or network["dhcp_enabled"]]
     if served:
         wanted.units.add(f"slices-network@{slice_id}.service")
         wanted.namespaces.add(f"slice-{slice_id}")
@@ -116,15 +116,15 @@ def _differences(name: str, wanted: Wanted, host: Host) -> Iterator[Difference]:
         ("temporary file", (), host["drafts"]),
     ]
     for what, should, does in have:
-        yield from (Difference(MISSING, name, f"{what} {_words(one)}") for one in set(should) - set(does))
-        yield from (Difference(EXTRA, name, f"{what} {_words(one)}") for one in set(does) - set(should))
+        yield from (Difference(MISSING, name, f"{what} {_words(key)}") for key in set(should) - set(does))
+        yield from (Difference(EXTRA, name, f"{what} {_words(key)}") for key in set(does) - set(should))
     for vm_id, pids in host["qemus"].items():
         if len(pids) > 1:
             yield Difference(EXTRA, name, f"QEMU of VM {vm_id}, with the pids {pids}")
 
 
-def _words(one: Any) -> str:
-    return " ".join(map(str, one)) if isinstance(one, tuple) else str(one)
+def _words(key: Any) -> str:
+    return " ".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
 def states(slices: Iterable[Slice], hosts: Mapping[str, Host], workers: Mapping[str, str]) -> Iterator[Difference]:

@@ -8,7 +8,7 @@ import pytest
 
 from ..scripts import load
 
-back = load("extensions/molecule/faults/files/back.py")
+restored = load("extensions/molecule/faults/files/restored.py")
 ANSWERS = {
     "unit": "active\n",
     "rate": "qdisc tbf 1: root refcnt 2 rate 900Kbit burst 1600b lat 50ms\n",
@@ -19,8 +19,8 @@ ANSWERS = {
 
 
 def test_nothing_is_missing() -> None:
-    assert set(ANSWERS) == set(back.QUESTIONS)
-    assert back.missing(ANSWERS) == []
+    assert set(ANSWERS) == set(restored.QUESTIONS)
+    assert restored.missing(ANSWERS) == []
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,8 @@ def test_nothing_is_missing() -> None:
     ],
 )
 def test_missing_objects_are_listed(name: str, answer: str) -> None:
-    assert back.missing({**ANSWERS, name: answer}) == [name]
+    assert restored.missing({**ANSWERS, name: answer}) == [name]
 
 
 def test_the_output_of_a_command_is_used_regardless_of_its_return_code() -> None:
-    assert back.ask(["sh", "-c", "echo said; exit 3"]) == "said\n"
+    assert restored.ask(["sh", "-c", "echo said; exit 3"]) == "said\n"

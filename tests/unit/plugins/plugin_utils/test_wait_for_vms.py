@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils import waiting
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils import wait_for_vms
 
 
 class Module:
@@ -34,7 +34,7 @@ class Module:
 def run(module: Module, timeout_s: int = 60) -> tuple[dict[str, Any], list[str]]:
     checks = [{"vm_id": vm_id, "name": f"web/vm{vm_id}"} for vm_id in module.ready_after]
     lines: list[str] = []
-    result = waiting.wait(checks, module, timeout_s=timeout_s, report_s=15, now=module.clock, show=lines.append)
+    result = wait_for_vms.wait(checks, module, timeout_s=timeout_s, report_s=15, now=module.clock, show=lines.append)
     return result, lines
 
 
@@ -80,7 +80,7 @@ def test_of_many_vms_that_are_not_ready_some_are_named() -> None:
 def test_another_failure_ends_the_wait() -> None:
     failure = {"failed": True, "msg": "no Python"}
     assert (
-        waiting.wait(
+        wait_for_vms.wait(
             [{"vm_id": 1}], lambda *_given: failure, timeout_s=60, report_s=15, now=lambda: 0.0, show=lambda _line: None
         )
         == failure

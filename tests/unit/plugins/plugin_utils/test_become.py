@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.becoming_root import explained
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.become import explained
 
 HOST = {"inventory_hostname": "worker1"}
 MISSING = (
@@ -25,8 +25,8 @@ WRONG = (
     "--ask-become-pass"
 )
 FORBIDDEN = (
-    "host worker1: ops may not use sudo on this host; add ops to the group sudo there, or set ansible_user to one who "
-    "may"
+    "host worker1: ops may not use sudo on this host; add ops to the group sudo there, or set ansible_user to a user "
+    "who may use sudo"
 )
 OLD = (
     "host worker1: modules for hosts need Python 3.9 or newer, but its interpreter is older; set "

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Prints the frames that devices received up to the last one that was sent: heard.py DEVICE...
+"""Prints the frames that devices received up to the last one that was sent: received.py DEVICE...
 
-The first device is the trunk. The unit C(heard-DEVICE) of each device writes the capture C(/run/heard-DEVICE.pcap), and
-is stopped by this script. Prints the number of untagged frames on the trunk, then a sorted line for each frame of the
+The first device is the trunk. The unit C(received-DEVICE) of each device writes C(/run/received-DEVICE.pcap), and is
+stopped by this script. Prints the number of untagged frames on the trunk, then a sorted line for each frame of the
 sender on the other devices: the device, the destination MAC, and the ten bytes after the source MAC.
 """
 
@@ -24,7 +24,7 @@ LINE = re.compile(r"\s*0x(?P<offset>[0-9a-f]{4}):\s+(?P<bytes>[0-9a-f ]+)$")
 
 def captured(device: str, *options: str) -> list[str]:
     """Return the output of tcpdump for a capture, which may end in the middle of a frame."""
-    command = ["tcpdump", "-n", f"-r/run/heard-{device}.pcap", *options]
+    command = ["tcpdump", "-n", f"-r/run/received-{device}.pcap", *options]
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.splitlines()
 
 
@@ -61,7 +61,7 @@ def frames(dump: Iterable[str]) -> list[str]:
 def main(devices: list[str]) -> None:
     for device in devices:
         await_last(device, is_trunk=device == devices[0])
-        subprocess.run(["systemctl", "stop", f"heard-{device}"], check=True)
+        subprocess.run(["systemctl", "stop", f"received-{device}"], check=True)
     # The hosts' kernels look for routers on the trunk, less and less often.
     print(f"untagged {len(captured(devices[0], 'not vlan and not icmp6'))}")
     lines = [f"{device} {frame}" for device in devices[1:] for frame in frames(captured(device, "-xx", SENT))]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What to do if Ansible cannot become root on a host with sudo, or run modules with its Python.
 
-Its own messages do not tell.
+Its own messages do not show this.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pytest
 
 from ..scripts import load
 
-tell_tc = load("extensions/molecule/faults/files/tell_tc.py")
+tc_commands = load("extensions/molecule/faults/files/tc_commands.py")
 TAP = "tap_1001_eth1"
 
 
@@ -25,7 +25,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
     def tell(shown: list[object], settings: dict[str, object]) -> list[str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(shown)))
-        tell_tc.main(TAP, json.dumps(settings))
+        tc_commands.main(TAP, json.dumps(settings))
         return capsys.readouterr().out.splitlines()
 
     return tell

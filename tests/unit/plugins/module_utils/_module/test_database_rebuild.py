@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
-from ...modules.front_door import Door, Memory
+from ...modules.module_calls import Door, Memory
 
 HOST = {"host": "worker1", "target": "10.0.10.1", "cloud_uuid": "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"}
 

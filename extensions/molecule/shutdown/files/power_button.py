@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes the disk of a guest that is turned off by its power button, and boots in a moment: button.py PATH.
+"""Writes the disk of a guest that is turned off by its power button, and boots in a moment: power_button.py PATH.
 
 The guest is a boot sector for QEMU's q35. It writes C(ready) to its console, and C(off) when the button was pressed.
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import located, open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import located, open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
