@@ -15,6 +15,11 @@ ARGUMENTS = {
         "{object} must be an integer, got {got}",
         "set it to a number (YAML reads yes, no, on and off as booleans)",
     ),
+    "slice_not_a_dictionary": Rule("a slice must be a dictionary", "{rule}, got {got!r}"),
+    "unsupported_options": Rule(
+        "a slice may only have documented options", "unsupported options: {options}", "use one of {supported}"
+    ),
+    "malformed_slice": Rule("the options of a slice must have their documented types", "{why}"),
     "slice_listed_twice": Rule("a slice must be listed only once", "{object} is listed {count} times"),
     "destination_not_empty": Rule(
         "the destination of a migration must be empty",
