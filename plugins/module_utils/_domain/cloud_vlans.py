@@ -12,7 +12,7 @@ from .. import bounds
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice
-from ..vlans import POOL_COUNT, Vlans, pool_range, read_pools
+from ..vlans import POOL_COUNT, ReversedRange, Vlans, pool_range, read_pools
 
 
 def breaches(slice_: Slice, vlans: Vlans) -> Iterator[str]:
@@ -96,8 +96,10 @@ def _read(where: str, pools: str | None, management: int | None, held: Vlans, re
     if pools is not None:
         try:
             held = replace(held, pools=read_pools(pools))
-        except ValueError as error:
-            refusals.append(Refusal("vlan_pools_invalid", where, {"got": pools, "why": str(error)}))
+        except ReversedRange as error:
+            refusals.append(Refusal("vlan_pools_reversed", where, {"got": pools, "part": error.part}))
+        except ValueError:
+            refusals.append(Refusal("vlan_pools_invalid", where, {"got": pools}))
     return held
 
 

@@ -72,11 +72,24 @@ def test_a_change_that_would_strand_slices_is_refused() -> None:
     assert held.to_dict() == before
 
 
-@pytest.mark.parametrize("text", ["", "0-100", "9-3"])
-def test_invalid_pools_are_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("", "vlan_pools_invalid", "vlan_pools must be ranges of pools, 0-99, such as 0-49,60-79, got ''"),
+        ("0-100", "vlan_pools_invalid", "vlan_pools must be ranges of pools, 0-99, such as 0-49,60-79, got '0-100'"),
+        (
+            "1,9-3",
+            "vlan_pools_reversed",
+            "vlan_pools is '1,9-3', which contains 9-3; a range of pools must not end before it starts",
+        ),
+    ],
+)
+def test_invalid_pools_are_refused(text: str, code: str, message: str) -> None:
     held = cluster()
-    with pytest.raises(Refused, match="cloud: vlan_pools must be ranges of pools, 0-99, such as 0-49,60-79, got"):
+    with pytest.raises(Refused) as caught:
         cloud_vlans.change(held, vlan_pools=text)
+    assert [refusal.code for refusal in caught.value.refusals] == [code]
+    assert str(caught.value) == f"cloud: {message}"
     assert "vlans" not in held.extra
 
 
