@@ -46,7 +46,8 @@ def _check(module: AnsibleModule, store: Store) -> Outcome:
     _require_admin(module, store, cluster)
     found = breaches(cluster)
     if found and module.params["fail_on_breach"]:
-        raise DatabaseError(f"{store.name} violates {len(found)} rules: {'; '.join(found)}", breaches=found)
+        figures = {"count": len(found), "breaches": "; ".join(found)}
+        raise Refused([Refusal("database_violates_rules", store.name, figures)], breaches=found)
     return Outcome(result={"breaches": found, **_told(store, cluster)})
 
 

@@ -31,6 +31,11 @@ DATABASE = {
     ),
     "unsupported_driver": Rule("driver must be one of {drivers}"),
     "database_without_path": Rule("the URL of an SQLite database has a path", "{object} has no path", "use {form}"),
+    "database_violates_rules": Rule(
+        "a database violates no rules",
+        "{object} violates {count} rules: {breaches}",
+        "restore a backup, or run cloudrepo.slices.database with state=migrate and repair=true",
+    ),
     "repair_not_allowed": Rule(
         "a database is only migrated without violations of rules",
         "{object} violates {count} rules: {breaches}",

@@ -101,7 +101,8 @@ def test_check_lists_violations(run: Run, old_file: Path) -> None:
     assert result["counts"] == {"users": 1, "workers": 2, "flavors": 2, "slices": 2, "vms": 4}
     result = run(str(old_file), state="check", fail_on_breach=True)
     assert result["failed"]
-    assert result["msg"] == f"database {old_file} violates 3 rules: {'; '.join(BREACHES)}"
+    assert [each["code"] for each in result["refusals"]] == ["database_violates_rules"]
+    assert result["breaches"] == BREACHES
     assert old_file.read_text() == text
 
 
