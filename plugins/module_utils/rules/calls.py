@@ -49,7 +49,9 @@ SELECTION = {
     "several_slices": Rule("this playbook is for one slice", "{object} takes one slice, got {got}"),
     "variable_is_empty": Rule("a variable that selects slices must have a value", "{object} is {state}"),
     "topologies_unreadable": Rule("slices must be YAML or JSON", "{rule} ({why})"),
-    "key_set_twice": Rule("a mapping must not contain a key twice", "{why}"),
+    "key_set_twice": Rule(
+        "a mapping must not contain a key twice", "line {line}: {key} is already set in line {first_line}"
+    ),
     "file_unreadable": Rule("a file must be readable", "{object} must be a file that can be read, got {got} ({why})"),
     "variables_of_admins": Rule(
         "tenants may only set {accepted}",

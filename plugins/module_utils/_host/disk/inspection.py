@@ -155,10 +155,9 @@ def _header_faults(file: BinaryIO, header: Header, object: str, source: str) -> 
     if not header.virtual_bytes:
         yield Refusal("image_empty", object)
     if header.is_marked_corrupt:
-        yield Refusal("image_damaged", object, {"why": "it is marked as corrupt", "command": _repair(source)})
+        yield Refusal("image_marked_corrupt", object, {"command": _repair(source)})
     if not qcow2_clusters.is_plausible(header):
-        why = "its header has sizes that the format does not allow"
-        yield Refusal("image_damaged", object, {"why": why, "command": _repair(source)})
+        yield Refusal("image_sizes_invalid", object, {"command": _repair(source)})
     elif not header.has_data_file:
         yield from _cut_short(file, qcow2_clusters.needed_bytes(file, header), object)
 

@@ -215,9 +215,9 @@ def test_a_truncated_header_is_refused_with_both_sizes(tmp_path, length):
 @pytest.mark.parametrize(
     ("offset", "content", "why"),
     [
-        (20, b"\0\0\0\7", "its header has sizes that the format does not allow"),
-        (24, b"\1", "its header has sizes that the format does not allow"),
-        (79, b"\2", "it is marked as corrupt"),
+        (20, b"\0\0\0\7", "the header of an image must have sizes that its format allows"),
+        (24, b"\1", "the header of an image must have sizes that its format allows"),
+        (79, b"\2", "image x is marked as corrupt"),
         (0x20000, bytes(64), "ERROR cluster 0 refcount=0 reference=1"),
     ],
 )
