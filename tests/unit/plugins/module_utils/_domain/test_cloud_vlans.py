@@ -129,7 +129,7 @@ def test_the_management_vlan_changes_only_while_no_vm_is_on_it() -> None:
     )
     assert held.to_dict() == before
     put(held, topology(vms=[vm("vm1"), vm("vm2")]))
-    with pytest.raises(Refused, match=r"slice web \(1000\): it uses VLAN 100, the management VLAN"):
+    with pytest.raises(Refused, match=r"slice web \(1000\): VLAN 100 is the management VLAN"):
         cloud_vlans.change(held, vlan_pools=None, management_vlan=100)
     cloud_vlans.change(held, vlan_pools=None, management_vlan=101)
     assert held.vlans.management == 101
