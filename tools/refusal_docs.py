@@ -26,6 +26,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.rules import (  #
     edits,
     hosts,
     images,
+    invariants,
     inventory,
     playbooks,
     registry,
@@ -48,6 +49,7 @@ GROUPS = {
     "Hosts": hosts.HOST,
     "Work orders": contract.CONTRACT,
     "Databases and backups": databases.DATABASE,
+    "Invariants of databases": invariants.INVARIANT,
     "Inventory sources": inventory.INVENTORY,
     "Values of all kinds": values.ANY,
 }

@@ -255,9 +255,10 @@ def _repeated_keys() -> Iterator[Refusal]:
         with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
             texts.append((f"file {path}", file.read()))
     for where, text in texts:
-        why = raw_text.repeated_key(text)
-        if why is not None:
-            yield Refusal("key_set_twice", where, {"why": why})
+        found = raw_text.repeated_key(text)
+        if found is not None:
+            figures = {"line": found.line, "key": found.key, "first_line": found.first_line}
+            yield Refusal("key_set_twice", where, figures)
 
 
 def _selects(playbook: Playbook) -> list[str]:

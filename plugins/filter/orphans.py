@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NO_RESPONSE
 
 MIB = 1 << 20
 RESULTS = {"workers": "apply_work_order_orphans", "network_node": "network_node_orphans"}
@@ -67,7 +68,7 @@ def _is_lost(result: Mapping[str, Any]) -> bool:
 
 
 def _why(result: Mapping[str, Any]) -> str:
-    return "it did not respond, or was not part of the run" if result.get("unreachable") else str(result.get("msg"))
+    return NO_RESPONSE if result.get("unreachable") else str(result.get("msg"))
 
 
 def described(orphan: Mapping[str, Any]) -> str:

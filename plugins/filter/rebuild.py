@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import IN_USE, worker_address
-from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, NO_RESPONSE
 
 _FACTS = ("machine_id", "cores", "ram_gb", "trunk_mtu", "netem", *IN_USE)
 
@@ -67,7 +67,7 @@ def _record_of(name: str, target: str, kind: str, host: Mapping[str, Any]) -> di
         if result.get("failed") and not result.get("unreachable"):
             return {"host": name, "target": target, "failure": str(result.get("msg"))}
     if kind not in orders:
-        return {"host": name, "target": target, "failure": "it did not answer, or was not part of the run"}
+        return {"host": name, "target": target, "failure": NO_RESPONSE}
     claim = info.get("claim") or {}
     facts = {key: info[key] for key in _FACTS if info.get(key) is not None}
     cloud = {f"cloud_{key}": claim[key] for key in ("uuid", "title") if key in claim}

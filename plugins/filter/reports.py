@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import not_in_inventory, worker_address
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.status import failures_of
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, HostReport
+from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, NO_RESPONSE, HostReport
 
 
 def host_reports(
@@ -112,7 +112,7 @@ def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:
     if host.get(kept):
         return str(host[kept])
     if said.get("unreachable"):
-        return "the host did not respond, or was not part of the run"
+        return NO_RESPONSE
     return str(said.get("msg")) if said.get("failed") else None
 
 

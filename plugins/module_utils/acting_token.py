@@ -54,7 +54,7 @@ class Key:
         """
         match = _KEY.fullmatch(text)
         if match is None:
-            raise Refused([Refusal("acting_key_unusable", source, {"why": "it is not UUID:KEY of a cloud"})])
+            raise Refused([Refusal("acting_key_malformed", source)])
         return cls(match["cloud"], match["secret"])
 
 
@@ -92,7 +92,7 @@ def verify(text: str, key: Key, *, now: float) -> Token:
     if token.cloud != key.cloud:
         raise Refused([Refusal("acting_token_of_another_cloud", OBJECT, {"cloud": key.cloud, "got": token.cloud})])
     if not hmac.compare_digest(signature, _signature(data, key)):
-        raise _forged("its signature is not that of the cloud's key")
+        raise Refused([Refusal("acting_token_invalid", OBJECT)])
     if token.expires <= now:
         raise Refused([Refusal("acting_token_expired", OBJECT, {"user": token.user, "expired": utc(token.expires)})])
     return token
@@ -107,14 +107,14 @@ def _read(text: str) -> tuple[Token, bytes, str]:
     """Parse a token without verifying it."""
     match = _TOKEN.fullmatch(text.strip())
     if match is None:
-        raise _forged("it is not a token")
+        raise _malformed()
     data = match.group(1).encode()
     try:
         said = json.loads(base64.urlsafe_b64decode(data + b"=" * (-len(data) % 4)))
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise _forged("it is not a token") from error
+        raise _malformed() from error
     if not (isinstance(said, list) and [type(each) for each in said] == [str, str, int, str]):
-        raise _forged("it is not a token")
+        raise _malformed()
     return Token(*said), data, match.group(2)
 
 
@@ -122,5 +122,5 @@ def _signature(data: bytes, key: Key) -> str:
     return hmac.new(bytes.fromhex(key.secret), _PURPOSE + data, hashlib.sha256).hexdigest()
 
 
-def _forged(why: str) -> Refused:
-    return Refused([Refusal("acting_token_invalid", OBJECT, {"why": why})])
+def _malformed() -> Refused:
+    return Refused([Refusal("acting_token_malformed", OBJECT)])

@@ -74,7 +74,11 @@ RUNNABLE = ("job_template", "workflow_job_template")
 
 
 class UnreadableObjects(SlicesError):
-    """A file without objects of AWX, or without templates of ours."""
+    """Data without objects of AWX."""
+
+
+class NoTemplates(SlicesError):
+    """Objects of AWX without templates of ours."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,8 @@ def check(data: Any, playbooks: Sequence[str], admins: Sequence[str] = ()) -> li
         admins: teams and users that may have any role.
 
     Raises:
-        UnreadableObjects: no template runs one of these playbooks, so the data is incomplete or of another AWX.
+        UnreadableObjects: see C(Objects).
+        NoTemplates: no template runs one of these playbooks, so the data is incomplete or of another AWX.
     """
     objects = Objects(data)
     kinds = {str(each["name"]): each for each in objects.of("credential_types")}
@@ -142,7 +147,7 @@ def check(data: Any, playbooks: Sequence[str], admins: Sequence[str] = ()) -> li
     granted = list(_granted(objects, admins))
     templates = [each for each in objects.of("job_templates") if _stem(each) in playbooks or ours & set(_used(each))]
     if not templates:
-        raise UnreadableObjects("no job template in it runs a playbook of cloudrepo.slices")
+        raise NoTemplates("no job template in it runs a playbook of cloudrepo.slices")
     names = {str(each["name"]) for each in templates}
     workflows = [each for each in objects.of("workflow_job_templates") if names & set(_nodes(each))]
     protected = {

@@ -157,6 +157,10 @@ class DatabaseError(SlicesError):
     """The database cannot be read, parsed, locked or written. It was not changed."""
 
 
+class DatabaseRefused(Refused, DatabaseError):
+    """A C(DatabaseError) whose rule has a code."""
+
+
 class CommandFailed(SlicesError):
     """A command on a host failed with a non-zero return code. The message has the next step, where it is known."""
 

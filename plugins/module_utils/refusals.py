@@ -12,6 +12,7 @@ from .rules.databases import DATABASE
 from .rules.edits import EDITS
 from .rules.hosts import HOST
 from .rules.images import IMAGE
+from .rules.invariants import INVARIANT
 from .rules.inventory import INVENTORY
 from .rules.playbooks import PLAYBOOK
 from .rules.registry import REGISTRY
@@ -26,6 +27,7 @@ RULES: dict[str, Rule] = {
     **PLAYBOOK,
     **CONTRACT,
     **DATABASE,
+    **INVARIANT,
     **INVENTORY,
     **REGISTRY,
     **IMAGE,

@@ -14,6 +14,8 @@ from .contract import Contract, flag, integer, many, text
 NETWORK_NODE = "network_node"
 HOLDS = "holds_given_up"
 STATES = ("running", "stopped", "paused", "error")
+NO_RESPONSE = "the host did not respond, or was not part of the run"
+"""The failure of a host without a report."""
 
 
 @dataclass(frozen=True)

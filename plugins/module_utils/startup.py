@@ -86,7 +86,7 @@ def problems(where: str, text: str) -> Iterator[Refusal]:
         data = json.loads(text, object_pairs_hook=lambda pairs: _mapping(pairs, twice))
     except (ValueError, RecursionError):
         data = text
-    yield from (Refusal("key_set_twice", f"{where} startup", {"why": f"{key} is set twice"}) for key in twice)
+    yield from (Refusal("startup_key_set_twice", f"{where} startup", {"key": key}) for key in twice)
     data = {} if data is None else data
     if not isinstance(data, Mapping):
         yield _malformed(where, "startup", "a dictionary")

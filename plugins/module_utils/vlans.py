@@ -26,6 +26,14 @@ POOLS_PATTERN = r"[0-9]{1,2}(-[0-9]{1,2})?(,[0-9]{1,2}(-[0-9]{1,2})?)*"
 _FIRST_VLAN = 100
 
 
+class ReversedRange(ValueError):
+    """A range of pools ends before it starts. C(part) is that range, such as C(9-3)."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__("a range must not end before it starts")
+        self.part = part
+
+
 @dataclass(frozen=True)
 class Vlans:
     """The VLANs of a cloud.
@@ -97,14 +105,19 @@ def read_pools(text: str) -> tuple[int, ...]:
     """Return the pools of ranges such as C(0-49,60-79), in ascending order.
 
     Raises:
+        ReversedRange: a range ends before it starts.
         ValueError: these are not ranges of pools.
     """
     if re.fullmatch(POOLS_PATTERN, text) is None:
         raise ValueError("must be ranges of pools such as 0-49,60-79")
-    ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
-    if any(end[0] > end[-1] for end in ends):
-        raise ValueError("a range must not end before it starts")
-    return tuple(sorted({pool for end in ends for pool in range(end[0], end[-1] + 1)}))
+    pools: set[int] = set()
+    for part in text.split(","):
+        first, *others = map(int, part.split("-"))
+        last = others[0] if others else first
+        if last < first:
+            raise ReversedRange(part)
+        pools.update(range(first, last + 1))
+    return tuple(sorted(pools))
 
 
 def ranges(numbers: Iterable[int]) -> str:

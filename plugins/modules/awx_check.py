@@ -111,7 +111,9 @@ def check(params: dict[str, Any]) -> Outcome:
     except (OSError, ValueError) as error:
         raise Refused([Refusal("file_unreadable", "src", {"got": params["src"], "why": str(error)})]) from error
     except awx_settings.UnreadableObjects as error:
-        raise Refused([Refusal("awx_export_unusable", params["src"], {"why": error.message})]) from error
+        raise Refused([Refusal("awx_export_unusable", params["src"])]) from error
+    except awx_settings.NoTemplates as error:
+        raise Refused([Refusal("awx_templates_missing", params["src"])]) from error
     return Outcome(result={"unlocked": [each.to_dict() for each in found], "lines": [each.line for each in found]})
 
 

@@ -119,7 +119,13 @@ breaches:
   returned: when O(state) is V(check), V(restore) or V(migrate)
   type: list
   elements: str
-  sample: ["VNC port 5902 is allocated 2 times: to VM web/vm2 (1002) and VM lab/a (1004)"]
+  sample: ["VNC port 5902 is allocated 2 times: to VM web/vm2 (1002), VM lab/a (1004)"]
+breach_codes:
+  description: The code of each of RV(breaches), in their order.
+  returned: when O(state) is V(check), V(restore) or V(migrate)
+  type: list
+  elements: str
+  sample: [allocated_twice]
 repairs:
   description: Repairs, one sentence each.
   returned: when O(state=migrate)

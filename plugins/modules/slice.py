@@ -798,8 +798,8 @@ refused:
         slice web (1000) was left unchanged: slice web: flavor cirrus (VMs vm1) does not exist; existing: cirros
     codes:
       description:
-        - The codes of the reasons, each once, such as C(quota_exceeded). It is C(malformed) for an unsupported option
-          or a value of the wrong type.
+        - The codes of the reasons, each once, such as C(quota_exceeded). It is C(unsupported_options) for options that
+          do not exist, and C(malformed_slice) for a value of the wrong type.
       type: list
       elements: str
       sample: [unknown_flavor]

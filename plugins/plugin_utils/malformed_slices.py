@@ -6,25 +6,42 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, first_lines
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import MOST_REFUSALS, Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.misfits import misfits
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import misspelled
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import unknown_options
 
 OPTION = "slices"
-MALFORMED = "malformed"
-"""The code of a slice that Ansible itself would refuse."""
+
+
+@dataclass(frozen=True)
+class MalformedSlice:
+    """A slice that a call leaves out.
+
+    Attributes:
+        name: its owner and name, or its place in the list.
+        refusals: the reasons.
+    """
+
+    name: str
+    refusals: Sequence[Refusal]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return C({slice_id, slice, failure, codes}), the format of the module's C(refused)."""
+        codes = list(dict.fromkeys(each.code for each in self.refusals))
+        return {"slice_id": None, "slice": self.name, "failure": Refused(self.refusals).message, "codes": codes}
 
 
 def set_aside(
     args: dict[str, Any], argument_spec: Mapping[str, Any], acting_user: str
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the arguments with only the well-formed slices, and the others in the format of the module's C(refused).
+) -> tuple[dict[str, Any], list[MalformedSlice]]:
+    """Return the arguments with only the well-formed slices, and the others with the reasons.
 
     A call with one slice is returned as it is: Ansible refuses it.
 
@@ -36,17 +53,13 @@ def set_aside(
     slices, option = args.get(OPTION), argument_spec.get(OPTION, {})
     if not isinstance(slices, list) or len(slices) < 2 or "options" not in option:
         return args, []
-    failures = [_failure(each, option) for each in slices]
-    left = [each for each, failure in zip(slices, failures) if failure is None]
-    refused = [
-        {"slice_id": None, "slice": _name(each, number, acting_user), "failure": failure, "codes": [MALFORMED]}
-        for number, (each, failure) in enumerate(zip(slices, failures))
-        if failure is not None
-    ]
-    return {**args, OPTION: left}, refused
+    names = [_name(each, number, acting_user) for number, each in enumerate(slices)]
+    refusals = [_refusals(each, name, option) for name, each in zip(names, slices)]
+    left = [each for each, found in zip(slices, refusals) if not found]
+    return {**args, OPTION: left}, [MalformedSlice(name, found) for name, found in zip(names, refusals) if found]
 
 
-def with_refused(result: Mapping[str, Any], refused: Sequence[Mapping[str, Any]], *, fails: bool) -> dict[str, Any]:
+def with_refused(result: Mapping[str, Any], refused: Sequence[MalformedSlice], *, fails: bool) -> dict[str, Any]:
     """Return the result of the other slices with the refused ones.
 
     Args:
@@ -54,27 +67,42 @@ def with_refused(result: Mapping[str, Any], refused: Sequence[Mapping[str, Any]]
         refused: the slices that were set aside.
         fails: whether the module fails if a slice is refused.
     """
-    found = {**result, "refused": [*refused, *result.get("refused", ())]}
+    found = {**result, "refused": [*(each.to_dict() for each in refused), *result.get("refused", ())]}
     if fails or result.get("failed"):
-        lines = first_lines([f"{each['slice']}: {each['failure']}" for each in refused])
-        found.update(failed=True, msg="\n".join([*lines, *([result["msg"]] if result.get("msg") else [])]))
+        error = Refused(refusal for each in refused for refusal in each.refusals)
+        others = result.get("refusals", ())
+        found.update(
+            failed=True,
+            msg="\n".join([error.message, *([result["msg"]] if result.get("msg") else [])]),
+            refusals=[*error.fields["refusals"], *others][:MOST_REFUSALS],
+            refusal_count=len(error.refusals) + result.get("refusal_count", len(others)),
+        )
     return found
 
 
-def _failure(wanted: Any, option: Mapping[str, Any]) -> str | None:
-    """Return why a slice is malformed."""
+def _refusals(wanted: Any, name: str, option: Mapping[str, Any]) -> list[Refusal]:
+    """Return why a slice is malformed, nothing if it is not.
+
+    Args:
+        wanted: the slice.
+        name: its name for messages.
+        option: the argument spec of the option with the slices.
+    """
     if not isinstance(wanted, Mapping):
-        return f"a slice must be a dictionary, got {wanted!r}"
+        return [Refusal("slice_not_a_dictionary", name, {"got": wanted})]
     rules = {"required_one_of": option.get("required_one_of")}
     # Plain values, without Ansible's tags.
     checked = ArgumentSpecValidator(option["options"], **rules).validate(json.loads(json.dumps(wanted, default=str)))
-    if checked.error_messages:
-        is_strange = isinstance(checked.errors[0], UnsupportedError)
-        message = f"{'unsupported options: ' if is_strange else ''}{checked.error_messages[0]}"
-        message = " ".join([message, *first_lines([*misspelled(wanted, option["options"])])])
-        return str(remove_values(message, checked._no_log_values))
-    refusals = list(misfits(checked.validated_parameters, option["options"]))
-    return Refused(refusals).message if refusals else None
+    if not checked.error_messages:
+        return list(misfits(checked.validated_parameters, option["options"], f"{name}: "))
+    unknown = list(unknown_options(wanted, option["options"]))
+    if unknown and isinstance(checked.errors[0], UnsupportedError):
+        options = [each.place + (f" (did you mean {each.near}?)" if each.near else "") for each in unknown]
+        # As a text, because long lists are shortened.
+        supported = ", ".join(unknown[0].supported)
+        return [Refusal("unsupported_options", name, {"options": options, "supported": supported})]
+    why = str(remove_values(checked.error_messages[0], checked._no_log_values))
+    return [Refusal("malformed_slice", name, {"why": why})]
 
 
 def _name(wanted: Any, number: int, acting_user: str) -> str:

@@ -20,7 +20,11 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.plain_module import PlainModule
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.malformed_slices import set_aside, with_refused
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.malformed_slices import (
+    MalformedSlice,
+    set_aside,
+    with_refused,
+)
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import caller, decide, refuse_middle
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.startup_texts import with_texts
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, validated
@@ -53,7 +57,7 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         if not hasattr(code, "arguments"):
             return self._run_there(args, task_vars)
         arguments = code.arguments()
-        refused: list[dict[str, Any]] = []
+        refused: list[MalformedSlice] = []
         if not self._task.async_val:
             args, refused = set_aside(args, arguments["argument_spec"], decision.user)
         if refused and not args["slices"]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.duplicate_keys import duplicate_keys
+from ansible_collections.cloudrepo.slices.plugins.module_utils.duplicate_keys import DuplicateKey, duplicate_keys
 
 MOST_VALUES = 1_000_000
 """The limit of values, because a few lines with nested aliases can stand for more values than fit into memory."""
@@ -43,12 +43,11 @@ def load(text: str) -> Any:
         loader.dispose()
 
 
-def repeated_key(text: str) -> str | None:
-    """Return a message for a duplicate key in a YAML text that Ansible has parsed, C(None) if there is none."""
+def repeated_key(text: str) -> DuplicateKey | None:
+    """Return the first duplicate key in a YAML text that Ansible has parsed, C(None) if there is none."""
     loader = _LOADER(text)
     try:
-        for duplicate in duplicate_keys(loader.get_single_node(), with_types=True):
-            return str(duplicate)
+        return next(iter(duplicate_keys(loader.get_single_node(), with_types=True)), None)
     except yaml.YAMLError:
         pass  # such as an encrypted file
     finally:

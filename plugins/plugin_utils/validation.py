@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -27,8 +28,23 @@ class Invalid(Exception):
         self.result = result
 
 
-def misspelled(args: Mapping[str, Any], spec: Mapping[str, Any], where: str = "") -> Iterator[str]:
-    """Yield a sentence for each unknown option that resembles another one, with its place in nested lists.
+@dataclass(frozen=True)
+class UnknownOption:
+    """An option that the argument spec does not have.
+
+    Attributes:
+        place: the option with its place in nested lists, such as C(slices[web].vms[vm1].flavour).
+        near: the option that it resembles, C(None) if it resembles none.
+        supported: the options that are supported there.
+    """
+
+    place: str
+    near: str | None
+    supported: tuple[str, ...]
+
+
+def unknown_options(args: Mapping[str, Any], spec: Mapping[str, Any], where: str = "") -> Iterator[UnknownOption]:
+    """Yield each unknown option.
 
     Args:
         args: the options.
@@ -38,14 +54,14 @@ def misspelled(args: Mapping[str, Any], spec: Mapping[str, Any], where: str = ""
     for name, value in args.items():
         place = f"{where}.{name}" if where else str(name)
         if name not in spec:
-            for near in difflib.get_close_matches(str(name), spec, n=1):
-                yield f"{place}: did you mean {near}?"
+            near = difflib.get_close_matches(str(name), spec, n=1)
+            yield UnknownOption(place, near[0] if near else None, tuple(sorted(spec)))
         elif "options" in spec[name]:
             listed = value if isinstance(value, list) else [value]
             for number, each in enumerate(listed):
                 if isinstance(each, Mapping):
                     item = f"{place}[{each.get('name', number)}]" if isinstance(value, list) else place
-                    yield from misspelled(each, spec[name]["options"], item)
+                    yield from unknown_options(each, spec[name]["options"], item)
 
 
 def validated(action: str, args: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
@@ -67,7 +83,9 @@ def validated(action: str, args: Mapping[str, Any], arguments: Mapping[str, Any]
     if checked.error_messages:
         is_strange = isinstance(checked.errors[0], UnsupportedError)
         where = f"Unsupported parameters for ({action}) module: " if is_strange else ""
-        places = " ".join(first_lines([*misspelled(args, arguments["argument_spec"])])) if is_strange else ""
-        failure = {"failed": True, "changed": False, "msg": f"{where}{checked.error_messages[0]} {places}".rstrip()}
+        unknown = unknown_options(args, arguments["argument_spec"]) if is_strange else ()
+        places = first_lines([f"{each.place}: did you mean {each.near}?" for each in unknown if each.near])
+        message = " ".join([f"{where}{checked.error_messages[0]}", *places])
+        failure = {"failed": True, "changed": False, "msg": message}
         raise Invalid(dict(remove_values(failure, checked._no_log_values)))
     return checked.validated_parameters, set(checked._no_log_values)

@@ -92,9 +92,7 @@ def problems(where: str, want: CloudInit | None) -> Iterator[Refusal]:
     yield from contract.repeated(where, "interface", [each.name for each in want.interfaces])
     for each in want.interfaces:
         for address in each.addresses:
-            why = _invalid(address)
-            if why is not None:
-                yield Refusal("invalid_guest_address", f"{where} {each.name}", {"got": address, "why": why})
+            yield from _address_problems(f"{where} {each.name}", address)
 
 
 def stored_problems(vm: VM, slice_: Slice) -> Iterator[Refusal]:
@@ -102,24 +100,23 @@ def stored_problems(vm: VM, slice_: Slice) -> Iterator[Refusal]:
     return problems(f"VM {slice_label(slice_)}/{vm.name}", _of(vm))
 
 
-def _invalid(address: str) -> str | None:
-    if "/" not in address:
-        return "it has no prefix length"
+def _address_problems(where: str, address: str) -> Iterator[Refusal]:
     # Python also reads netmasks and zones, which the guest does not.
-    if not address.rpartition("/")[2].isdecimal():
-        return "its prefix length must be a number"
+    if not address.partition("/")[2].isdecimal():
+        yield Refusal("guest_address_without_prefix", where, {"got": address})
+        return
     if "%" in address:
-        return "it has a zone, but its interface is given"
+        yield Refusal("guest_address_with_zone", where, {"got": address})
+        return
     try:
         found = ipaddress.ip_interface(address)
     except ValueError as error:
-        return str(error)
-    hosts = found.network.prefixlen < found.network.max_prefixlen - 1
-    if hosts and found.ip == found.network.network_address:
-        return f"it is the address of network {found.network}"
-    if hosts and found.version == 4 and found.ip == found.network.broadcast_address:
-        return f"it is the broadcast address of {found.network}"
-    return None
+        yield Refusal("invalid_guest_address", where, {"got": address, "why": str(error)})
+        return
+    network = found.network
+    others = {network.network_address} if found.version == 6 else {network.network_address, network.broadcast_address}
+    if network.prefixlen < network.max_prefixlen - 1 and found.ip in others:
+        yield Refusal("guest_address_of_network", where, {"got": address, "network": str(network)})
 
 
 def conflicts(slice_: Slice) -> Iterator[Refusal]:

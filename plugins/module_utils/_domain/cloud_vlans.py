@@ -12,27 +12,29 @@ from .. import bounds
 from ..cluster import Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..models import Slice
-from ..vlans import POOL_COUNT, Vlans, pool_range, read_pools
+from ..vlans import POOL_COUNT, ReversedRange, Vlans, pool_range, read_pools
 
 
-def breaches(slice_: Slice, vlans: Vlans) -> Iterator[str]:
-    """Yield a sentence for each VLAN pool of a slice that the cloud may not use, and for addresses on other VLANs."""
+def violations(slice_: Slice, vlans: Vlans) -> Iterator[Refusal]:
+    """Yield each VLAN pool of a slice that the cloud may not use, and addresses on other VLANs, without the slice."""
     for number in slice_.pools:
         if number not in vlans.pools and 0 <= number < POOL_COUNT:
             pool = pool_range(number)
-            yield f"VLAN pool {number} (VLANs {pool[0]} to {pool[-1]}) is not one of {vlans.pools_text}"
+            where = f"VLAN pool {number} (VLANs {pool[0]} to {pool[-1]})"
+            yield Refusal("pool_of_another_cloud", where, {"pools": vlans.pools_text})
     for vm in slice_.vms:
         for interface in vm.interfaces:
             if interface.ip_config and interface.vlan_id != vlans.management:
-                where, has = f"{interface.name} of VM {vm.name} ({vm.vm_id})", interface.ip_config.get("ip")
-                yield f"{where} with address {has} is on VLAN {interface.vlan_id}, not on {vlans.management}"
+                where, address = f"{interface.name} of VM {vm.name} ({vm.vm_id})", interface.ip_config.get("ip")
+                figures = {"address": address, "vlan": interface.vlan_id, "management": vlans.management}
+                yield Refusal("address_on_another_vlan", where, figures)
 
 
-def vlan_conflicts(slice_: Slice, vlans: Vlans) -> Iterator[str]:
-    """Yield the same, and a sentence if the slice uses the management VLAN, which the check reports by object."""
-    yield from breaches(slice_, vlans)
+def vlan_conflicts(slice_: Slice, vlans: Vlans) -> Iterator[Refusal]:
+    """Yield the same, and whether the slice uses the management VLAN, which the check reports by object."""
+    yield from violations(slice_, vlans)
     if vlans.management in slice_.vlan_pool_used:
-        yield f"it uses VLAN {vlans.management}, the management VLAN"
+        yield Refusal("vlan_is_management_vlan", f"VLAN {vlans.management}")
 
 
 def change(cluster: Cluster, *, vlan_pools: str | None, management_vlan: int | None = None) -> None:
@@ -52,13 +54,14 @@ def change(cluster: Cluster, *, vlan_pools: str | None, management_vlan: int | N
         raise Refused(refusals)
     if wanted == cluster.vlans:
         return
-    found = [
-        f"slice {slice_label(slice_)} ({slice_.slice_id}): {', '.join(lost)}"
-        for slice_ in cluster.slices.values()
-        if (lost := list(vlan_conflicts(slice_, wanted)))
-    ]
+    found, count = list[Refusal](), 0
+    for slice_ in cluster.slices.values():
+        where = f"slice {slice_label(slice_)} ({slice_.slice_id})"
+        lost = [replace(each, object=f"{where}: {each.object}") for each in vlan_conflicts(slice_, wanted)]
+        found += lost
+        count += bool(lost)
     if found:
-        raise Refused([Refusal("vlans_in_use", "cloud", {"count": len(found), "found": found})])
+        raise Refused([Refusal("vlans_in_use", "cloud", {"count": count, "found": found})])
     cluster.vlans = wanted
 
 
@@ -96,8 +99,10 @@ def _read(where: str, pools: str | None, management: int | None, held: Vlans, re
     if pools is not None:
         try:
             held = replace(held, pools=read_pools(pools))
-        except ValueError as error:
-            refusals.append(Refusal("vlan_pools_invalid", where, {"got": pools, "why": str(error)}))
+        except ReversedRange as error:
+            refusals.append(Refusal("vlan_pools_reversed", where, {"got": pools, "part": error.part}))
+        except ValueError:
+            refusals.append(Refusal("vlan_pools_invalid", where, {"got": pools}))
     return held
 
 

@@ -230,13 +230,18 @@ def _set_trashed(holder: VM | Slice, entries: list[Mapping[str, Any]]) -> None:
         holder.extra.pop(TRASHED, None)
 
 
-def breaches(vm: VM) -> Iterator[str]:
-    """Yield violations of the invariants of a VM's disks, without the VM's name."""
+def violations(vm: VM, where: str) -> Iterator[Refusal]:
+    """Yield violations of the invariants of a VM's disks.
+
+    Args:
+        vm: the VM.
+        where: its name for messages.
+    """
     for number, disk in enumerate(vm.disks):
         if number == 0 and (disk.name is not None or disk.given_up):
-            yield f"its first disk {disk.path} is a data disk"
+            yield Refusal("first_disk_is_data_disk", where, {"path": disk.path})
         elif number > 0 and (disk.name is None or disk.size_gb <= 0):
-            yield f"its data disk {disk.path} has no name or no size"
+            yield Refusal("data_disk_incomplete", where, {"path": disk.path})
     for name, count in Counter(str(disk.name) for disk in vm.data_disks).items():
         if count > 1:
-            yield f"{count} data disks have the name {name}"
+            yield Refusal("data_disk_name_twice", where, {"count": count, "name": name})

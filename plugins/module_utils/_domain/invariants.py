@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The invariants of a cluster, and a sentence for every violation.
+"""The invariants of a cluster, and a refusal for every violation.
 
 Admission is not checked here: a quota or capacity that was lowered below the current use is not a violation.
 """
@@ -10,10 +10,10 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ..allocations import (
-    ADDRESS,
     ID,
     KINDS,
     MAC_BLOCK,
@@ -27,6 +27,7 @@ from ..allocations import (
 )
 from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import Cluster, slice_label
+from ..errors import Refusal
 from ..lifecycle import VM_STATES
 from ..models import VM, Interface, Link, Network, Slice
 from ..vlans import POOL_COUNT, pool_number, pool_range, pool_vlans
@@ -37,12 +38,22 @@ from .allocation import mac_address
 
 def breaches(cluster: Cluster) -> list[str]:
     """Return a sentence for every violation of an invariant, with objects and figures."""
+    return [violation.message for violation in violations(cluster)]
+
+
+def violations(cluster: Cluster) -> list[Refusal]:
+    """Return every violation of an invariant."""
     found = [*_given_twice(cluster), *_uuids(cluster), *_counter(cluster), *_users(cluster), *_workers(cluster)]
     vlans = cluster.vlans
     for slice_ in cluster.slices.values():
         found.extend(of_slice(slice_, vlans.management))
-        found.extend(f"{call(slice_)}: {breach}" for breach in cloud_vlans.breaches(slice_, vlans))
+        found.extend(within(call(slice_), cloud_vlans.violations(slice_, vlans)))
     return found
+
+
+def within(where: str, found: Iterable[Refusal]) -> Iterator[Refusal]:
+    """Yield violations with the name of the object that theirs belong to."""
+    yield from (replace(each, object=f"{where}: {each.object}") for each in found)
 
 
 def call(slice_: Slice, vm: VM | None = None) -> str:
@@ -62,7 +73,7 @@ def _twice(things: Iterable[Hashable]) -> list[Any]:
     return [thing for thing, count in Counter(things).items() if count > 1]
 
 
-def _given_twice(cluster: Cluster) -> Iterator[str]:
+def _given_twice(cluster: Cluster) -> Iterator[Refusal]:
     holders: dict[tuple[str, int], list[str]] = defaultdict(list)
     for slice_ in cluster.slices.values():
         names = {vm.vm_id: vm for vm in slice_.vms}
@@ -86,10 +97,10 @@ def _given_twice(cluster: Cluster) -> Iterator[str]:
                 what += f" (VLANs {vlans[0]} to {vlans[-1]})"
             elif kind == MAC_BLOCK:
                 what += f" (ids that are the same modulo {MAC_BLOCKS})"
-            yield f"{what} is allocated {len(held_by)} times: to {' and '.join(held_by)}"
+            yield Refusal("allocated_twice", what, {"count": len(held_by), "holders": held_by})
 
 
-def _uuids(cluster: Cluster) -> Iterator[str]:
+def _uuids(cluster: Cluster) -> Iterator[Refusal]:
     """Yield UUIDs that several objects have, because hosts identify objects by them, and tokens users."""
     holders: dict[str, list[str]] = defaultdict(list)
     for name, user in cluster.users.items():
@@ -108,150 +119,150 @@ def _uuids(cluster: Cluster) -> Iterator[str]:
                 holders[uuid].append(name)
     for uuid, held_by in holders.items():
         if len(held_by) > 1:
-            yield f"UUID {uuid} is allocated {len(held_by)} times: to {' and '.join(held_by)}"
+            yield Refusal("allocated_twice", f"UUID {uuid}", {"count": len(held_by), "holders": held_by})
 
 
-def _counter(cluster: Cluster) -> Iterator[str]:
+def _counter(cluster: Cluster) -> Iterator[Refusal]:
     highest = max(
         (allocation.number for slice_ in cluster.slices.values() for allocation in allocated(slice_, ID)), default=None
     )
     if highest is not None and cluster.next_vm_id <= highest:
-        yield f"next_vm_id is {cluster.next_vm_id}, but id {highest} is in use"
+        yield Refusal("counter_too_low", "next_vm_id", {"got": cluster.next_vm_id, "highest": highest})
 
 
-def _users(cluster: Cluster) -> Iterator[str]:
+def _users(cluster: Cluster) -> Iterator[Refusal]:
     owned: dict[str, list[Slice]] = defaultdict(list)
     for slice_ in cluster.slices.values():
         owned[slice_.owner].append(slice_)
     for owner in owned:
         if owner not in cluster.users:
-            names = ", ".join(f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in owned[owner])
-            yield f"user {owner} does not exist, but owns {len(owned[owner])} slices: {names}"
+            names = [f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in owned[owner]]
+            yield Refusal("owner_missing", f"user {owner}", {"count": len(names), "slices": names})
     for name, user in cluster.users.items():
+        where = f"user {name}"
         if user.username != name:
-            yield f"user {name}: username is {user.username}"
+            yield Refusal("username_differs", where, {"got": user.username})
         ids = sorted(slice_.slice_id for slice_ in owned[name])
         if sorted(user.slices) != ids:
-            yield f"user {name}: slices contains {_list(sorted(user.slices))}, but the user owns {_list(ids)}"
+            yield Refusal("slices_of_user_differ", where, {"got": sorted(user.slices), "owned": ids})
         for slice_ in owned[name]:
             if slice_.owner_uuid not in (None, user.uuid):
-                yield (
-                    f"{call(slice_)}: the owner is the user with UUID {slice_.owner_uuid}, but user {name} has "
-                    f"UUID {user.uuid or 'none'}"
-                )
+                figures = {"got": slice_.owner_uuid, "owner": name, "uuid": user.uuid or "none"}
+                yield Refusal("owner_uuid_differs", call(slice_), figures)
         vms = sum(len(slice_.vms) for slice_ in owned[name])
         if user.used_vms != vms:
-            yield f"user {name}: used_vms is {user.used_vms}, but the slices have {vms} VMs"
+            yield Refusal("used_vms_differ", where, {"got": user.used_vms, "vms": vms})
         for label in _twice(slice_label(slice_) for slice_ in owned[name]):
-            numbers = _list([slice_.slice_id for slice_ in owned[name] if slice_label(slice_) == label])
-            yield f"user {name} owns several slices with the name {label}: {numbers}"
+            numbers = [slice_.slice_id for slice_ in owned[name] if slice_label(slice_) == label]
+            yield Refusal("slice_name_twice", where, {"name": label, "slices": numbers})
 
 
-def _workers(cluster: Cluster) -> Iterator[str]:
+def _workers(cluster: Cluster) -> Iterator[Refusal]:
     there = Counter(vm.worker_ip for vm in cluster.vms())
     for ip, worker in cluster.workers.items():
         if worker.ip != ip:
-            yield f"worker {ip}: ip is {worker.ip}"
+            yield Refusal("worker_ip_differs", f"worker {ip}", {"got": worker.ip})
         for key in USED_KEYS:
             if key in worker.extra and worker.extra[key] != there[ip]:
-                yield f"worker {ip}: {key} is {worker.extra[key]}, but the worker has {there[ip]} VMs"
+                figures = {"key": key, "got": worker.extra[key], "vms": there[ip]}
+                yield Refusal("worker_vms_differ", f"worker {ip}", figures)
     for machine_id in _twice(worker.machine_id for worker in cluster.workers.values() if worker.machine_id):
         ips = [ip for ip, worker in cluster.workers.items() if worker.machine_id == machine_id]
-        yield f"machine-id {machine_id} is that of {len(ips)} workers: {_list(ips)}"
+        yield Refusal("machine_id_twice", f"machine-id {machine_id}", {"count": len(ips), "workers": ips})
     disks: dict[tuple[str, str], list[str]] = defaultdict(list)
     for slice_ in cluster.slices.values():
         for vm in slice_.vms:
             if vm.worker_ip not in cluster.workers:
-                yield f"{call(slice_, vm)} is on worker {vm.worker_ip or 'none'}, which is not registered"
+                yield Refusal("worker_of_vm_missing", call(slice_, vm), {"worker": vm.worker_ip or "none"})
             for disk in vm.disks:
                 disks[vm.worker_ip, disk.path].append(call(slice_, vm))
     for (ip, path), held_by in disks.items():
         if len(held_by) > 1:
-            yield f"disk {path} on worker {ip} belongs to {len(held_by)} VMs: {' and '.join(held_by)}"
+            figures = {"count": len(held_by), "vms": held_by}
+            yield Refusal("disk_of_several_vms", f"disk {path} on worker {ip}", figures)
 
 
-def of_slice(slice_: Slice, management_vlan: int) -> Iterator[str]:
-    """Yield a sentence for every violation of an invariant by a slice alone."""
+def of_slice(slice_: Slice, management_vlan: int) -> Iterator[Refusal]:
+    """Yield every violation of an invariant by a slice alone."""
     where = call(slice_)
     vlans = pool_range(pool_number(slice_.slice_id))
     if (slice_.vlan_pool_start, slice_.vlan_pool_end) != (vlans[0], vlans[-1]):
-        yield (
-            f"{where}: the VLAN pool is {slice_.vlan_pool_start} to {slice_.vlan_pool_end}, "
-            f"but must be {vlans[0]} to {vlans[-1]} for this id"
-        )
+        has = {"first": slice_.vlan_pool_start, "last": slice_.vlan_pool_end}
+        needs = {"needed_first": vlans[0], "needed_last": vlans[-1]}
+        yield Refusal("pool_of_slice_differs", where, {**has, **needs})
     for pool in slice_.further_pools:
         if not 0 <= pool < POOL_COUNT:
-            yield f"{where}: VLAN pool {pool} does not exist"
+            yield Refusal("pool_unknown", where, {"pool": pool, "last": POOL_COUNT - 1})
     allowed = set(pool_vlans(*slice_.pools, management=management_vlan))
     for vlan in dict.fromkeys(slice_.vlan_pool_used):
-        if vlan not in allowed:
-            yield f"{where}: vlan_pool_used contains VLAN {vlan}, {_outside(vlan, management_vlan)}"
+        if vlan == management_vlan:
+            yield Refusal("management_vlan_listed", where, {"vlan": vlan})
+        elif vlan not in allowed:
+            yield Refusal("foreign_vlan_listed", where, {"vlan": vlan})
     yield from _vms(slice_)
     yield from _links(slice_, allowed, management_vlan)
     yield from _networks(slice_, allowed, management_vlan)
     yield from _addresses(slice_)
 
 
-def _outside(vlan: int, management_vlan: int) -> str:
-    return "the management VLAN" if vlan == management_vlan else "which is not in its pool"
-
-
-def _vms(slice_: Slice) -> Iterator[str]:
+def _vms(slice_: Slice) -> Iterator[Refusal]:
     for name in _twice(vm.name for vm in slice_.live_vms):
-        ids = _list([vm.vm_id for vm in slice_.live_vms if vm.name == name])
-        yield f"{call(slice_)}: several VMs have the name {name}: {ids}"
+        ids = [vm.vm_id for vm in slice_.live_vms if vm.name == name]
+        yield Refusal("vm_name_twice", call(slice_), {"name": name, "ids": ids})
     for vm in slice_.vms:
         where = call(slice_, vm)
         if vm.owner != slice_.owner:
-            yield f"{where}: the owner is {vm.owner}, but that of the slice is {slice_.owner}"
+            yield Refusal("vm_owner_differs", where, {"got": vm.owner, "owner": slice_.owner})
         if vm.status not in VM_STATES:
-            yield f"{where}: unknown status {vm.status}"
+            yield Refusal("status_unknown", where, {"got": vm.status})
         if not FIRST_VNC_PORT <= vm.vnc_port <= LAST_VNC_PORT:
-            yield f"{where}: the VNC port must be {FIRST_VNC_PORT}-{LAST_VNC_PORT}, got {vm.vnc_port}"
+            limits = {"option": "the VNC port", "least": FIRST_VNC_PORT, "most": LAST_VNC_PORT}
+            yield Refusal("out_of_range", where, {**limits, "got": vm.vnc_port})
         for name in _twice(each.name for each in vm.interfaces):
-            yield f"{where}: several interfaces have the name {name}"
+            yield Refusal("interface_name_twice", where, {"name": name})
         for position, interface in enumerate(vm.interfaces):
             if interface.mac is None:
                 continue
             if mac_number(interface.mac) is None:
-                yield f"{where}: {interface.mac!r} of {interface.name} is not a MAC address"
+                yield Refusal("mac_unreadable", where, {"got": interface.mac, "interface": interface.name})
             elif interface.mac.lower() != (made := mac_address(vm.vm_id, mac_index(interface, position))):
-                yield f"{where}: {interface.name} has MAC {interface.mac}, but the VM's id requires {made}"
-        yield from (f"{where}: {breach}" for breach in (*data_disks.breaches(vm), *kinds.breaches(vm)))
+                figures = {"interface": interface.name, "got": interface.mac, "mac": made}
+                yield Refusal("mac_differs", where, figures)
+        yield from data_disks.violations(vm, where)
+        yield from within(where, kinds.violations(vm))
         for text in vm_addresses(vm):
             if address_number(text) is None:
-                yield f"{where}: {text!r} is not an IPv4 address"
+                yield Refusal("address_unreadable", where, {"got": text})
     for text in slice_.extra.get("releasing", {}).get("addresses", ()):
         if address_number(text) is None:
-            yield f"{call(slice_)}: {text!r} in releasing is not an IPv4 {ADDRESS}"
+            yield Refusal("released_address_unreadable", call(slice_), {"got": text})
 
 
-def _links(slice_: Slice, allowed: set[int], management_vlan: int) -> Iterator[str]:
+def _links(slice_: Slice, allowed: set[int], management_vlan: int) -> Iterator[Refusal]:
     vms = {vm.vm_id: vm for vm in slice_.vms}
     for link_id in _twice(link.link_id for link in slice_.links):
-        yield f"{call(slice_)}: several links have the id {link_id}"
+        yield Refusal("link_id_twice", call(slice_), {"link_id": link_id})
     for vlan in _twice(link.vlan_id for link in slice_.links):
-        ids = _list([link.link_id for link in slice_.links if link.vlan_id == vlan])
-        yield f"{call(slice_)}: several links are on VLAN {vlan}: {ids}"
+        ids = [link.link_id for link in slice_.links if link.vlan_id == vlan]
+        yield Refusal("links_share_vlan", call(slice_), {"vlan": vlan, "links": ids})
     for end, name in _twice(end for link in slice_.links for end in ends(link)):
-        yield f"{call(slice_)}: {name} of VM {end} is on several links"
+        yield Refusal("interface_of_several_links", call(slice_), {"interface": name, "vm_id": end})
     for link in slice_.links:
         where = f"link {slice_label(slice_)}/{link.link_id}"
         yield from _vlan(slice_, where, link.vlan_id, allowed, management_vlan)
         if link.vm1_id == link.vm2_id:
-            yield f"{where} connects VM {link.vm1_id} with itself"
+            yield Refusal("vm_linked_to_itself", where, {"vm_id": link.vm1_id})
         for vm_id, name in ends(link):
             vm = vms.get(vm_id)
             interface = next((each for each in vm.interfaces if each.name == name), None) if vm else None
             if vm is None:
-                yield f"{where} ends at VM {vm_id}, which is not in the slice"
+                yield Refusal("vm_of_link_missing", where, {"vm_id": vm_id})
             elif interface is None:
-                yield f"{where} ends at {name} of {call(slice_, vm)}, which has no such interface"
+                yield Refusal("interface_of_link_missing", where, {"interface": name, "vm": call(slice_, vm)})
             elif (interface.vlan_id, interface.link_id) != (link.vlan_id, link.link_id):
-                yield (
-                    f"{where} is on VLAN {link.vlan_id}, but its end {name} of {call(slice_, vm)} is on "
-                    f"VLAN {interface.vlan_id} with link {interface.link_id}"
-                )
+                figures = {"vlan": link.vlan_id, "interface": name, "vm": call(slice_, vm)}
+                there = {"other": interface.vlan_id, "link_id": interface.link_id}
+                yield Refusal("end_of_link_differs", where, {**figures, **there})
     known = {(link.link_id, end) for link in slice_.links for end in ends(link)}
     for vm in slice_.vms:
         if vm.deleting:
@@ -259,15 +270,15 @@ def _links(slice_: Slice, allowed: set[int], management_vlan: int) -> Iterator[s
         for interface in vm.interfaces:
             where = f"{call(slice_, vm)}: {interface.name}"
             if interface.link_id is not None and (interface.link_id, (vm.vm_id, interface.name)) not in known:
-                yield f"{where} refers to link {interface.link_id}, which does not end there"
+                yield Refusal("link_of_interface_missing", where, {"link_id": interface.link_id})
             if interface.link_id is None and interface.vlan_id not in (None, management_vlan):
                 if interface.vlan_id not in slice_.vlan_pool_used:
-                    yield f"{where} is on VLAN {interface.vlan_id}, which is not allocated to the slice"
+                    yield Refusal("vlan_of_interface_not_allocated", where, {"vlan": interface.vlan_id})
 
 
-def _networks(slice_: Slice, allowed: set[int], management_vlan: int) -> Iterator[str]:
+def _networks(slice_: Slice, allowed: set[int], management_vlan: int) -> Iterator[Refusal]:
     for vlan in _twice(network.vlan_id for network in slice_.networks):
-        yield f"{call(slice_)}: several networks are on VLAN {vlan}"
+        yield Refusal("networks_share_vlan", call(slice_), {"vlan": vlan})
     nics = {(vm.vm_id, nic.name): nic for vm in slice_.live_vms for nic in vm.interfaces}
     live = {vm.vm_id: vm for vm in slice_.live_vms}
     subnets: list[tuple[Network, ipaddress.IPv4Network]] = []
@@ -277,23 +288,24 @@ def _networks(slice_: Slice, allowed: set[int], management_vlan: int) -> Iterato
         for each in network.extra.get("members", ()):
             vm, name = live.get(each["vm_id"]), each["interface"]
             if vm is not None and (each["vm_id"], name) not in nics:
-                yield f"{where}: its member {call(slice_, vm)} has no interface {name}"
+                yield Refusal("interface_of_member_missing", where, {"vm": call(slice_, vm), "interface": name})
         try:
             subnet = ipaddress.IPv4Network(network.cidr)
         except ValueError:
-            yield f"{where}: {network.cidr!r} is not an IPv4 network"
+            yield Refusal("subnet_unreadable", where, {"got": network.cidr})
             continue
         if network.gateway_ip is not None:
             number = address_number(network.gateway_ip)
             if number is None or ipaddress.IPv4Address(number) not in subnet:
-                yield f"{where}: gateway {network.gateway_ip} is not in {subnet}"
+                yield Refusal("gateway_outside_subnet", where, {"got": network.gateway_ip, "subnet": str(subnet)})
         for other, taken in subnets:
             if subnet.overlaps(taken):
-                yield f"{where}: subnet {subnet} overlaps {taken} of VLAN {other.vlan_id}"
+                figures = {"subnet": str(subnet), "other": str(taken), "vlan": other.vlan_id}
+                yield Refusal("subnets_of_networks_overlap", where, figures)
         subnets.append((network, subnet))
 
 
-def _addresses(slice_: Slice) -> Iterator[str]:
+def _addresses(slice_: Slice) -> Iterator[Refusal]:
     for segment in addressing.segments(slice_):
         where = f"VLAN {segment.vlan_id} in {call(slice_)}"
         for version, name in addressing.FAMILIES.items():
@@ -302,25 +314,23 @@ def _addresses(slice_: Slice) -> Iterator[str]:
             for text in told:
                 address = addressing.address(version, text)
                 if subnet is None or address is None or address not in subnet:
-                    yield f"{where}: address {text} is not in subnet {subnet}"
+                    yield Refusal("address_not_in_subnet", where, {"got": text, "subnet": str(subnet)})
             for text in _twice(told):
-                yield f"{where}: several ends have address {text}"
+                yield Refusal("address_of_several_ends", where, {"got": text})
     loopbacks = [text for vm in slice_.live_vms for text in vm.extra.get(addressing.LOOPBACK, {}).values()]
     for text in _twice(loopbacks):
-        yield f"{call(slice_)}: several VMs have loopback {text}"
+        yield Refusal("loopback_of_several_vms", call(slice_), {"got": text})
 
 
-def _vlan(slice_: Slice, where: str, vlan: int, allowed: set[int], management_vlan: int) -> Iterator[str]:
-    if vlan not in allowed:
-        yield f"{where} is on VLAN {vlan}, {_outside(vlan, management_vlan)}"
+def _vlan(slice_: Slice, where: str, vlan: int, allowed: set[int], management_vlan: int) -> Iterator[Refusal]:
+    if vlan == management_vlan:
+        yield Refusal("on_vlan_of_management", where, {"vlan": vlan})
+    elif vlan not in allowed:
+        yield Refusal("on_foreign_vlan", where, {"vlan": vlan})
     elif vlan not in slice_.vlan_pool_used:
-        yield f"{where} is on VLAN {vlan}, which vlan_pool_used does not list"
+        yield Refusal("vlan_not_listed", where, {"vlan": vlan})
 
 
 def ends(link: Link) -> tuple[tuple[int, str], tuple[int, str]]:
     """Return the two ends of a link: VM id and interface."""
     return (link.vm1_id, link.vm1_interface), (link.vm2_id, link.vm2_interface)
-
-
-def _list(things: Iterable[object]) -> str:
-    return ", ".join(str(thing) for thing in things) or "none"

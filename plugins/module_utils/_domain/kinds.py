@@ -212,11 +212,11 @@ def boot_images(vms: Iterable[VM]) -> dict[str, tuple[str, str]]:
     return {checksum: (source, content) for kind in kinds for checksum, source, content in kind.boot_images}
 
 
-def breaches(vm: VM) -> Iterator[str]:
+def violations(vm: VM) -> Iterator[Refusal]:
     """Yield violations of the invariants of a VM's kind, without the VM's name."""
     kind = of(vm)
     if kind is not None:
-        yield from (refusal.message for refusal in kind.faults(f"kind {kind.name}"))
+        yield from kind.faults(f"kind {kind.name}")
 
 
 def shutdown(vm: VM) -> dict[str, Any]:

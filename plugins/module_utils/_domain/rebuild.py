@@ -17,7 +17,7 @@ from ..report import NETWORK_NODE
 from ..vlans import Vlans, read_pools
 from ..workers import MACHINE_ID, Worker
 from . import counters, displays, identities, startup, user_data
-from .invariants import breaches
+from .invariants import violations
 from .records_merge import Entry, Merged, entries, leave_out_older, merge
 from .registration import WORKER_OFFERS
 
@@ -60,8 +60,8 @@ def rebuild(
     merged = merge(found, now=now)
     cluster = _cluster(read, merged)
     refusals = [
-        Refusal("rebuild_violates_rule", "database", {"breach": breach, "slices": _named(breach, cluster)})
-        for breach in breaches(cluster)
+        Refusal("rebuild_violates_rule", "database", {"breach": breach, "slices": _named(breach.message, cluster)})
+        for breach in violations(cluster)
     ]
     if refusals:
         raise Refused(refusals)

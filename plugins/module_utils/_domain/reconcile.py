@@ -88,15 +88,15 @@ def reconcile_slice(
         raise Refused([Refusal("slice_damaged", f"slice {slice_label(before)}", {"breaches": broken})]) from error
 
 
-def _misnamed(slice_: Slice) -> Iterator[str]:
-    """Yield a sentence for each VM whose interfaces are not C(eth0), C(eth1) and so on.
+def _misnamed(slice_: Slice) -> Iterator[Refusal]:
+    """Yield each VM whose interfaces are not C(eth0), C(eth1) and so on.
 
     Other names may be in a database that was imported, and are wrong only where a topology needs them.
     """
     for vm in slice_.live_vms:
         names = [nic.name for nic in vm.interfaces]
         if names != [f"eth{number}" for number in range(len(names))]:
-            yield f"{invariants.call(slice_, vm)} has the interfaces {', '.join(names)}"
+            yield Refusal("interfaces_misnamed", invariants.call(slice_, vm), {"interfaces": names})
 
 
 def _reconcile(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..changes import Change, between
-from ..errors import SlicesError
+from ..errors import Refusal, Refused
 from . import access, files, host_units, unit_overrides
 from .access import FILE, FOLDER, Access
 from .files import File
@@ -106,7 +106,7 @@ def plan(wanted: Wanted, runner: Runner, *, missing_ok: bool = False) -> Install
         missing_ok: whether the host may be without the programs that check them.
 
     Raises:
-        SlicesError: a path exists with another type, or nft rejects a file.
+        Refused: a path exists with another type, or nft rejects a file.
         CommandFailed: systemd does not respond.
     """
     created = _users_to_create(wanted.users, runner)
@@ -135,13 +135,14 @@ def check_rules(todo: Installation, runner: Runner, *, missing_ok: bool) -> None
         missing_ok: whether the host may be without nft.
 
     Raises:
-        SlicesError: nft rejects a file.
+        Refused: nft rejects a file.
     """
     for file, _have in todo.files:
         if file.path.endswith(_PACKET_RULES):
             done = runner.run(["nft", "--check", "--file", "-"], stdin=file.content.decode(), check=False)
             if done.rc != 0 and not (missing_ok and done.rc == NOT_FOUND):
-                raise SlicesError(f"nft refuses {file.path}: {done.stderr.strip()}", path=file.path, rc=done.rc)
+                figures = {"why": done.stderr.strip(), "rc": done.rc}
+                raise Refused([Refusal("packet_rules_invalid", file.path, figures)])
 
 
 def apply(todo: Installation, runner: Runner) -> None:
@@ -149,16 +150,18 @@ def apply(todo: Installation, runner: Runner) -> None:
 
     Raises:
         CommandFailed: a user cannot be created.
-        SlicesError: nft refused a file, a group or the folder of a file does not exist, or a unit did not start.
+        Refused: nft rejects a file, or a group or the folder of a file does not exist.
+        SlicesError: a unit did not start.
     """
     if todo.users:
         runner.run(["systemd-sysusers", "-"], stdin=todo.users)
         check_rules(todo, runner, missing_ok=False)
     for folder, _have in todo.folders:
         _create(folder)
-    for path in todo.paths:
-        if not os.path.isdir(os.path.dirname(path)):
-            raise SlicesError(f"folder {os.path.dirname(path)} does not exist")
+    parents = dict.fromkeys(os.path.dirname(path) for path in todo.paths)
+    missing = [Refusal("folder_missing", f"folder {path}") for path in parents if not os.path.isdir(path)]
+    if missing:
+        raise Refused(missing)
     # A mask is removed before its unit is written, and drop-ins before units start.
     unit_overrides.remove(todo.overrides, runner)
     files.write_all(file for file, _have in todo.files)
@@ -179,7 +182,7 @@ def _create(folder: Folder) -> None:
     try:
         gid = grp.getgrnam(folder.group).gr_gid
     except KeyError:
-        raise SlicesError(f"folder {folder.path}: group {folder.group} does not exist") from None
+        raise Refused([Refusal("group_missing", f"folder {folder.path}", {"group": folder.group})]) from None
     files.make_folders(os.path.dirname(folder.path))
     os.makedirs(folder.path, mode=0o700, exist_ok=True)
     access.give(os.path.realpath(folder.path), Access(FOLDER, 0 if os.geteuid() == 0 else -1, gid, folder.mode))
@@ -189,7 +192,7 @@ def _observe_folder(folder: Folder) -> Access | None:
     # An administrator may move a folder to another file system, and leave a link.
     have = access.observe(os.path.realpath(folder.path))
     if have is not None and have.kind != FOLDER:
-        raise SlicesError(f"{folder.path} exists and is not a folder")
+        raise Refused([Refusal("path_in_use", folder.path, {"got": have.kind, "expected": FOLDER})])
     return have
 
 
@@ -198,7 +201,7 @@ def _observe_file(file: File) -> tuple[bytes, Access] | None:
     if have is None:
         return None
     if have.kind == FOLDER:
-        raise SlicesError(f"{file.path} exists and is a folder")
+        raise Refused([Refusal("path_in_use", file.path, {"got": have.kind, "expected": FILE})])
     if have.kind != FILE:
         return b"", have
     with open(file.path, "rb", opener=files.at_once) as opened:

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from .._domain import slice_changes
 from .._domain.invariant_repair import repair
-from .._domain.invariants import breaches
+from .._domain.invariants import violations
 from .._domain.registration import require_admin
 from .._state.store import Store
 from ..changes import CREATE, UPDATE, Change
@@ -44,10 +44,16 @@ def _require_admin(module: AnsibleModule, store: Store, cluster: Cluster) -> Non
 def _check(module: AnsibleModule, store: Store) -> Outcome:
     cluster = _read(store)
     _require_admin(module, store, cluster)
-    found = breaches(cluster)
+    found = violations(cluster)
     if found and module.params["fail_on_breach"]:
-        raise DatabaseError(f"{store.name} violates {len(found)} rules: {'; '.join(found)}", breaches=found)
-    return Outcome(result={"breaches": found, **_common_results(store, cluster)})
+        figures = {"count": len(found), "breaches": found}
+        raise Refused([Refusal("database_violates_rules", store.name, figures)], **_listed(found))
+    return Outcome(result={**_listed(found), **_common_results(store, cluster)})
+
+
+def _listed(found: Sequence[Refusal]) -> dict[str, list[str]]:
+    """Return violations for a result: a sentence and a code for each."""
+    return {"breaches": [each.message for each in found], "breach_codes": [each.code for each in found]}
 
 
 def _backup(module: AnsibleModule, store: Store) -> Outcome:
@@ -82,7 +88,7 @@ def _restore(module: AnsibleModule, store: Store) -> Outcome:
         restored = [Change("backup", name, "restore", after={}), *changes]
         store.restore(name, entry_for(module, restored, present))
     warnings = {"warnings": [warning]} if changes and (warning := _of_another_cloud(name, present, wanted)) else {}
-    return Outcome(changes, {"breaches": breaches(wanted), **_common_results(store, expected), **warnings})
+    return Outcome(changes, {**_listed(violations(wanted)), **_common_results(store, expected), **warnings})
 
 
 def _of_another_cloud(name: str, present: Cluster, wanted: Cluster) -> str | None:
@@ -105,9 +111,9 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
     wanted = Cluster.from_dict(source.to_dict())
     repairs = repair(wanted)
     if repairs and not params["repair"]:
-        found = breaches(source)
-        figures = {"count": len(found), "breaches": "; ".join(found)}
-        raise Refused([Refusal("repair_not_allowed", store.name, figures)], breaches=found, repairs=repairs)
+        found = violations(source)
+        figures = {"count": len(found), "breaches": found}
+        raise Refused([Refusal("repair_not_allowed", store.name, figures)], **_listed(found), repairs=repairs)
     target = store if params["destination"] is None else store_of(module, params["destination"])
     # A copy, because "wanted" becomes part of the destination's cluster.
     meant, changes = Cluster.from_dict(wanted.to_dict()).content(), list[Change]()
@@ -125,7 +131,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
         raise DatabaseError(f"{target.name} differs from what was written; {store.name} was not changed")
     return Outcome(
         changes,
-        {"repairs": repairs, "breaches": breaches(wanted), **_common_results(target, wanted)},
+        {"repairs": repairs, **_listed(violations(wanted)), **_common_results(target, wanted)},
     )
 
 

@@ -33,7 +33,7 @@ def issue(cluster: Cluster, params: Mapping[str, Any], *, check_mode: bool) -> O
     if user not in cluster.users:
         refusals.append(Refusal("not_found", f"user {user}", {"known": sorted(cluster.users)}))
     if cluster.cloud is None:
-        refusals.append(Refusal("acting_key_unusable", path, {"why": "the database has no cloud yet, run site"}))
+        refusals.append(Refusal("cloud_missing", "token"))
     if refusals or cluster.cloud is None:
         raise Refused(refusals)
     key, changes = _key(path, cluster.cloud.uuid, check_mode=check_mode)
@@ -56,5 +56,5 @@ def _key(path: str, cloud: str, *, check_mode: bool) -> tuple[Key, list[Change]]
         return key, [between("acting key", path, None, {"cloud": cloud})]
     key = Key.read(text, path)
     if key.cloud != cloud:
-        raise Refused([Refusal("acting_key_unusable", path, {"why": f"it is the key of cloud {key.cloud}"})])
+        raise Refused([Refusal("acting_key_of_another_cloud", path, {"got": key.cloud, "cloud": cloud})])
     return key, []

@@ -12,7 +12,7 @@ import re
 import stat
 import time
 
-from ..errors import DatabaseError, Refusal, Refused, named
+from ..errors import DatabaseError, DatabaseRefused, Refusal, Refused, named
 from . import lock
 
 # Without a reader, a FIFO in place of the file is an error and not waited for.
@@ -39,10 +39,10 @@ def exists(path: str, *, name: str) -> bool:
     return True
 
 
-def unreadable(name: str, error: OSError) -> DatabaseError:
+def unreadable(name: str, error: OSError) -> DatabaseRefused:
     """Return the error of a database that the system does not let this process read."""
     # The name has the path already.
-    return DatabaseError(Refusal("database_unreadable", name, {"why": error.strerror or str(error)}).message)
+    return DatabaseRefused([Refusal("database_unreadable", name, {"why": error.strerror or str(error)})])
 
 
 def read_whole(path: str) -> bytes:
@@ -159,10 +159,8 @@ class Backups:
             data = self._read(name)
             digest = _digest(data)
             if digest != _digest_in(name):
-                raise DatabaseError(
-                    f"backup {self.path(name)} is damaged: its SHA-256 begins with {digest}, but its name contains "
-                    f"{_digest_in(name)}; choose another backup"
-                )
+                figures = {"got": digest, "expected": _digest_in(name)}
+                raise DatabaseRefused([Refusal("backup_damaged", f"backup {self.path(name)}", figures)])
             return data.decode()
         except (OSError, UnicodeDecodeError) as error:
             raise DatabaseError(f"backup {self.path(name)} cannot be read: {error}") from error

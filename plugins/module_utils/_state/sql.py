@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..cluster import Cluster
-from ..errors import DatabaseError, Refusal, Refused
+from ..errors import DatabaseError, DatabaseRefused, Refusal, Refused
 from ..history import Entry
 from ..stored_fields import FieldError
 from . import lock, schema, url_secrets, yaml_text
@@ -290,9 +290,8 @@ class SqlDatabase:
         row = connection.execute(select(meta).with_for_update() if write else select(meta)).mappings().first()
         version = None if row is None else row["schema_version"]
         if row is None or version != schema.SCHEMA_VERSION:
-            raise DatabaseError(
-                f"{self.name} has schema version {version}, but this collection supports {schema.SCHEMA_VERSION}"
-            )
+            figures = {"got": version, "supported": schema.SCHEMA_VERSION}
+            raise DatabaseRefused([Refusal("unsupported_schema", self.name, figures)])
         return dict(row)
 
     def _has_tables(self, connection: Connection) -> bool:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ..cluster import Cluster
-from ..errors import DatabaseError, Refusal, Refused
+from ..errors import DatabaseRefused, Refusal, Refused
 from ..history import Entry
 from .files import Backups
 
@@ -79,6 +79,6 @@ def does_not_exist(name: str) -> Refused:
     return Refused([Refusal("database_missing", name)])
 
 
-def replaced_meanwhile(name: str) -> DatabaseError:
+def replaced_meanwhile(name: str) -> DatabaseRefused:
     """Return the error of a database whose file somebody without its lock has replaced during a transaction."""
-    return DatabaseError(f"{name} was replaced by another program during this run, which has not changed it; run again")
+    return DatabaseRefused([Refusal("database_replaced", name)])

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..cluster import NOTED, Cluster
-from ..errors import DatabaseError
+from ..errors import DatabaseError, DatabaseRefused, Refusal
 from ..history import Entry
 from ..stored_fields import FieldError
 from ..workers import WorkerFigures
@@ -183,6 +183,4 @@ class YamlFile:
         try:
             Cluster.from_dict(content)
         except FieldError as error:
-            raise DatabaseError(
-                f"{self.name} could not be read with this change: {error}; it was not changed"
-            ) from error
+            raise DatabaseRefused([Refusal("change_unreadable", self.name, {"why": str(error)})]) from error

@@ -13,7 +13,8 @@ ACCESS = {
         "no user launched it (launch type {launch_type}), so the acting user cannot be verified",
         "add a credential that sets CLOUDREPO_ACTING_USER or CLOUDREPO_ACTING_TOKEN",
     ),
-    "acting_token_invalid": Rule("a token must be signed with the cloud's key", "{why}; {rule}"),
+    "acting_token_malformed": Rule("a token must be a result of the module acting_token", "{rule}"),
+    "acting_token_invalid": Rule("a token must be signed with the cloud's key", "{rule}"),
     "acting_token_expired": Rule(
         "a token must not have expired", "the token of {user} expired at {expired}", "create another with acting_token"
     ),
@@ -41,9 +42,21 @@ ACCESS = {
         "it is not installed, or lacks {modules}",
         "install it with ansible-galaxy collection install {collection}",
     ),
-    "awx_export_unusable": Rule("a file must contain what awx.awx.export or the API of AWX returns", "{why}"),
+    "awx_export_unusable": Rule("a file must contain what awx.awx.export or the API of AWX returns", "{rule}"),
+    "awx_templates_missing": Rule(
+        "a file must contain the job templates that run playbooks of cloudrepo.slices",
+        "no job template in it runs a playbook of cloudrepo.slices",
+        "check that it is of the right AWX, and complete",
+    ),
     "awx_refused": Rule("AWX must accept the object", "{why}"),
     "unknown_lists": Rule("lists of objects must be of a known kind", "unknown lists {got}; known: {known}"),
+    "acting_key_malformed": Rule("a key must have the form UUID:KEY, with the UUID of its cloud", "{rule}"),
+    "acting_key_of_another_cloud": Rule(
+        "tokens are signed with the cloud's key", "it is the key of cloud {got}, this is cloud {cloud}; {rule}"
+    ),
+    "cloud_missing": Rule(
+        "a token is valid in one cloud", "the database has no cloud yet; {rule}", "run cloudrepo.slices.site"
+    ),
     "acting_key_unusable": Rule("tokens are checked with the cloud's key", "{why}; {rule}"),
     "acting_user_empty": Rule("the acting user must be a non-empty name", "{rule}, got {got!r}"),
     "acting_users_differ": Rule(

@@ -15,6 +15,11 @@ ARGUMENTS = {
         "{object} must be an integer, got {got}",
         "set it to a number (YAML reads yes, no, on and off as booleans)",
     ),
+    "slice_not_a_dictionary": Rule("a slice must be a dictionary", "{rule}, got {got!r}"),
+    "unsupported_options": Rule(
+        "a slice may only have documented options", "unsupported options: {options}", "use one of {supported}"
+    ),
+    "malformed_slice": Rule("the options of a slice must have their documented types", "{why}"),
     "slice_listed_twice": Rule("a slice must be listed only once", "{object} is listed {count} times"),
     "destination_not_empty": Rule(
         "the destination of a migration must be empty",
@@ -44,7 +49,9 @@ SELECTION = {
     "several_slices": Rule("this playbook takes exactly one slice", "{object} takes one slice, got {got}"),
     "variable_is_empty": Rule("a variable that selects slices must have a value", "{object} is {state}"),
     "topologies_unreadable": Rule("slices must be YAML or JSON", "{rule} ({why})"),
-    "key_set_twice": Rule("a mapping must not contain a key twice", "{why}"),
+    "key_set_twice": Rule(
+        "a mapping must not contain a key twice", "line {line}: {key} is already set in line {first_line}"
+    ),
     "file_unreadable": Rule("a file must be readable", "{object} must be a file that can be read, got {got} ({why})"),
     "variables_of_admins": Rule(
         "tenants may only set {accepted}",

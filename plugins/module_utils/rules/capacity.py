@@ -33,8 +33,9 @@ CAPACITY = {
         "{used} of the cloud's VLAN pools {pools} are in use, {free} are free",
         "delete a slice, or let the cloud use more pools (cloudrepo_vlan_pools)",
     ),
-    "vlan_pools_invalid": Rule(
-        "vlan_pools must be ranges of pools, 0-99, such as 0-49,60-79", "{rule}, got {got!r}: {why}"
+    "vlan_pools_invalid": Rule("vlan_pools must be ranges of pools, 0-99, such as 0-49,60-79", "{rule}, got {got!r}"),
+    "vlan_pools_reversed": Rule(
+        "a range of pools must not end before it starts", "vlan_pools is {got!r}, which contains {part}; {rule}"
     ),
     "vlans_shared": Rule(
         "clouds on the same trunk have no VLAN in common",

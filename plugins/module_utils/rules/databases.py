@@ -31,6 +31,30 @@ DATABASE = {
     ),
     "unsupported_driver": Rule("driver must be one of {drivers}"),
     "database_without_path": Rule("the URL of an SQLite database has a path", "{object} has no path", "use {form}"),
+    "database_replaced": Rule(
+        "only runs of this collection write a database, one at a time",
+        "{object} was replaced by another program during this run, which has not changed it",
+        "run again",
+    ),
+    "change_unreadable": Rule(
+        "a change is stored only if the next run can read it",
+        "{object} could not be read with this change: {why}; it was not changed",
+    ),
+    "unsupported_schema": Rule(
+        "a database must have schema version {supported}",
+        "{object} has schema version {got}, but this collection supports {supported}",
+        "use the release of the collection that created it",
+    ),
+    "backup_damaged": Rule(
+        "the SHA-256 of a backup must begin with the digits in its name",
+        "{object} is damaged: its SHA-256 begins with {got}, but its name contains {expected}",
+        "restore another backup",
+    ),
+    "database_violates_rules": Rule(
+        "a database violates no rules",
+        "{object} violates {count} rules: {breaches}",
+        "restore a backup, or run cloudrepo.slices.database with state=migrate and repair=true",
+    ),
     "repair_not_allowed": Rule(
         "a database is only migrated without violations of rules",
         "{object} violates {count} rules: {breaches}",

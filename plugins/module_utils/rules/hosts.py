@@ -222,6 +222,24 @@ HOST = {
         "port {port} on this host belongs to slice {holder} ({held})",
         "delete that VM of slice {holder} first",
     ),
+    "path_in_use": Rule(
+        "files and folders of a role replace nothing else",
+        "{object} exists and is a {got}, not a {expected}; {rule}",
+        "rename or remove it",
+    ),
+    "packet_rules_invalid": Rule("nft must accept all packet rules", "nft rejects it: {why}"),
+    "folder_missing": Rule("the folder of an installed file must exist", "{object} does not exist"),
+    "group_missing": Rule("the group of a folder must exist", "group {group} does not exist"),
+    "device_is_no_tap": Rule(
+        "an interface of a VM is a tap on its worker",
+        "network device {device} exists on this host and is not a tap; {rule}",
+        "rename or remove it",
+    ),
+    "removal_group_in_use": Rule(
+        "the netdev group that is used to remove taps contains no other devices",
+        "{object} is used to remove taps, but contains {devices}",
+        "move them to another group with ip link set dev NAME group default",
+    ),
     "vlan_of_another_slice": Rule(
         "a VLAN belongs to one slice",
         "VLAN {vlan_id} is in use by port {port} of slice {holder} ({held}) on this host",

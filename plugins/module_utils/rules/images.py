@@ -52,6 +52,14 @@ IMAGE = {
     "image_cut_short": Rule(
         "a base image must be complete", "{object} has {got} bytes, its content needs {needed}", "fetch it again"
     ),
+    "image_marked_corrupt": Rule(
+        "a base image must be undamaged", "{object} is marked as corrupt", "run {command} or fetch it again"
+    ),
+    "image_sizes_invalid": Rule(
+        "the header of an image must have sizes that its format allows",
+        "{object} is damaged; {rule}",
+        "run {command} or fetch it again",
+    ),
     "image_damaged": Rule(
         "a base image must be undamaged", "{object} is damaged: {why}", "run {command} or fetch it again"
     ),

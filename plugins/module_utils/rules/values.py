@@ -37,6 +37,7 @@ ANY = {
         "line {line} of the user data: {rule}",
     ),
     "startup_malformed": Rule("{part} must be {form}", "{rule}"),
+    "startup_key_set_twice": Rule("a JSON object must not contain a key twice", "{key} is set twice"),
     "startup_needs_console": Rule(
         "a start-up needs a shell or a login on the serial console of the guest",
         "{rule}, and kind {name} has none",
@@ -50,6 +51,16 @@ ANY = {
     "invalid_ssh_key": Rule("an ssh key must be {form}", "key {number}: {rule}"),
     "invalid_guest_address": Rule(
         "an address needs a prefix length, such as 10.0.0.1/24", "{object} cannot have address {got!r}: {why}"
+    ),
+    "guest_address_without_prefix": Rule(
+        "an address needs a prefix length, such as 10.0.0.1/24", "{object} cannot have address {got!r}; {rule}"
+    ),
+    "guest_address_with_zone": Rule(
+        "an address of an interface has no zone", "{object} cannot have address {got!r}; {rule}"
+    ),
+    "guest_address_of_network": Rule(
+        "a guest cannot have the address of a network, nor its broadcast address",
+        "{object} cannot have address {got!r} in {network}; {rule}",
     ),
     "option_of_other_checks": Rule("{option} can only be used with these checks: {checks}", "{rule}; check is {got}"),
     "guest_file_too_long": Rule(

@@ -190,7 +190,9 @@ def test_a_run_acts_on_behalf_of_the_authenticated_user(
     variables = {"slice_name": "nothing", **variables}
     done = run(tmp_path, "smoke_test", variables, environment=environment, database=database())
     assert (done.rc, done.tasks) == (2, 2)
-    assert done.failure["msg"] == f"slice nothing does not exist; existing: {known}"
+    (refusal,) = done.failure["refusals"]
+    assert (refusal["code"], refusal["object"]) == ("not_found", "slice nothing")
+    assert ", ".join(refusal["figures"]["known"]) == known
 
 
 def test_a_token_determines_the_acting_user_and_is_returned_as_the_reason(tmp_path: Path) -> None:
@@ -213,7 +215,8 @@ def test_a_token_determines_the_acting_user_and_is_returned_as_the_reason(tmp_pa
     given["CLOUDREPO_ACTING_KEY_FILE"] = str(tmp_path / "key")
     scheduled = {"slice_name": "nothing", **awx("scheduled"), "awx_user_name": "admin"}
     done = run(tmp_path, "smoke_test", scheduled, "-v", environment=given)
-    assert done.failure["msg"] == "slice nothing does not exist; existing: blue (1003)"
+    (refusal,) = done.failure["refusals"]
+    assert (refusal["code"], refusal["figures"]) == ("not_found", {"known": ["blue (1003)"]})
     assert "CLOUDREPO_ACTING_TOKEN, signed with the cloud's key, until 20" in done.stdout
     assert given["CLOUDREPO_ACTING_TOKEN"] not in done.stdout
     # The user is removed, and another person gets the name and the role of an admin.
@@ -222,11 +225,12 @@ def test_a_token_determines_the_acting_user_and_is_returned_as_the_reason(tmp_pa
     held["users"]["alice"].update(uuid=OTHER, role="admin")
     for variables, tasks_run in ((scheduled, 2), ({**scheduled, "cloudrepo_placement": "pack"}, 1)):
         done = run(tmp_path, "smoke_test", variables, environment=given, database=held)
-        told = f"token: it was issued for an earlier user alice (UUID {was}), the present one has UUID {OTHER}; "
-        assert (done.tasks, done.failure["msg"].startswith(told)) == (tasks_run, True)
+        (refusal,) = done.failure["refusals"]
+        assert (done.tasks, refusal["code"]) == (tasks_run, "acting_token_of_earlier_user")
+        assert refusal["figures"] == {"user": "alice", "got": was, "present": OTHER}
     del held["users"]["alice"]
     done = run(tmp_path, "smoke_test", scheduled, environment=given, database=held)
-    assert done.failure["msg"] == "acting user alice does not exist"
+    assert [each["code"] for each in done.failure["refusals"]] == ["unknown_acting_user"]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ def test_connect_shows_the_commands_for_a_vm(tmp_path: Path) -> None:
 
 def test_connect_lists_the_existing_vms(tmp_path: Path) -> None:
     done = run(tmp_path, "connect", {"slice_name": "web", "connect_vm": "vm3"}, database=database())
-    assert done.failure["msg"] == "VM vm3 does not exist; existing: web/vm1, web/vm2"
+    (refusal,) = done.failure["refusals"]
+    assert (refusal["code"], refusal["object"]) == ("not_found", "VM vm3")
+    assert refusal["figures"] == {"known": ["web/vm1", "web/vm2"]}
 
 
 def test_a_name_that_matches_no_slice_does_not_hide_the_others(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...bounds import DEFAULT_MTU, TAP_NAME
 from ...changes import Change, SliceRef, between
-from ...errors import SlicesError
+from ...errors import Refusal, Refused, SlicesError
 from ...work_order import SliceOrder
 from ..accounts import Accounts
 from ..files import read_text
@@ -153,7 +153,7 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
         freed: the ids of running VMs that are stopped before the plan is applied.
 
     Raises:
-        SlicesError: a device with the name of a tap is not a tap, or the netdev group for removals is in use.
+        Refused: a device with the name of a tap is not a tap, or the netdev group for removals is in use.
     """
     orders, freed = tuple(orders), frozenset(freed)
     wanted = {
@@ -162,9 +162,14 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
         for nic in vm.interfaces
     }
     free = {nic.tap for vm in all_vms(orders) if vm.vm_id in freed for nic in vm.interfaces}
-    for name in wanted:
-        if name in have.others:
-            raise SlicesError(f"network device {name} exists on this host and is not a tap")
+    strangers = [
+        Refusal("device_is_no_tap", str(vm), {"device": nic.tap})
+        for vm in all_vms(orders)
+        for nic in vm.interfaces
+        if nic.tap in have.others
+    ]
+    if strangers:
+        raise Refused(strangers)
     removed = _to_remove(orders, wanted, have, accounts)
     pairs = [(have.taps[name], tap) for name, tap in wanted.items() if name in have.taps]
     foreign = [(old, new) for old, new in pairs if not old.persistent or _other_owner(old, new)]
@@ -311,9 +316,8 @@ def _need_free_group(have: Devices) -> None:
     groups = {**{tap.name: tap.group for tap in have.taps.values()}, **have.others}
     strangers = [name for name, group in groups.items() if group == REMOVAL_GROUP and not _is_ours(name)]
     if strangers:
-        raise SlicesError(
-            f"netdev group {REMOVAL_GROUP} is used to remove taps, but contains {', '.join(sorted(strangers))}"
-        )
+        group = f"netdev group {REMOVAL_GROUP}"
+        raise Refused([Refusal("removal_group_in_use", group, {"devices": sorted(strangers)})])
 
 
 def _is_busy(folder: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ...errors import Refusal, Refused, SlicesError
+from ...errors import Refusal, Refused
 from ..runner import NOT_FOUND, Runner
 from . import formats, qcow2, qcow2_clusters, raw
 from .qcow2 import Header, Image
@@ -70,7 +70,7 @@ def inspect(path: str, runner: Runner, *, object: str, source: str, alternative:
     with open(path, "rb") as file:
         found = formats.identify(file)
         if found == formats.QCOW2:
-            header, refusals = _inspect_qcow2(file, path, object, source)
+            header, refusals = _inspect_qcow2(file, object, source)
         else:
             header, refusals = None, list(_inspect_other(file, found, object, source, alternative))
         size = os.fstat(file.fileno()).st_size
@@ -131,11 +131,13 @@ def _inspect_other(file: BinaryIO, found: str, object: str, source: str, alterna
         yield Refusal("image_content", object, {"content": "of no known format"})
 
 
-def _inspect_qcow2(file: BinaryIO, path: str, object: str, source: str) -> tuple[Header | None, list[Refusal]]:
+def _inspect_qcow2(file: BinaryIO, object: str, source: str) -> tuple[Header | None, list[Refusal]]:
     try:
-        header = qcow2.read_header(file, path)
-    except SlicesError as error:
-        return None, [Refusal("image_damaged", object, {"why": error.message, "command": _repair(source)})]
+        header = qcow2.read_header(file)
+    except qcow2.HeaderError as error:
+        if error.needed_bytes is not None:
+            return None, list(_cut_short(file, error.needed_bytes, object))
+        return None, [Refusal("image_damaged", object, {"why": error.why, "command": _repair(source)})]
     return header, list(_header_faults(file, header, object, source))
 
 
@@ -153,10 +155,9 @@ def _header_faults(file: BinaryIO, header: Header, object: str, source: str) -> 
     if not header.virtual_bytes:
         yield Refusal("image_empty", object)
     if header.is_marked_corrupt:
-        yield Refusal("image_damaged", object, {"why": "it is marked as corrupt", "command": _repair(source)})
+        yield Refusal("image_marked_corrupt", object, {"command": _repair(source)})
     if not qcow2_clusters.is_plausible(header):
-        why = "its header has sizes that the format does not allow"
-        yield Refusal("image_damaged", object, {"why": why, "command": _repair(source)})
+        yield Refusal("image_sizes_invalid", object, {"command": _repair(source)})
     elif not header.has_data_file:
         yield from _cut_short(file, qcow2_clusters.needed_bytes(file, header), object)
 

@@ -91,17 +91,31 @@ class Header:
         return self.version in (2, 3) and not self.incompatible & ~_KNOWN
 
 
+class HeaderError(SlicesError):
+    """QEMU cannot use the header of a qcow2 image.
+
+    Args:
+        why: why not, without the image.
+        needed_bytes: the size of a complete header if it is truncated, otherwise C(None).
+    """
+
+    def __init__(self, why: str, *, needed_bytes: int | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.needed_bytes = needed_bytes
+
+
 def read_image(path: str) -> Image | None:
     """Return the format, size and backing file of an image, C(None) if the file does not exist.
 
     Raises:
-        SlicesError: see C(read_header).
+        HeaderError: see C(read_header).
     """
     try:
         with open(path, "rb", opener=files.at_once) as file:
             if read_at(file, 0, len(MAGIC)) != MAGIC:
                 return Image(format="raw", virtual_bytes=os.fstat(file.fileno()).st_size)
-            header = read_header(file, path)
+            header = read_header(file)
             return Image(format="qcow2", virtual_bytes=header.virtual_bytes, backing_file=header.backing_file)
     except FileNotFoundError:
         return None
@@ -111,8 +125,8 @@ def read_overlay(path: str) -> Image | None:
     """Like C(read_image) for a file that has to be a qcow2 image; if it is none, C(damage) says why."""
     try:
         image = read_image(path)
-    except SlicesError as error:
-        return Image("raw", 0, damage=error.message)
+    except HeaderError as error:
+        return Image("raw", 0, damage=error.why)
     except OSError as error:
         return Image("raw", 0, damage=f"it cannot be read ({error.strerror})")
     if image is None or image.format == "qcow2":
@@ -120,28 +134,27 @@ def read_overlay(path: str) -> Image | None:
     return replace(image, damage="it does not begin with the header of a qcow2 image")
 
 
-def read_header(file: BinaryIO, path: str) -> Header:
+def read_header(file: BinaryIO) -> Header:
     """Return the header of a qcow2 image.
 
     Raises:
-        SlicesError: the header is truncated, or the name of the backing file is outside the limits of the format or
+        HeaderError: the header is truncated, or the name of the backing file is outside the limits of the format or
             contains a null character.
     """
     head = read_at(file, 0, _VERSION_2_BYTES + _INCOMPATIBLE.size)
     if len(head) < _VERSION_2_BYTES:
-        raise SlicesError(f"image {path} is truncated within its qcow2 header", path=path)
+        raise HeaderError("its qcow2 header is truncated", needed_bytes=_VERSION_2_BYTES)
     _magic, version, offset, length, *others = _HEADER.unpack_from(head)
     bits, size, encryption, l1_entries, l1_offset, refcount_offset, refcount_clusters = others
     if length > _NAME_BYTES or offset > _CLUSTER_BYTES:
-        raise SlicesError(
-            f"image {path}: the backing file name has {length} bytes at offset {offset}; at most {_NAME_BYTES} bytes "
-            f"within the first {_CLUSTER_BYTES} are allowed",
-            path=path,
+        raise HeaderError(
+            f"its backing file name has {length} bytes at offset {offset}; at most {_NAME_BYTES} bytes within the "
+            f"first {_CLUSTER_BYTES} are allowed"
         )
     backing_file = read_at(file, offset, length).decode("utf-8", "replace") if offset else None
     if "\0" in (backing_file or ""):
         # No file has such a name, and asking for it is no error of the system, but one of the caller.
-        raise SlicesError(f"image {path}: the backing file name contains a null character", path=path)
+        raise HeaderError("its backing file name contains a null character")
     (features,) = _INCOMPATIBLE.unpack(head[_VERSION_2_BYTES:].ljust(_INCOMPATIBLE.size, b"\0"))
     return Header(
         version=version,

@@ -79,6 +79,6 @@ def test_hosts_without_an_answer_are_listed() -> None:
     }
     assert orphan_problems(hostvars, GROUPS, []) == [
         "w1: no switch",
-        "n: it did not respond, or was not part of the run",
+        "n: the host did not respond, or was not part of the run",
         "w2: disk 5f0c: no earlier run has listed it",
     ]

@@ -33,7 +33,7 @@ def test_a_host_is_listed_for_each_of_its_roles() -> None:
     facts = {"cloud_uuid": CLAIM["uuid"], "cloud_title": "lab", "machine_id": "0" * 32, "cores": 8, "ram_gb": 31.2}
     used = {"netem": False, "highest_id": 1036, "slices": [{"slice_id": 1035}]}
     assert first == {"host": "w1", "target": "10.0.10.1", **facts, **used, "applied": [ORDER]}
-    silent = "it did not answer, or was not part of the run"
+    silent = "the host did not respond, or was not part of the run"
     assert second == {"host": "w2", "target": "10.0.10.2", "failure": silent}
     assert (third["target"], third["applied"]) == ("network_node", [])
     assert len(AllOrders.from_dict({"hosts": [first, second, third]}).hosts) == 3
@@ -44,7 +44,7 @@ def test_the_reason_why_a_host_was_not_read_is_reported() -> None:
     for host, failure in (
         ({"rebuild_info": INFO, "rebuild_orders": failed}, "/x cannot be read"),
         ({"rebuild_info": failed}, "/x cannot be read"),
-        ({"rebuild_info": {"unreachable": True, "failed": True, "msg": "no"}}, "it did not answer, or was not part of"),
+        ({"rebuild_info": {"unreachable": True, "failed": True, "msg": "no"}}, "the host did not respond, or"),
     ):
         (told,) = rebuild_hosts({"w2": {**W2, **host}}, {"workers": ["w2"]})
         assert told["failure"].startswith(failure)

@@ -40,8 +40,8 @@ def test_settings_are_returned_as_data_and_as_text(tmp_path: Path) -> None:
         (None, "file_unreadable", "No such file"),
         (b"\xff", "file_unreadable", "can't decode"),
         (b"{", "file_unreadable", "Expecting property name"),
-        (b"[]", "awx_export_unusable", "this is neither an export nor an answer of the API"),
-        (b"{}", "awx_export_unusable", "no job template in it runs a playbook of cloudrepo.slices"),
+        (b"[]", "awx_export_unusable", "must contain what awx.awx.export or the API of AWX returns"),
+        (b"{}", "awx_templates_missing", "no job template in it runs a playbook of cloudrepo.slices"),
     ],
 )
 def test_a_file_without_templates_is_named(content: bytes | None, code: str, why: str, tmp_path: Path) -> None:
@@ -52,5 +52,5 @@ def test_a_file_without_templates_is_named(content: bytes | None, code: str, why
         check({"src": str(source), "playbooks": ["deploy"], "admins": []})
     (refusal,) = caught.value.refusals
     assert refusal.code == code
-    assert why in refusal.figures["why"]
+    assert why in refusal.message
     assert str(source) in refusal.message

@@ -73,8 +73,8 @@ def old_file(tmp_path: Path) -> Path:
 
 
 BREACHES = [
-    "VNC port 5901 is allocated 2 times: to VM 1000/vm1 (1001) and VM 1003/vm1 (1004)",
-    "VNC port 5902 is allocated 2 times: to VM 1000/vm2 (1002) and VM 1003/vm2 (1005)",
+    "VNC port 5901 is allocated 2 times: to VM 1000/vm1 (1001), VM 1003/vm1 (1004)",
+    "VNC port 5902 is allocated 2 times: to VM 1000/vm2 (1002), VM 1003/vm2 (1005)",
     "worker 10.0.10.2: used_vms is 1, but the worker has 2 VMs",
 ]
 REPAIRS = [
@@ -101,7 +101,12 @@ def test_check_lists_violations(run: Run, old_file: Path) -> None:
     assert result["counts"] == {"users": 1, "workers": 2, "flavors": 2, "slices": 2, "vms": 4}
     result = run(str(old_file), state="check", fail_on_breach=True)
     assert result["failed"]
-    assert result["msg"] == f"database {old_file} violates 3 rules: {'; '.join(BREACHES)}"
+    assert [each["code"] for each in result["refusals"]] == ["database_violates_rules"]
+    assert (result["breaches"], len(result["breach_codes"])) == (BREACHES, 3)
+    assert result["breach_codes"][0] == "allocated_twice"
+    (refusal,) = result["refusals"]
+    assert [each["code"] for each in refusal["figures"]["breaches"]] == result["breach_codes"]
+    assert result["msg"].startswith(f"database {old_file} violates 3 rules: {'; '.join(BREACHES)}; restore a backup")
     assert old_file.read_text() == text
 
 

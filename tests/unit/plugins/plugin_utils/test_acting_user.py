@@ -210,9 +210,9 @@ def test_a_valid_token_determines_the_acting_user(more: dict[str, str], variable
         (with_token(), ("admin",), "acting_users_differ"),
         (with_token(key=Key(CLOUD, "cd" * 32)), (), "acting_token_invalid"),
         (with_token(key=Key(CLOUD.replace("4", "5"), "ab" * 32)), (), "acting_token_of_another_cloud"),
-        (with_token(**{TOKEN: ""}), (), "acting_token_invalid"),
+        (with_token(**{TOKEN: ""}), (), "acting_token_malformed"),
         (with_token(**{TOKEN: Token("bob", BOB, 1, CLOUD).signed(ACTING_KEY)}), (), "acting_token_expired"),
-        (with_token(**{KEY: "secret"}), (), "acting_key_unusable"),
+        (with_token(**{KEY: "secret"}), (), "acting_key_malformed"),
         ({TOKEN: "x", KEY_FILE: "/nowhere"}, (), "acting_key_unusable"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.duplicate_keys import DuplicateKey
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.raw_text import (
     load,
     plain,
@@ -78,18 +79,18 @@ def test_ansibles_tags_are_removed_from_parsed_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "found"),
     [
-        ("a: 1\nb: 2\na: 3\n", "line 3: a is already set in line 1"),
-        ("a: !vault x\na: !vault y\n", "line 2: a is already set in line 1"),
+        ("a: 1\nb: 2\na: 3\n", DuplicateKey("a", 3, 1)),
+        ("a: !vault x\na: !vault y\n", DuplicateKey("a", 2, 1)),
         ("a: {b: 1}\nb: {b: 1}\n", None),
         ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", None),
         ("a: [\n", None),
         ("", None),
     ],
 )
-def test_only_duplicate_keys_are_reported_for_parsed_values(text: str, told: str | None) -> None:
-    assert repeated_key(text) == told
+def test_only_duplicate_keys_are_reported_for_parsed_values(text: str, found: DuplicateKey | None) -> None:
+    assert repeated_key(text) == found
 
 
 def test_texts_with_the_tag_are_returned_as_they_are_written() -> None:

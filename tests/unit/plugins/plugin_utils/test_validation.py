@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, misspelled, validated
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, unknown_options, validated
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
@@ -59,18 +59,27 @@ PARTS: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("args", "found"),
     [
-        ({"naming": "x"}, ["naming: did you mean name?"]),
-        ({"colour": "red", "parts": "text", "disk": None}, []),
-        ({"disk": {"sizes": 1}}, ["disk.sizes: did you mean size?"]),
+        ({"naming": "x"}, [("naming", "name")]),
+        ({"colour": "red", "parts": "text", "disk": None}, [("colour", None)]),
+        ({"disk": {"sizes": 1}}, [("disk.sizes", "size")]),
         (
             {"parts": [{"name": "a", "flavor": "x"}, {"name": "b", "flavour": "x"}, None, {"flavors": "x"}]},
-            ["parts[b].flavour: did you mean flavor?", "parts[3].flavors: did you mean flavor?"],
+            [("parts[b].flavour", "flavor"), ("parts[3].flavors", "flavor")],
         ),
-        ({1: "x"}, []),
+        ({1: "x"}, [("1", None)]),
     ],
 )
-def test_a_typing_error_is_told_with_its_place(args: dict[Any, Any], found: list[str]) -> None:
-    assert list(misspelled(args, PARTS)) == found
+def test_an_unknown_option_has_its_place_and_what_it_resembles(
+    args: dict[Any, Any], found: list[tuple[str, str | None]]
+) -> None:
+    assert [(each.place, each.near) for each in unknown_options(args, PARTS)] == found
+
+
+def test_an_unknown_option_has_the_options_that_its_place_supports() -> None:
+    assert [each.supported for each in unknown_options({"x": 1, "parts": [{"y": 2}]}, PARTS)] == [
+        ("disk", "name", "parts"),
+        ("flavor", "name"),
+    ]
 
 
 @pytest.mark.parametrize(("option", "told"), [("flavour", " parts[a].flavour: did you mean flavor?"), ("colour", "")])

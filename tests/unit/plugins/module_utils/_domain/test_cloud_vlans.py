@@ -72,11 +72,24 @@ def test_a_change_that_would_strand_slices_is_refused() -> None:
     assert held.to_dict() == before
 
 
-@pytest.mark.parametrize("text", ["", "0-100", "9-3"])
-def test_invalid_pools_are_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("", "vlan_pools_invalid", "vlan_pools must be ranges of pools, 0-99, such as 0-49,60-79, got ''"),
+        ("0-100", "vlan_pools_invalid", "vlan_pools must be ranges of pools, 0-99, such as 0-49,60-79, got '0-100'"),
+        (
+            "1,9-3",
+            "vlan_pools_reversed",
+            "vlan_pools is '1,9-3', which contains 9-3; a range of pools must not end before it starts",
+        ),
+    ],
+)
+def test_invalid_pools_are_refused(text: str, code: str, message: str) -> None:
     held = cluster()
-    with pytest.raises(Refused, match="cloud: vlan_pools must be ranges of pools, 0-99, such as 0-49,60-79, got"):
+    with pytest.raises(Refused) as caught:
         cloud_vlans.change(held, vlan_pools=text)
+    assert [refusal.code for refusal in caught.value.refusals] == [code]
+    assert str(caught.value) == f"cloud: {message}"
     assert "vlans" not in held.extra
 
 
@@ -116,7 +129,7 @@ def test_the_management_vlan_changes_only_while_no_vm_is_on_it() -> None:
     )
     assert held.to_dict() == before
     put(held, topology(vms=[vm("vm1"), vm("vm2")]))
-    with pytest.raises(Refused, match=r"slice web \(1000\): it uses VLAN 100, the management VLAN"):
+    with pytest.raises(Refused, match=r"slice web \(1000\): VLAN 100 is the management VLAN"):
         cloud_vlans.change(held, vlan_pools=None, management_vlan=100)
     cloud_vlans.change(held, vlan_pools=None, management_vlan=101)
     assert held.vlans.management == 101

@@ -410,15 +410,19 @@ def test_a_data_disk_needs_a_name_and_a_size(damaged: dict[str, Any]) -> None:
     disk.extra.update({key: value for key, value in damaged.items() if value is not None})
     if damaged["name"] is None:
         del disk.extra["name"]
-    assert list(data_disks.breaches(slice_.vms[0])) == [f"its data disk {disk.path} has no name or no size"]
+    assert list(data_disks.violations(slice_.vms[0], "VM vm1")) == [
+        Refusal("data_disk_incomplete", "VM vm1", {"path": disk.path})
+    ]
 
 
 def test_a_first_disk_has_no_name_of_a_data_disk() -> None:
     _held, slice_ = started(DB)
-    assert list(data_disks.breaches(slice_.vms[0])) == []
+    assert list(data_disks.violations(slice_.vms[0], "VM vm1")) == []
     first = slice_.vms[0].disks[0]
     first.extra["name"] = "root"
-    assert list(data_disks.breaches(slice_.vms[0])) == [f"its first disk {first.path} is a data disk"]
+    assert list(data_disks.violations(slice_.vms[0], "VM vm1")) == [
+        Refusal("first_disk_is_data_disk", "VM vm1", {"path": first.path})
+    ]
 
 
 def test_a_disk_in_the_trash_is_restored_once() -> None:
@@ -452,4 +456,4 @@ def test_what_is_given_up_is_marked_for_its_receipt() -> None:
 def test_a_data_disk_has_a_size(size_gb: float, is_right: bool) -> None:
     _held, slice_ = started(DB)
     slice_.vms[0].disks[1].extra["size_gb"] = size_gb
-    assert (list(data_disks.breaches(slice_.vms[0])) == []) is is_right
+    assert (list(data_disks.violations(slice_.vms[0], "VM vm1")) == []) is is_right

@@ -66,8 +66,8 @@ def test_an_old_file_is_repaired() -> None:
     told = repair(held)
     disks = "disk ~/vm_images/vm{0}_img.qcow2 on worker 10.0.10.{0} belongs to 2 VMs: "
     assert breaches(held) == [
-        disks.format(1) + "VM 1000/vm1 (1001) and VM 1101/vm1 (1102)",
-        disks.format(2) + "VM 1000/vm2 (1002) and VM 1101/vm2 (1103)",
+        disks.format(1) + "VM 1000/vm1 (1001), VM 1101/vm1 (1102)",
+        disks.format(2) + "VM 1000/vm2 (1002), VM 1101/vm2 (1103)",
     ]
     assert held.slices[1000].to_dict() == first
     assert told == [

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches, mac_index
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches, mac_index, violations
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.lifecycle import Observed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Disk, Interface, Network
@@ -173,9 +174,9 @@ def _networks(held: Cluster) -> None:
 @pytest.mark.parametrize(
     ("breaking", "sentences"),
     [
-        (_vnc, ["VNC port 5902 is allocated 2 times: to VM web/vm2 (1002) and VM lab/a (1004)"]),
+        (_vnc, ["VNC port 5902 is allocated 2 times: to VM web/vm2 (1002), VM lab/a (1004)"]),
         (_vnc_range, ["VM lab/a (1004): the VNC port must be 5901-65535, got 80"]),
-        (_address, ["address 10.60.7.101 is allocated 2 times: to VM web/vm1 (1001) and VM lab/a (1004)"]),
+        (_address, ["address 10.60.7.101 is allocated 2 times: to VM web/vm1 (1001), VM lab/a (1004)"]),
         (
             _kernel,
             [
@@ -191,22 +192,22 @@ def _networks(held: Cluster) -> None:
         (_bad_released_address, ["slice lab (1003) of alice: '10.60.7' in releasing is not an IPv4 address"]),
         (
             _released_address,
-            ["address 10.60.7.101 is allocated 2 times: to VM web/vm1 (1001) and slice lab (1003) of alice"],
+            ["address 10.60.7.101 is allocated 2 times: to VM web/vm1 (1001), slice lab (1003) of alice"],
         ),
         (
             _mac,
             [
-                "MAC 52:54:00:03:e9:00 is allocated 2 times: to VM web/vm1 (1001) and VM lab/a (1004)",
+                "MAC 52:54:00:03:e9:00 is allocated 2 times: to VM web/vm1 (1001), VM lab/a (1004)",
                 "VM lab/a (1004): eth0 has MAC 52:54:00:03:e9:00, but the VM's id requires 52:54:00:03:ec:00",
             ],
         ),
         (_bad_mac, ["VM lab/a (1004): '52:54' of eth0 is not a MAC address"]),
-        (_vm_id, ["id 1000 is allocated 2 times: to slice web (1000) of admin and VM lab/b (1000)"]),
+        (_vm_id, ["id 1000 is allocated 2 times: to slice web (1000) of admin, VM lab/b (1000)"]),
         (
             _mac_block,
             [
                 "MAC block 1001 (ids that are the same modulo 65536) is allocated 2 times: "
-                "to VM web/vm1 (1001) and VM lab/b (66537)",
+                "to VM web/vm1 (1001), VM lab/b (66537)",
                 "next_vm_id is 1006, but id 66537 is in use",
             ],
         ),
@@ -214,7 +215,7 @@ def _networks(held: Cluster) -> None:
         (
             _pool,
             [
-                "VLAN pool 0 (VLANs 100 to 119) is allocated 2 times: to slice web (1000) of admin and "
+                "VLAN pool 0 (VLANs 100 to 119) is allocated 2 times: to slice web (1000) of admin, "
                 "slice lab (1100) of alice",
                 "slice lab (1100) of alice: the VLAN pool is 160 to 179, but must be 100 to 119 for this id",
                 "slice lab (1100) of alice: vlan_pool_used contains VLAN 160, which is not in its pool",
@@ -224,7 +225,7 @@ def _networks(held: Cluster) -> None:
         (
             _further_pool,
             [
-                "VLAN pool 0 (VLANs 100 to 119) is allocated 2 times: to slice web (1000) of admin and "
+                "VLAN pool 0 (VLANs 100 to 119) is allocated 2 times: to slice web (1000) of admin, "
                 "slice lab (1003) of alice",
                 "slice lab (1003) of alice: VLAN pool 100 does not exist",
             ],
@@ -239,7 +240,7 @@ def _networks(held: Cluster) -> None:
         (
             _foreign_vlan,
             [
-                "VLAN 100 is allocated 2 times: to slice web (1000) of admin and slice lab (1003) of alice",
+                "VLAN 100 is allocated 2 times: to slice web (1000) of admin, slice lab (1003) of alice",
                 "slice lab (1003) of alice: vlan_pool_used contains VLAN 100, which is not in its pool",
                 "link lab/1 is on VLAN 160, which vlan_pool_used does not list",
             ],
@@ -259,10 +260,7 @@ def _networks(held: Cluster) -> None:
         (_status, ["VM lab/a (1004): unknown status lost"]),
         (
             _disk,
-            [
-                "disk ~/vm_images/vm1_img.qcow2 on worker 10.0.10.1 belongs to 2 VMs: VM web/vm1 (1001) and "
-                "VM lab/a (1004)"
-            ],
+            ["disk ~/vm_images/vm1_img.qcow2 on worker 10.0.10.1 belongs to 2 VMs: VM web/vm1 (1001), VM lab/a (1004)"],
         ),
         (
             _networks,
@@ -283,13 +281,36 @@ def test_a_violation_is_reported(breaking: Callable[[Cluster], None], sentences:
     assert [sentence for sentence in sentences if sentence not in found] == []
 
 
+@pytest.mark.parametrize(
+    ("breaking", "code", "figures"),
+    [
+        (_vnc, "allocated_twice", {"count": 2, "holders": ["VM web/vm2 (1002)", "VM lab/a (1004)"]}),
+        (_vnc_range, "out_of_range", {"option": "the VNC port", "least": 5901, "most": 65535, "got": 80}),
+        (_bad_address, "address_unreadable", {"got": "10.60.7"}),
+        (_counter, "counter_too_low", {"got": 1005, "highest": 1005}),
+        (_further_pool, "pool_unknown", {"pool": 100, "last": 99}),
+        (_management_link, "on_vlan_of_management", {"vlan": 400}),
+        (_foreign_vlan, "foreign_vlan_listed", {"vlan": 100}),
+        (_owned, "slices_of_user_differ", {"got": [1000], "owned": [1003]}),
+        (_names, "vm_name_twice", {"name": "b", "ids": [1004, 1005]}),
+        (_worker_used, "worker_vms_differ", {"key": "used_vms", "got": 9, "vms": 2}),
+    ],
+)
+def test_a_violation_has_a_code_and_figures(
+    breaking: Callable[[Cluster], None], code: str, figures: dict[str, Any]
+) -> None:
+    held = two_slices()
+    breaking(held)
+    assert figures in [each.figures for each in violations(held) if each.code == code]
+
+
 def test_a_duplicate_uuid_is_reported_with_both_objects() -> None:
     held = two_slices()
     _uuid(held)
     web, disk = held.slices[1000], held.slices[1003].vms[1].qcow_image
     assert breaches(held) == [
-        f"UUID {web.uuid} is allocated 2 times: to slice web (1000) of admin and disk {disk} of VM lab/b (1005)",
-        f"UUID {web.vms[1].uuid} is allocated 2 times: to VM web/vm2 (1002) and VM lab/a (1004)",
+        f"UUID {web.uuid} is allocated 2 times: to slice web (1000) of admin, disk {disk} of VM lab/b (1005)",
+        f"UUID {web.vms[1].uuid} is allocated 2 times: to VM web/vm2 (1002), VM lab/a (1004)",
     ]
 
 
@@ -309,7 +330,7 @@ def test_the_owner_of_a_slice_is_the_user_with_its_uuid() -> None:
 def test_users_with_one_uuid_are_reported() -> None:
     held = two_slices()
     uuid = held.users["admin"].extra["uuid"] = held.slices[1000].extra["owner_uuid"] = held.users["alice"].uuid
-    assert breaches(held) == [f"UUID {uuid} is allocated 2 times: to user admin and user alice"]
+    assert breaches(held) == [f"UUID {uuid} is allocated 2 times: to user admin, user alice"]
 
 
 @pytest.mark.parametrize(
@@ -337,7 +358,7 @@ def test_vms_with_the_same_id_are_named_each() -> None:
     held = two_slices()
     held.slices[1003].vms[1].vm_id = 1004
     found = breaches(held)
-    assert "id 1004 is allocated 2 times: to VM lab/a (1004) and VM lab/b (1004)" in found
+    assert "id 1004 is allocated 2 times: to VM lab/a (1004), VM lab/b (1004)" in found
     assert not [each for each in found if each.startswith("MAC block")], "it follows from the id"
 
 
@@ -352,8 +373,7 @@ def test_only_what_is_there_twice_is_named() -> None:
     lab.vms[2].name = "b"
     lab.extra["further_pools"] = [0]
     assert breaches(held) == [
-        "VLAN pool 0 (VLANs 100 to 119) is allocated 2 times: to slice web (1000) of admin and "
-        "slice lab (1003) of alice",
+        "VLAN pool 0 (VLANs 100 to 119) is allocated 2 times: to slice web (1000) of admin, slice lab (1003) of alice",
         f"machine-id {'a' * 32} is that of 2 workers: 10.0.10.1, 10.0.10.2",
         "slice lab (1003) of alice: several VMs have the name b: 1005, 1006",
     ]

@@ -430,7 +430,7 @@ def test_a_stored_slice_that_was_edited_is_named_with_what_is_wrong() -> None:
     [refusal] = refusals(held, want)
     assert refusal.message == (
         "slice web: it was changed outside of the collection: link web/1 ends at eth1 of VM web/vm1 (1001), which has "
-        "no such interface, VM web/vm1 (1001): x refers to link 1, which does not end there, VM web/vm1 (1001) has the "
+        "no such interface; VM web/vm1 (1001): x refers to link 1, which does not end there; VM web/vm1 (1001) has the "
         "interfaces eth0, x; a stored slice must not contradict itself; restore a backup, or run "
         "cloudrepo.slices.database with state=migrate and repair=true"
     )

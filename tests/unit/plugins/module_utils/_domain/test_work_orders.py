@@ -376,7 +376,7 @@ def test_a_worker_gets_only_the_images_of_its_own_vms() -> None:
             lambda slice_: slice_.vms[0].extra.update(
                 cloud_init={"interfaces": [{"name": "eth1", "addresses": ["10.0.0.1"]}]}
             ),
-            ["invalid_guest_address"],
+            ["guest_address_without_prefix"],
         ),
     ],
 )

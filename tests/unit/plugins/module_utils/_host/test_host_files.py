@@ -15,7 +15,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import host
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.files import File
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_files import Folder, Installation, Wanted
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import NOT_FOUND
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
 from .fakes import FakeRunner
 from .test_host_units import ENABLE, FLOWS, SHOW, shown
@@ -104,9 +104,11 @@ def test_rules_that_nft_refuses_are_not_installed(tmp_path: Path) -> None:
         )
     )
     runner = FakeRunner().tell(*NFT, rc=1, stderr="/dev/stdin:1:1-5: Error: syntax error\n")
-    with pytest.raises(SlicesError) as refused:
+    with pytest.raises(Refused) as caught:
         host_files.check_rules(todo, runner, missing_ok=True)
-    assert refused.value.message == f"nft refuses {tmp_path}/x.nft: /dev/stdin:1:1-5: Error: syntax error"
+    (refusal,) = caught.value.refusals
+    assert (refusal.code, refusal.object, refusal.figures["rc"]) == ("packet_rules_invalid", f"{tmp_path}/x.nft", 1)
+    assert refusal.message == f"{tmp_path}/x.nft: nft rejects it: /dev/stdin:1:1-5: Error: syntax error"
     assert runner.stdins == ["tabel ip x {}"]
 
 
@@ -116,7 +118,7 @@ def test_check_mode_plans_for_a_host_without_nft(tmp_path: Path, missing_ok: boo
     runner = FakeRunner().tell(*NFT, rc=NOT_FOUND, stderr="nft: command not found")
     try:
         host_files.check_rules(todo, runner, missing_ok=missing_ok)
-    except SlicesError:
+    except Refused:
         assert refused
     else:
         assert not refused
@@ -124,14 +126,29 @@ def test_check_mode_plans_for_a_host_without_nft(tmp_path: Path, missing_ok: boo
 
 def test_conflicting_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SlicesError, match="file exists and is not a folder"):
+    in_use = (
+        " exists and is a {}, not a {}; files and folders of a role replace nothing else; rename or remove it".format
+    )
+    with pytest.raises(Refused) as caught:
         plan(folders=(Folder(f"{tmp_path}/file", 0o755),))
-    with pytest.raises(SlicesError, match="exists and is a folder"):
+    assert [(each.code, each.message) for each in caught.value.refusals] == [
+        ("path_in_use", f"{tmp_path}/file{in_use('file', 'folder')}")
+    ]
+    with pytest.raises(Refused) as caught:
         plan(files=(File(str(tmp_path), b"", 0o644),))
-    with pytest.raises(SlicesError, match=f"folder {tmp_path}/none does not exist"):
-        host_files.apply(plan(files=(File(f"{tmp_path}/none/x", b"", 0o644),)), FakeRunner())
-    with pytest.raises(SlicesError, match=r"new: group no-such-group does not exist"):
+    assert [(each.code, each.message) for each in caught.value.refusals] == [
+        ("path_in_use", f"{tmp_path}{in_use('folder', 'file')}")
+    ]
+    with pytest.raises(Refused) as caught:
+        host_files.apply(plan(files=tuple(File(f"{tmp_path}/none/{name}", b"", 0o644) for name in "xy")), FakeRunner())
+    assert [(each.code, each.message) for each in caught.value.refusals] == [
+        ("folder_missing", f"folder {tmp_path}/none does not exist")
+    ]
+    with pytest.raises(Refused) as caught:
         host_files.apply(plan(folders=(Folder(f"{tmp_path}/new", 0o755, "no-such-group"),)), FakeRunner())
+    assert [(each.code, each.message) for each in caught.value.refusals] == [
+        ("group_missing", f"folder {tmp_path}/new: group no-such-group does not exist")
+    ]
 
 
 def test_rules_are_checked_after_their_users_were_created(tmp_path: Path) -> None:
@@ -140,7 +157,7 @@ def test_rules_are_checked_after_their_users_were_created(tmp_path: Path) -> Non
     runner = FakeRunner().tell(*sysusers, stderr="Creating user 'cloudrepo-0' (VMs) with UID 994 and GID 994.\n")
     todo = host_files.plan(Wanted(users=users, files=(File(f"{tmp_path}/x.nft", b"rules", 0o644),)), runner)
     runner.tell("systemd-sysusers", "-").tell(*NFT, rc=1, stderr="syntax error")
-    with pytest.raises(SlicesError, match="syntax error"):
+    with pytest.raises(Refused, match="syntax error"):
         host_files.apply(todo, runner)
     assert runner.stdins == [users, users, "rules"]
     assert not (tmp_path / "x.nft").exists()
@@ -153,7 +170,7 @@ def test_installing_rules_requires_nft(tmp_path: Path) -> None:
     )
     todo = host_files.plan(Wanted(users=users, files=(File(f"{tmp_path}/x.nft", b"rules", 0o644),)), runner)
     runner.tell("systemd-sysusers", "-").tell(*NFT, rc=NOT_FOUND, stderr="nft: command not found")
-    with pytest.raises(SlicesError, match="command not found"):
+    with pytest.raises(Refused, match="command not found"):
         host_files.apply(todo, runner)
     assert not (tmp_path / "x.nft").exists()
 

@@ -90,7 +90,7 @@ def test_violations_fail_on_request(path: Path) -> None:
     with open_store(str(path), lock_timeout_s=5, backups=3).transaction(write=True) as cluster:
         cluster.slices[1000].vms[1].vnc_port = 5901
     assert len(act(path, "check").result["breaches"]) == 1
-    with pytest.raises(DatabaseError) as caught:
+    with pytest.raises(Refused) as caught:
         act(path, "check", fail_on_breach=True)
     assert len(caught.value.fields["breaches"]) == 1
 

@@ -96,11 +96,16 @@ def test_a_key_of_another_cloud_stays(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     path, text = tmp_path / "keys" / "acting.key", str(Key.new("0b9d4f5c-52a1-4b0e-9b7e-2f6a3d1c8e02"))
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(Refused, match="it is the key of cloud"):
+    with pytest.raises(Refused, match="it is the key of cloud") as caught:
         issue(cluster, params(tmp_path), check_mode=False)
+    assert [each.code for each in caught.value.refusals] == ["acting_key_of_another_cloud"]
     assert path.read_text(encoding="utf-8") == text
 
 
 def test_a_database_without_a_cloud_has_no_key(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="the database has no cloud yet"):
+    with pytest.raises(Refused) as caught:
         issue(builders.cluster(), params(tmp_path), check_mode=False)
+    assert [each.code for each in caught.value.refusals] == ["cloud_missing"]
+    assert str(caught.value) == (
+        "token: the database has no cloud yet; a token is valid in one cloud; run cloudrepo.slices.site"
+    )

@@ -19,7 +19,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files impo
     write_whole,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
+    DatabaseError,
+    DatabaseRefused,
+    Refusal,
+    Refused,
+)
 
 
 def change(store: YamlFile, count: int = 1) -> None:
@@ -117,8 +122,13 @@ def test_a_damaged_backup_is_refused_and_does_not_count_as_the_newest(tmp_path: 
     name = str(store.backup())
     path = Path(store.backups.path(name))
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DatabaseError, match=r"backup .*\.yaml is damaged: its SHA-256 begins with [0-9a-f]{16}, but"):
+    with pytest.raises(
+        DatabaseRefused,
+        match=r"backup .*\.yaml is damaged: its SHA-256 begins with [0-9a-f]{16}, but its name contains",
+    ) as caught:
         store.restore(name)
+    (refusal,) = caught.value.refusals
+    assert (refusal.code, refusal.figures["expected"]) == ("backup_damaged", name.split("-")[2].removesuffix(".yaml"))
     again = str(store.backup())
     assert again != name
     assert store.read_backup(again).next_vm_id == 1002

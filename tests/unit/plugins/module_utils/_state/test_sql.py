@@ -20,7 +20,12 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
+    DatabaseError,
+    DatabaseRefused,
+    Refusal,
+    Refused,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Interface, Link, Slice
 
@@ -155,10 +160,11 @@ def test_another_schema_version_and_a_damaged_document_are_reported(url: str) ->
         connection.execute(text("UPDATE cloudrepo_meta SET schema_version = 9"))
     engine.dispose()
     with (
-        pytest.raises(DatabaseError, match="has schema version 9, but this collection supports 1"),
+        pytest.raises(DatabaseRefused, match="has schema version 9, but this collection supports 1; use the") as caught,
         store.transaction(write=True),
     ):
         pytest.fail("the block must not run")
+    assert [refusal.code for refusal in caught.value.refusals] == ["unsupported_schema"]
 
 
 def test_a_new_sqlite_file_is_accessible_only_to_its_owner(tmp_path: Path) -> None:

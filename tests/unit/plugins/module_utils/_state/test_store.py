@@ -22,6 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store impo
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     DatabaseError,
+    DatabaseRefused,
     Refusal,
     Refused,
     SlicesError,
@@ -451,8 +452,11 @@ def test_a_file_that_is_replaced_or_removed_during_a_transaction_is_not_written(
             cluster.users["alice"].quota_vms = 7
             edit()
 
-    with pytest.raises(DatabaseError, match=r"was replaced by another program during this run, .*; run again$"):
+    with pytest.raises(
+        DatabaseRefused, match=r"was replaced by another program during this run, .*; run again$"
+    ) as caught:
         change()
+    assert [refusal.code for refusal in caught.value.refusals] == ["database_replaced"]
     assert not is_replaced or Path(path).read_bytes() == other
     assert os.path.exists(path) is is_replaced
 

@@ -16,7 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state import yam
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.history_file import HistoryFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, DatabaseRefused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
@@ -46,6 +46,19 @@ def test_stored_objects_are_read_back(store: YamlFile) -> None:
     with store.transaction(write=False) as cluster:
         assert list(cluster.slices) == [1000]
     assert "'1000':" in Path(store.path).read_text()
+
+
+def test_a_change_that_the_next_run_could_not_read_is_refused(store: YamlFile) -> None:
+    fill(store)
+    before = Path(store.path).read_bytes()
+    with pytest.raises(DatabaseRefused) as caught, store.transaction(write=True) as cluster:
+        cluster.users["admin"].quota_vms = True
+    (refusal,) = caught.value.refusals
+    assert refusal.code == "change_unreadable"
+    assert refusal.message == (
+        f"database {store.path} could not be read with this change: {refusal.figures['why']}; it was not changed"
+    )
+    assert Path(store.path).read_bytes() == before
 
 
 def test_files_are_accessible_only_to_their_owner(store: YamlFile) -> None:

@@ -60,6 +60,13 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "database sqlite:// has no path; use sqlite:////absolute/path",
         ),
         (
+            "database_violates_rules",
+            "database /srv/d.yaml",
+            {"count": 2, "breaches": "this; that"},
+            "database /srv/d.yaml violates 2 rules: this; that; restore a backup, or run cloudrepo.slices.database "
+            "with state=migrate and repair=true",
+        ),
+        (
             "repair_not_allowed",
             "database /srv/d.yaml",
             {"count": 2, "breaches": "this; that"},

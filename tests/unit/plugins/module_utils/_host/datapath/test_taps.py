@@ -12,7 +12,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts im
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath import taps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import REMOVAL_GROUP, Devices, Tap
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
 from ..fakes import ACCOUNTS, FakeRunner, nic, orders, slices, vm
 
@@ -159,13 +159,26 @@ def test_a_deleted_slice_leaves_no_renamed_tap():
 
 
 def test_the_removal_group_must_not_contain_other_devices():
-    with pytest.raises(SlicesError, match="eno1"):
+    with pytest.raises(Refused) as caught:
         taps.plan(orders(), devices(tap("tap_1_eth0"), eno1=REMOVAL_GROUP), accounts=ACCOUNTS)
+    (refusal,) = caught.value.refusals
+    assert (refusal.code, refusal.figures) == ("removal_group_in_use", {"devices": ["eno1"]})
+    assert refusal.message == (
+        f"netdev group {REMOVAL_GROUP} is used to remove taps, but contains eno1; move them to another group with "
+        "ip link set dev NAME group default"
+    )
 
 
 def test_a_tap_with_the_name_of_another_device_is_refused():
-    with pytest.raises(SlicesError, match="not a tap"):
+    with pytest.raises(Refused) as caught:
         taps.plan(orders(vm(1001, 100)), devices(tap_1001_eth0=0), accounts=ACCOUNTS)
+    assert [(each.code, each.figures) for each in caught.value.refusals] == [
+        ("device_is_no_tap", {"device": "tap_1001_eth0"})
+    ]
+    assert str(caught.value) == (
+        "VM 1001 (vm1): network device tap_1001_eth0 exists on this host and is not a tap; an interface of a VM is a "
+        "tap on its worker; rename or remove it"
+    )
 
 
 @pytest.mark.parametrize(

@@ -205,22 +205,19 @@ def test_tables_that_no_file_can_have_are_refused(tmp_path, field, offset):
 
 
 @pytest.mark.parametrize("length", [10, 71])
-def test_a_truncated_header_is_damage(tmp_path, length):
+def test_a_truncated_header_is_refused_with_both_sizes(tmp_path, length):
     image = converted(raw(tmp_path / "disk"), tmp_path / "image")
     short = cut(image, image.stat().st_size - length)
 
-    assert messages(short, "x") == [
-        f"image x is damaged: image {short} is truncated within its qcow2 header; "
-        "run qemu-img check -f qcow2 -r all x or fetch it again"
-    ]
+    assert messages(short, "x") == [f"image x has {length} bytes, its content needs 72; fetch it again"]
 
 
 @pytest.mark.parametrize(
     ("offset", "content", "why"),
     [
-        (20, b"\0\0\0\7", "its header has sizes that the format does not allow"),
-        (24, b"\1", "its header has sizes that the format does not allow"),
-        (79, b"\2", "it is marked as corrupt"),
+        (20, b"\0\0\0\7", "the header of an image must have sizes that its format allows"),
+        (24, b"\1", "the header of an image must have sizes that its format allows"),
+        (79, b"\2", "image x is marked as corrupt"),
         (0x20000, bytes(64), "ERROR cluster 0 refcount=0 reference=1"),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_deleted_disk_that_qemu_has_open_is_not_replaced(tmp_path, recreate):
     [
         (b"", "it does not begin with the header of a qcow2 image"),
         (b"\0" * 4096, "it does not begin with the header of a qcow2 image"),
-        (b"QFI\xfb\0\0", "image {path} is truncated within its qcow2 header"),
+        (b"QFI\xfb\0\0", "its qcow2 header is truncated"),
         (None, "it cannot be read (Is a directory)"),
     ],
 )

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import (
+    HeaderError,
     Image,
     read_image,
     read_overlay,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
 
 GIB = 1 << 30
 
@@ -79,18 +79,18 @@ def test_the_name_of_a_backing_file_is_within_the_header_cluster(
     if is_possible:
         assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, name.decode())
     else:
-        with pytest.raises(SlicesError) as caught:
+        with pytest.raises(HeaderError) as caught:
             read_image(str(tmp_path / "a"))
-        assert caught.value.fields["path"] == str(tmp_path / "a")
-        assert all(str(figure) in caught.value.message for figure in (offset, length))
+        assert all(str(figure) in caught.value.why for figure in (offset, length))
 
 
 @pytest.mark.parametrize("length", [4, 31, 71])
 def test_a_truncated_header_is_an_error(tmp_path: Path, length: int) -> None:
     qcow2(tmp_path / "a", GIB)
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:length])
-    with pytest.raises(SlicesError):
+    with pytest.raises(HeaderError) as caught:
         read_image(str(tmp_path / "a"))
+    assert caught.value.needed_bytes == 72
 
 
 def test_only_the_header_is_required(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_name_with_a_null_character_is_damage(tmp_path: Path) -> None:
     qcow2(tmp_path / "a", GIB, "/images/base.img")
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-1] + b"\0")
     found = read_overlay(str(tmp_path / "a"))
-    assert found == Image("raw", 0, damage=f"image {tmp_path / 'a'}: the backing file name contains a null character")
+    assert found == Image("raw", 0, damage="its backing file name contains a null character")
 
 
 def test_an_overlay_is_a_qcow2_image_or_damaged(tmp_path: Path) -> None:
@@ -122,7 +122,5 @@ def test_an_overlay_is_a_qcow2_image_or_damaged(tmp_path: Path) -> None:
         "raw", 512, damage="it does not begin with the header of a qcow2 image"
     )
     (tmp_path / "short").write_bytes((tmp_path / "a").read_bytes()[:20])
-    short = read_overlay(str(tmp_path / "short"))
-    assert short is not None
-    assert (short.format, short.virtual_bytes, str(tmp_path / "short") in str(short.damage)) == ("raw", 0, True)
+    assert read_overlay(str(tmp_path / "short")) == Image("raw", 0, damage="its qcow2 header is truncated")
     assert read_overlay(str(tmp_path)) == Image("raw", 0, damage="it cannot be read (Is a directory)")

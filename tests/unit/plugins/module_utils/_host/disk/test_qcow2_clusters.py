@@ -27,12 +27,12 @@ VARIANTS = {
 
 def needed(path: Path) -> int:
     with path.open("rb") as file:
-        return qcow2_clusters.needed_bytes(file, qcow2.read_header(file, str(path)))
+        return qcow2_clusters.needed_bytes(file, qcow2.read_header(file))
 
 
 def header(path: Path) -> Header:
     with path.open("rb") as file:
-        return qcow2.read_header(file, str(path))
+        return qcow2.read_header(file)
 
 
 def image(folder: Path, *options: str, size: int = 2 * MIB + 512) -> Path:
