@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from .allocations import ADDRESS, VLAN_POOL, VNC_PORT, allocated
 from .changes import SliceRef
 from .cloud import Cloud
+from .errors import Refusal, Refused
 from .history import Entry, History, Kept, NoHistory
 from .lifecycle import ERROR, Observed
 from .models import VM, Flavor, Slice, User
@@ -299,7 +300,13 @@ class Cluster:
         Hosts know this cluster, so its counters are not lowered, allocations of its slices that the other does not have
         are left behind, and it becomes another incarnation unless the other one is of this. The revision is higher than
         both.
+
+        Raises:
+            Refused: the other one gives up disks that VMs of this one have. Nothing is changed then.
         """
+        refusals = list(self._taken_back(other))
+        if refusals:
+            raise Refused(refusals)
         before, cloud = self.revision, self._as(other)
         next_vm_id = max(self.next_vm_id, other.next_vm_id)
         left = {kind: sorted(numbers) for kind in _LEAVABLE if (numbers := self._leaves(other, kind))}
@@ -325,6 +332,9 @@ class Cluster:
         one could start the VMs that were created again elsewhere, and one that came back would have to stop those that
         it runs. Only a cluster that knows no machines of this cloud takes the backup's word for it. The same applies to
         the machine of the network node.
+
+        Raises:
+            Refused: the backup gives up disks that VMs have now.
         """
         lost, node = self.lost_machines, self.extra.get(NETWORK_NODE_MACHINE)
         known = bool(lost or self.workers) and not self._is_of_another_cloud(backup)
@@ -363,6 +373,24 @@ class Cluster:
         if cloud is None or mine == cloud:
             return mine
         return replace(cloud, place=mine.place) if mine and mine.incarnation == cloud.incarnation else cloud.reborn()
+
+    def _taken_back(self, other: Cluster) -> Iterator[Refusal]:
+        """Yield a refusal for each VM with disks that the work orders of another version would delete.
+
+        That version is from the time between their deletion and their restoration.
+        """
+        given_up = {
+            disk.uuid
+            for slice_ in other.slices.values()
+            for vm in slice_.vms
+            for disk in (vm.disks if vm.deleting else vm.given_up_disks)
+            if disk.uuid is not None
+        }
+        for slice_ in self.slices.values() if given_up else ():
+            for vm in slice_.live_vms:
+                disks = [disk.path for disk in vm.disks if disk.uuid in given_up and not disk.given_up]
+                if disks:
+                    yield Refusal("disk_taken_back", f"VM {slice_label(slice_)}/{vm.name}", {"disks": disks})
 
     def _leaves(self, other: Cluster, kind: str) -> set[int]:
         """The numbers of a kind that hosts may still use after the replacement."""

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils import identity
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import invariants, lost_workers, machines
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import SliceRef
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, read_flavor, slice_ref
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Load, Worker
@@ -163,6 +165,35 @@ def test_a_replacement_database_has_a_higher_revision_than_both() -> None:
     assert (old.revision, new.revision) == (10**14 + 6, 10**14 + 5)
     new.replace(old)
     assert new.revision == 10**14 + 7
+
+
+@pytest.mark.parametrize("how", ["disk", "vm"])
+def test_a_replacement_database_deletes_no_disk_that_a_vm_has_now(how: str) -> None:
+    present = builders.cluster()
+    disks = [{"name": "db", "size_gb": 1}, {"name": "log", "size_gb": 1}]
+    vms = [builders.vm("vm1", data_disks=disks), builders.vm("vm2")]
+    slice_ = builders.deployed(builders.put(present, builders.topology(vms=vms)))
+    hand_out([slice_])
+    first, other = copied(present), copied(present)
+    vm = first.slices[1000].vms[0]
+    if how == "vm":
+        vm.deleting = True
+        given_up = vm.disks
+    else:
+        vm.disks[2].extra["given_up"] = True
+        given_up = vm.disks[2:]
+    before = present.to_dict()
+    with pytest.raises(Refused) as caught:
+        present.replace(copied(first))
+    assert caught.value.refusals == [
+        Refusal("disk_taken_back", "VM web/vm1", {"disks": [disk.path for disk in given_up]})
+    ]
+    assert present.to_dict() == before
+    # Nothing is lost if the present version deletes them as well, or if the disks are others with the same paths.
+    copied(first).replace(copied(first))
+    for disk in other.slices[1000].vms[0].disks:
+        disk.extra["uuid"] = identity.new_uuid()
+    other.replace(first)
 
 
 MACHINES = {"10.0.10.1": "a" * 32, "10.0.10.2": "b" * 32}

@@ -156,6 +156,12 @@ def live_disks(data: dict[str, Any]) -> set[str]:
     return {uuid for uuid in found if uuid is not None}
 
 
+def given_up_disks(data: dict[str, Any]) -> set[str | None]:
+    """Return the UUIDs of the disks that work orders list as given up."""
+    vms = [vm for slice_ in Cluster.from_dict(data).slices.values() for vm in slice_.vms]
+    return {disk.uuid for vm in vms for disk in (vm.disks if vm.deleting else vm.given_up_disks)}
+
+
 def seen_of(vm: dict[str, Any]) -> dict[str, Any]:
     """Return a host's report for a VM after its work order was applied."""
     state = vm.get("state", "running")
@@ -488,11 +494,14 @@ class Operations(RuleBasedStateMachine):
     @precondition(lambda machine: machine.backups)
     @rule(pick=PICK)
     def restore(self, pick: int) -> None:
-        """No counter decreases, no host releases what the backup does not contain, and no machine is lost or back."""
+        """No counter decreases, no disk of a VM is given up, and no machine is lost or back."""
         before, lost = self.door.data(), self.lost()
         done = self.do("database", state="restore", name=self.backups[pick % len(self.backups)])
         after = self.door.data()
-        assert not done.get("failed")
+        if done.get("failed"):
+            assert {refusal["code"] for refusal in done["refusals"]} == {"disk_taken_back"}
+            return
+        assert not live_disks(before) & given_up_disks(after)
         assert after["next_vm_id"] >= before["next_vm_id"]
         assert after["revision"] >= before["revision"]
         assert self.lost() == lost
