@@ -10,7 +10,7 @@ adapter uses queries where this one iterates, and loads its tables on demand.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -63,6 +63,8 @@ declared lost, and those that another machine has replaced (docs/decisions/0021)
 HOSTS = "hosts"
 """The field beyond the model with the inventory names of all hosts that C(site) has prepared."""
 _LEAVABLE = (VLAN_POOL, ADDRESS, VNC_PORT)
+_HIGHEST = 2**32 - 1
+"""The highest number of these kinds: the last IPv4 address."""
 TABLES = ("users", "workers", "flavors", "slices", "next_vm_id")
 
 T = TypeVar("T")
@@ -286,6 +288,23 @@ class Cluster:
         """Return the numbers of a kind that are not allocated because hosts may still use them."""
         return frozenset(self.extra.get(LEFT_BEHIND, {}).get(kind, ()))
 
+    def leave_behind(self, numbers: Mapping[str, Collection[int]]) -> None:
+        """Do not allocate numbers that hosts may still use and no slice has any more, by kind."""
+        left: dict[str, list[int]] = dict(self.extra.get(LEFT_BEHIND, {}))
+        for kind, more in numbers.items():
+            unknown = {*more} - self.left_behind(kind)
+            if unknown:
+                unknown -= self.held(kind, min(unknown), max(unknown))
+            if unknown:
+                left[kind] = sorted(self.left_behind(kind) | unknown)
+        if left != self.extra.get(LEFT_BEHIND, {}):
+            self.extra = {**self.extra, LEFT_BEHIND: left}
+
+    def in_use(self) -> dict[str, list[int]]:
+        """Return the numbers that hosts may use by kind: those of slices, and those that are left behind."""
+        found = {kind: self.held(kind, 0, _HIGHEST) | self.left_behind(kind) for kind in _LEAVABLE}
+        return {kind: sorted(numbers) for kind, numbers in found.items() if numbers}
+
     def content(self) -> dict[str, Any]:
         """Return C(to_dict()) without counters and identity, to compare the content of databases."""
         others = ("next_vm_id", REVISION, CLOUD, LEFT_BEHIND, NOTED)
@@ -426,7 +445,7 @@ class Cluster:
         for key in (VNC_KEY, NETWORK_NODE_MACHINE):
             record.check(key, text)
         record.check(USER_DATA, mapping({"key": text, "texts": mapping({}), "slices": mapping({})}))
-        record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
+        record.check(LEFT_BEHIND, numbers_by_kind)
         record.check(LOST_MACHINES, list_of(text))
         record.check(HOSTS, list_of(text))
         record.check(HISTORY, mapping({"entries": integer, "days": integer}))
@@ -471,6 +490,11 @@ def kinds_by_name(data: Any) -> None:
     """Check the types of stored kinds."""
     for name, kind in Record(data).extra().items():
         at((name,), kind_fields, kind)
+
+
+def numbers_by_kind(data: Any) -> None:
+    """Check the types of stored numbers of the kinds that can be left behind."""
+    mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer)))(data)
 
 
 def stored_vlans(data: Any) -> Vlans:

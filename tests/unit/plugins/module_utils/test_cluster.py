@@ -538,3 +538,17 @@ def test_invalid_vlans_of_a_cloud_are_reported_with_their_place(stored: Any, mes
     with pytest.raises(FieldError) as caught:
         Cluster.from_dict({"vlans": stored})
     assert str(caught.value) == message
+
+
+def test_numbers_are_left_behind_unless_a_slice_has_them() -> None:
+    held = builders.cluster()
+    builders.put(held, builders.topology())
+    mine = held.in_use()
+    assert (mine["vlan_pool"], mine["vnc_port"], len(mine["address"])) == ([0], [5901, 5902], 1)
+    extra = held.extra
+    held.leave_behind({**mine, "address": []})
+    assert held.extra is extra
+    held.leave_behind({"vlan_pool": [0, 7, 3], "vnc_port": [5902, 5903]})
+    held.leave_behind({"vlan_pool": [3, 5]})
+    assert held.extra["left_behind"] == {"vlan_pool": [3, 5, 7], "vnc_port": [5903]}
+    assert held.in_use() == {**mine, "vlan_pool": [0, 3, 5, 7], "vnc_port": [5901, 5902, 5903]}

@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import forget
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.high_water import HighWater
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cloud import Cloud
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+
+from .._domain import builders
 
 AHEAD = 10**14
 NAMES = ("database.yaml", "database.sqlite")
@@ -162,7 +165,13 @@ def test_the_high_water_mark_belongs_to_the_owner_and_is_written_when_it_increas
     take_id(store)
     mark = path.with_name("database.yaml.high-water")
     said = json.loads(mark.read_text())
-    assert said == {"next_vm_id": 1001, "revision": AHEAD + 1, "incarnation": cloud_of(store).incarnation}
+    assert said == {
+        "next_vm_id": 1001,
+        "revision": AHEAD + 1,
+        "incarnation": cloud_of(store).incarnation,
+        "in_use": {},
+        "left_behind": {},
+    }
     assert mark.stat().st_mode & 0o777 == 0o600
     written = mark.stat().st_mtime_ns, mark.stat().st_ino
     with store.transaction(write=True) as cluster:
@@ -171,7 +180,15 @@ def test_the_high_water_mark_belongs_to_the_owner_and_is_written_when_it_increas
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"next_vm_id": 1}', '{"next_vm_id": "x", "revision": 1, "incarnation": null}']
+    "text",
+    [
+        "",
+        "[]",
+        '{"next_vm_id": 1}',
+        '{"next_vm_id": "x", "revision": 1, "incarnation": null}',
+        '{"next_vm_id": 1, "revision": 1, "incarnation": null, "in_use": {"vlan_pool": ["x"]}}',
+        '{"next_vm_id": 1, "revision": 1, "incarnation": null, "left_behind": []}',
+    ],
 )
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unreadable_high_water_mark_is_reported_with_a_remedy(tmp_path: Path, name: str, text: str) -> None:
@@ -233,3 +250,116 @@ def test_only_a_lost_database_with_a_mark_gets_the_identity_of_its_backup(tmp_pa
     assert other.cloud == before
     mark.recognize(lost, backup)
     assert lost.cloud == backup.cloud != before
+
+
+def put(store: Store, name: str, **fields: Any) -> None:
+    with store.transaction(write=True) as cluster:
+        if not cluster.workers:
+            cluster.replace(builders.cluster())
+        builders.put(cluster, builders.topology(name, **fields))
+        cluster.revise(AHEAD)
+
+
+def in_use(store: Store) -> dict[str, list[int]]:
+    with store.transaction(write=False) as cluster:
+        return cluster.in_use()
+
+
+MANY = {
+    "vms": [builders.vm("vm1", data_interfaces=13), builders.vm("vm2", data_interfaces=13, internet=True)],
+    "links": [builders.link(f"vm1:eth{number}", f"vm2:eth{number}") for number in range(1, 14)],
+    "max_vlan_pools": 3,
+}
+FIRST_ADDRESS = 10 * 2**24 + 60 * 2**16 + 7 * 2**8 + 101
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_older_file_gives_away_nothing_that_slices_got_since(tmp_path: Path, name: str) -> None:
+    store, path = file_store(tmp_path, name)
+    put(store, "first", vms=[builders.vm("vm1")], links=[])
+    with store.transaction(write=True) as cluster:
+        cluster.leave_behind({"vlan_pool": [77]})
+    old, before = path.read_bytes(), in_use(store)
+    put(store, "web", **MANY)
+    with store.transaction(write=True) as cluster:
+        cluster.leave_behind({"vlan_pool": [78]})
+    now = in_use(store)
+    (web,) = (slice_ for slice_ in look(store).slices.values() if slice_.name == "web")
+    assert now == {
+        "vlan_pool": sorted({*before["vlan_pool"], *web.pools, 78}),
+        "address": [FIRST_ADDRESS],
+        "vnc_port": [5901, 5902, 5903],
+    }
+    for _each in "12":
+        path.write_bytes(old)
+        assert in_use(store) == now
+        (first,) = look(store).slices.values()
+        assert look(store).left_behind("vlan_pool") == {*now["vlan_pool"]} - {*first.pools}
+        put(store, "other", **MANY)
+        (other,) = (slice_ for slice_ in look(store).slices.values() if slice_.name == "other")
+        assert {*other.pools}.isdisjoint(now["vlan_pool"])
+        assert {vm.vnc_port for vm in other.vms}.isdisjoint(now["vnc_port"])
+        now = in_use(store)
+        assert now["address"][0] == FIRST_ADDRESS < now["address"][-1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_backup_in_place_of_a_lost_file_gives_away_nothing_that_slices_got_since(tmp_path: Path, name: str) -> None:
+    store, path = file_store(tmp_path, name)
+    put(store, "first")
+    backup = str(store.backup())
+    put(store, "web")
+    now = in_use(store)
+    path.unlink()
+    assert in_use(store) == now
+    store.restore(backup)
+    assert in_use(store) == now
+    assert [slice_.name for slice_ in look(store).slices.values()] == ["first"]
+
+
+def test_a_backup_in_place_of_a_damaged_file_gives_away_nothing_that_slices_got_since(tmp_path: Path) -> None:
+    store, path = file_store(tmp_path, "database.yaml")
+    put(store, "first")
+    backup = str(store.backup())
+    put(store, "web")
+    now = in_use(store)
+    path.write_text("{")
+    store.restore(backup)
+    assert in_use(store) == now
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_free_again_is_not_left_behind(tmp_path: Path, name: str) -> None:
+    """An older file with a slice that is gone since has more in use, and nothing else is."""
+    store, path = file_store(tmp_path, name)
+    put(store, "web")
+    old = path.read_bytes()
+    with store.transaction(write=True) as cluster:
+        forget(cluster, next(iter(cluster.slices.values())))
+        cluster.revise(AHEAD)
+    assert in_use(store) == {}
+    assert look(store).left_behind("vlan_pool") == frozenset()
+    path.write_bytes(old)
+    assert look(store).left_behind("vlan_pool") == frozenset()
+    assert in_use(store)["vnc_port"] == [5901, 5902]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_left_behind_without_a_new_revision_stays_so(tmp_path: Path, name: str) -> None:
+    """Such as what site has found on hosts."""
+    store, path = file_store(tmp_path, name)
+    take_id(store)
+    old = path.read_bytes()
+    with store.transaction(write=True) as cluster:
+        cluster.leave_behind({"address": [FIRST_ADDRESS]})
+    path.write_bytes(old)
+    assert in_use(store) == {"address": [FIRST_ADDRESS]}
+
+
+def test_a_mark_without_what_is_in_use_raises_the_counters_only(tmp_path: Path) -> None:
+    store, path = file_store(tmp_path, "database.yaml")
+    put(store, "web")
+    mark = path.with_name("database.yaml.high-water")
+    said = {key: value for key, value in json.loads(mark.read_text()).items() if key not in ("in_use", "left_behind")}
+    mark.write_text(json.dumps({**said, "revision": said["revision"] + 5}))
+    assert (look(store).revision, look(store).left_behind("vnc_port")) == (said["revision"] + 5, frozenset())
