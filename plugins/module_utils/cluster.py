@@ -391,7 +391,9 @@ class Cluster:
         mine, cloud = self.cloud, other.cloud
         if cloud is None or mine == cloud:
             return mine
-        return replace(cloud, place=mine.place) if mine and mine.incarnation == cloud.incarnation else cloud.reborn()
+        if mine is None or mine.incarnation != cloud.incarnation:
+            return cloud.reborn()
+        return replace(cloud, place=mine.place, machine=mine.machine)
 
     def _taken_back(self, other: Cluster) -> Iterator[Refusal]:
         """Yield a refusal for each VM with disks that the work orders of another version would delete.

@@ -13,10 +13,32 @@ import json
 import os
 from typing import Any
 
+from ..bounds import MACHINE_ID
+from ..cloud import Cloud
 from ..cluster import LEFT_BEHIND, Cluster, numbers_by_kind
 from ..errors import DatabaseError
 from ..stored_fields import FieldError, Record, at, uuid_text
 from .files import read_whole, write_whole
+
+MACHINE_ID_PATH = "/etc/machine-id"
+CONTAINER_PATHS = ("/run/.containerenv", "/.dockerenv")
+"""Files that exist in containers of Podman and CRI-O, and of Docker."""
+POD_VARIABLE = "KUBERNETES_SERVICE_HOST"
+"""An environment variable in all pods of Kubernetes."""
+
+
+def read_machine_id() -> str | None:
+    """Return the machine-id of this machine, C(None) if it has none.
+
+    That of a container is the one of its image, or is made at each start. It changes without a copy of the database.
+    """
+    if POD_VARIABLE in os.environ or any(os.path.exists(path) for path in CONTAINER_PATHS):
+        return None
+    try:
+        found = read_whole(MACHINE_ID_PATH).decode(errors="replace").strip()
+    except OSError:
+        return None
+    return found if MACHINE_ID.allows(found) else None
 
 
 class HighWater:
@@ -31,10 +53,14 @@ class HighWater:
         self.path = f"{database}.high-water"
         self._database, self._name = database, name
 
-    @property
-    def place(self) -> str:
-        """Identifies the location of the database, to detect a copy: the path, and the inode of its folder."""
-        return f"{self._database} {os.stat(os.path.dirname(self._database)).st_ino}"
+    def locate(self, cloud: Cloud) -> Cloud:
+        """Return the identity of the database here: another incarnation if it is a copy.
+
+        Its place is the path and the inode of its folder. The root of every file system has the same inode, so the
+        machine counts as well.
+        """
+        place = f"{self._database} {os.stat(os.path.dirname(self._database)).st_ino}"
+        return cloud.found_at(place, read_machine_id())
 
     def lift(self, cluster: Cluster) -> None:
         """Raise the counters of a cluster that was read to the mark.

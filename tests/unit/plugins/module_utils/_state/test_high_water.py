@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import forget
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state import high_water
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.high_water import HighWater
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.opening import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cloud import Cloud
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 
 from .._domain import builders
 
@@ -137,6 +139,66 @@ def test_a_copy_is_another_incarnation(tmp_path: Path, name: str, with_mark: boo
     assert cloud_of(copy) == cloud_of(copy)
     assert cloud_of(copy).incarnation != before.incarnation
     assert cloud_of(store) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_place_on_another_machine_is_another_incarnation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    store, _path = file_store(tmp_path, name)
+    machine_id, container = tmp_path / "machine-id", tmp_path / "containerenv"
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr(high_water, "MACHINE_ID_PATH", str(machine_id))
+    monkeypatch.setattr(high_water, "CONTAINER_PATHS", (str(container),))
+
+    def found(text: str | None) -> Cloud:
+        machine_id.unlink(missing_ok=True)
+        if text is not None:
+            machine_id.write_text(text)
+        with store.transaction(write=True):
+            pass  # stores the machine
+        return cloud_of(store)
+
+    take_id(store)
+    before = cloud_of(store)
+    assert "machine" not in before.to_dict()
+    known = found(f"{'a' * 32}\n")
+    assert (known.incarnation, known.machine) == (before.incarnation, machine_mark(before.uuid, "a" * 32))
+    # What has no machine-id of its own says nothing about the machine, and forgets none.
+    assert found(None) == found("uninitialized\n") == found("") == known
+    container.touch()
+    assert found("b" * 32) == known
+    container.unlink()
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.43.0.1")
+    assert found("b" * 32) == known
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
+    other = found("b" * 32)
+    assert (other.uuid, other.place, other.machine) == (
+        known.uuid,
+        known.place,
+        machine_mark(before.uuid, "b" * 32),
+    )
+    assert other.incarnation not in (known.incarnation, found("a" * 32).incarnation)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_backup_of_this_machine_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    store, _path = file_store(tmp_path, name)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr(high_water, "CONTAINER_PATHS", ())
+    machine_id = tmp_path / "machine-id"
+    monkeypatch.setattr(high_water, "MACHINE_ID_PATH", str(machine_id))
+    take_id(store)
+    backup = str(store.backup())
+    machine_id.write_text("a" * 32)
+    take_id(store)
+    before = cloud_of(store)
+    store.restore(backup)
+    assert cloud_of(store) == before != look_at_backup(store, backup)
+
+
+def look_at_backup(store: Store, name: str) -> Cloud | None:
+    return store.read_backup(name).cloud
 
 
 def test_a_loaded_dump_of_postgresql_is_another_incarnation(new_postgresql: Callable[[], str], tmp_path: Path) -> None:
