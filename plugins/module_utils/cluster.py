@@ -10,7 +10,7 @@ adapter uses queries where this one iterates, and loads its tables on demand.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -40,6 +40,9 @@ DELETED_SLICES = "deleted_slices"
 """The field beyond the model from which the displays' passwords are derived: a secret, never in a result."""
 REVISION = "revision"
 """The field beyond the model with the revision of work orders (docs/decisions/0014)."""
+ISSUED = "issued_revisions"
+"""The field beyond the model with the last revisions, oldest first. From these, hosts find that a database was put back
+(docs/decisions/0014)."""
 CLOUD = "cloud"
 """The field beyond the model with the cloud's identity, which hosts store (docs/decisions/0018)."""
 VLANS = "vlans"
@@ -63,6 +66,7 @@ declared lost, and those that another machine has replaced (docs/decisions/0021)
 HOSTS = "hosts"
 """The field beyond the model with the inventory names of all hosts that C(site) has prepared."""
 _LEAVABLE = (VLAN_POOL, ADDRESS, VNC_PORT)
+_ISSUED_KEPT = 50
 _HIGHEST = 2**32 - 1
 """The highest number of these kinds: the last IPv4 address."""
 TABLES = ("users", "workers", "flavors", "slices", "next_vm_id")
@@ -210,7 +214,28 @@ class Cluster:
         """
         now = now_ms() if now_ms else time.time_ns() // 1_000_000
         seen = [each for each in (self.revision, *others) if each is not None]
-        self.extra = {**self.extra, REVISION: max([now, *(each + 1 for each in seen)])}
+        revision = max([now, *(each + 1 for each in seen)])
+        self.extra = {**self.extra, REVISION: revision, ISSUED: [*self.issued, revision][-_ISSUED_KEPT:]}
+
+    @property
+    def issued(self) -> list[int]:
+        """The last revisions of this incarnation, and those of hosts that it has taken in, oldest first."""
+        found: list[int] = self.extra.get(ISSUED, [])
+        return found
+
+    def knows(self, revision: int) -> bool:
+        """Return whether this database has issued a revision, or is too young or has forgotten."""
+        return not self.issued or revision < self.issued[0] or revision in self.issued
+
+    def take_in(self, revisions: Iterable[int]) -> None:
+        """List revisions of work orders that hosts have applied as issued, and continue with a new one."""
+        self.extra = {**self.extra, ISSUED: sorted({*self.issued, *revisions})}
+        self.revise()
+
+    def forget_issued(self) -> None:
+        """Forget which revisions were issued before the last one, so that hosts need not know the same ones."""
+        if self.revision is not None:
+            self.extra = {**self.extra, ISSUED: [self.revision]}
 
     @property
     def kinds(self) -> dict[str, dict[str, Any]]:
@@ -258,14 +283,24 @@ class Cluster:
 
     def become(self, cloud: Cloud) -> None:
         """Set the cloud's identity."""
-        if cloud != self.cloud:
+        mine = self.cloud
+        if cloud != mine:
             self.extra = {**self.extra, CLOUD: cloud.to_dict()}
+        if mine is not None and mine.incarnation != cloud.incarnation:
+            self.extra.pop(ISSUED, None)
 
-    def lift(self, *, next_vm_id: int, revision: int | None) -> None:
-        """Raise the counters to those that were used already, if these are higher."""
+    def lift(self, *, next_vm_id: int, revision: int | None, issued: Iterable[int] = ()) -> None:
+        """Raise the counters to those that were used already, if these are higher.
+
+        Args:
+            next_vm_id: the counter for ids.
+            revision: the revision.
+            issued: the last revisions up to this one, as far as they are known.
+        """
         self.next_vm_id = max(self.next_vm_id, next_vm_id)
         if revision is not None and revision > (self.revision or 0):
-            self.extra = {**self.extra, REVISION: revision}
+            known = sorted({*self.issued, *issued})
+            self.extra = {**self.extra, REVISION: revision, **({ISSUED: known[-_ISSUED_KEPT:]} if known else {})}
 
     @property
     def lost_machines(self) -> frozenset[str]:
@@ -307,7 +342,7 @@ class Cluster:
 
     def content(self) -> dict[str, Any]:
         """Return C(to_dict()) without counters and identity, to compare the content of databases."""
-        others = ("next_vm_id", REVISION, CLOUD, LEFT_BEHIND, NOTED)
+        others = ("next_vm_id", REVISION, ISSUED, CLOUD, LEFT_BEHIND, NOTED)
         found = {key: value for key, value in self.to_dict().items() if key not in others}
         for slice_ in found.get("slices", {}).values():
             slice_.pop(REVISION, None)
@@ -326,7 +361,7 @@ class Cluster:
         refusals = list(self._taken_back(other))
         if refusals:
             raise Refused(refusals)
-        before, cloud = self.revision, self._as(other)
+        before, previous, cloud = self.revision, self.cloud, self._as(other)
         next_vm_id = max(self.next_vm_id, other.next_vm_id)
         left = {kind: sorted(numbers) for kind in _LEAVABLE if (numbers := self._leaves(other, kind))}
         for table in ("users", "workers", "flavors", "slices"):
@@ -334,9 +369,11 @@ class Cluster:
             for key in [key for key, _value in mine.items() if key not in others]:
                 del mine[key]
             mine.update(others)
-        extra = {key: value for key, value in other.extra.items() if key not in (CLOUD, LEFT_BEHIND, NOTED)}
+        extra = {key: value for key, value in other.extra.items() if key not in (CLOUD, LEFT_BEHIND, NOTED, ISSUED)}
         if cloud is not None:
             extra[CLOUD] = cloud.to_dict()
+        if self.issued and previous is not None and cloud is not None and previous.incarnation == cloud.incarnation:
+            extra[ISSUED] = self.issued
         if left:
             extra[LEFT_BEHIND] = left
         if NOTED in self.extra:
@@ -448,6 +485,7 @@ class Cluster:
             record.check(key, text)
         record.check(USER_DATA, mapping({"key": text, "texts": mapping({}), "slices": mapping({})}))
         record.check(LEFT_BEHIND, numbers_by_kind)
+        record.check(ISSUED, list_of(integer))
         record.check(LOST_MACHINES, list_of(text))
         record.check(HOSTS, list_of(text))
         record.check(HISTORY, mapping({"entries": integer, "days": integer}))

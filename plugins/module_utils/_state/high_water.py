@@ -17,7 +17,7 @@ from ..bounds import MACHINE_ID
 from ..cloud import Cloud
 from ..cluster import LEFT_BEHIND, Cluster, numbers_by_kind
 from ..errors import DatabaseError
-from ..stored_fields import FieldError, Record, at, uuid_text
+from ..stored_fields import FieldError, Record, at, integer, list_of, uuid_text
 from .files import read_whole, write_whole
 
 MACHINE_ID_PATH = "/etc/machine-id"
@@ -74,7 +74,7 @@ class HighWater:
         mark = self._read()
         if mark is not None:
             is_older = (cluster.revision or 0) < (mark["revision"] or 0)
-            cluster.lift(next_vm_id=mark["next_vm_id"], revision=mark["revision"])
+            cluster.lift(next_vm_id=mark["next_vm_id"], revision=mark["revision"], issued=mark["issued"])
             cluster.leave_behind(mark["in_use" if is_older else "left_behind"])
 
     def recognize(self, present: Cluster, backup: Cluster) -> None:
@@ -96,6 +96,7 @@ class HighWater:
             "incarnation": cluster.cloud.incarnation if cluster.cloud else None,
             "in_use": cluster.in_use(),
             "left_behind": cluster.extra.get(LEFT_BEHIND, {}),
+            "issued": cluster.issued,
         }
         if mark != self._read():
             write_whole(self.path, (json.dumps(mark) + "\n").encode())
@@ -105,6 +106,7 @@ class HighWater:
             record = Record(json.loads(read_whole(self.path)))
             for key in ("in_use", "left_behind"):
                 record.check(key, numbers_by_kind)
+            record.check("issued", list_of(integer))
             return {
                 "next_vm_id": record.take("next_vm_id", int),
                 "revision": record.take("revision", int, None),
@@ -113,6 +115,7 @@ class HighWater:
                 ),
                 "in_use": record.take_default("in_use", {}, dict),
                 "left_behind": record.take_default("left_behind", {}, dict),
+                "issued": record.take_default("issued", [], list),
             }
         except FileNotFoundError:
             return None

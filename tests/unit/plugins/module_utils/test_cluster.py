@@ -8,6 +8,7 @@ import copy
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -552,3 +553,54 @@ def test_numbers_are_left_behind_unless_a_slice_has_them() -> None:
     held.leave_behind({"vlan_pool": [3, 5]})
     assert held.extra["left_behind"] == {"vlan_pool": [3, 5, 7], "vnc_port": [5903]}
     assert held.in_use() == {**mine, "vlan_pool": [0, 3, 5, 7], "vnc_port": [5901, 5902, 5903]}
+
+
+def test_the_last_revisions_are_listed_as_issued() -> None:
+    held = Cluster()
+    assert held.knows(7), "it does not know of any order"
+    for _each in range(50):
+        held.revise(now_ms=lambda: 100)
+    assert held.issued == [*range(100, 150)]
+    held.revise(now_ms=lambda: 200)
+    assert (held.issued[0], held.issued[-2:], len(held.issued)) == (101, [149, 200], 50)
+    assert [held.knows(each) for each in (100, 101, 149, 150, 199, 200)] == [True, True, True, False, False, True]
+    held.take_in([160, 150])
+    assert (held.issued[-4:-1], held.issued[-1]) == ([150, 160, 200], held.revision)
+    held.forget_issued()
+    assert held.issued == [held.revision]
+    assert "issued_revisions" not in held.content()
+
+
+def test_another_incarnation_has_issued_nothing() -> None:
+    held = Cluster()
+    cloud = held.identify("lab")
+    held.revise()
+    held.become(replace(cloud, title="other"))
+    assert held.issued == [held.revision]
+    held.become(cloud.reborn())
+    assert held.issued == []
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_replacement_continues_what_its_incarnation_has_issued(same: bool) -> None:
+    present = Cluster()
+    cloud = present.identify("lab")
+    present.revise()
+    backup = copied(present)
+    if not same:
+        backup.become(cloud.reborn())
+    present.revise()
+    before = present.issued
+    present.replace(backup)
+    assert present.issued == [*(before if same else []), present.revision]
+
+
+def test_a_raised_revision_brings_those_that_were_issued_before_it() -> None:
+    held = Cluster(extra={"revision": 5, "issued_revisions": [3, 5]})
+    held.lift(next_vm_id=1, revision=5, issued=[3, 4, 5])
+    assert held.issued == [3, 5]
+    held.lift(next_vm_id=1, revision=9, issued=[5, 7, 9])
+    assert held.issued == [3, 5, 7, 9]
+    fresh = Cluster()
+    fresh.lift(next_vm_id=1, revision=9)
+    assert fresh.issued == []

@@ -88,6 +88,7 @@ def test_a_file_that_is_restored_by_hand_does_not_lower_counters(tmp_path: Path,
     revision = look(store).revision
     path.write_bytes(old)
     assert (look(store).next_vm_id, look(store).revision, cloud_of(store)) == (1003, revision, before)
+    assert look(store).issued == [AHEAD + 1, AHEAD + 2, AHEAD + 3], "hosts have applied them"
     assert take_id(store) == 1003
     assert look(store).revision == (revision or 0) + 1
 
@@ -233,6 +234,7 @@ def test_the_high_water_mark_belongs_to_the_owner_and_is_written_when_it_increas
         "incarnation": cloud_of(store).incarnation,
         "in_use": {},
         "left_behind": {},
+        "issued": [AHEAD + 1],
     }
     assert mark.stat().st_mode & 0o777 == 0o600
     written = mark.stat().st_mtime_ns, mark.stat().st_ino
@@ -250,6 +252,7 @@ def test_the_high_water_mark_belongs_to_the_owner_and_is_written_when_it_increas
         '{"next_vm_id": "x", "revision": 1, "incarnation": null}',
         '{"next_vm_id": 1, "revision": 1, "incarnation": null, "in_use": {"vlan_pool": ["x"]}}',
         '{"next_vm_id": 1, "revision": 1, "incarnation": null, "left_behind": []}',
+        '{"next_vm_id": 1, "revision": 1, "incarnation": null, "issued": ["x"]}',
     ],
 )
 @pytest.mark.parametrize("name", NAMES)
