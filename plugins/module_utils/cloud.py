@@ -20,12 +20,14 @@ class Cloud:
         title: its name for messages.
         incarnation: a UUID of this database. A copy is another incarnation of the same cloud.
         place: identifies the location of the database, to detect a copy; empty before it is stored.
+        machine: the mark (C(identity.machine_mark)) of the machine with the database; empty if it is not known.
     """
 
     uuid: str
     title: str
     incarnation: str
     place: str = ""
+    machine: str = ""
 
     @classmethod
     def new(cls, title: str) -> Cloud:
@@ -34,12 +36,19 @@ class Cloud:
 
     def reborn(self) -> Cloud:
         """Return another incarnation, without a place."""
-        return replace(self, incarnation=identity.new_uuid(), place="")
+        return replace(self, incarnation=identity.new_uuid(), place="", machine="")
 
-    def found_at(self, place: str) -> Cloud:
-        """Return the identity of a database at a place: this one, or another incarnation if it is a copy."""
-        found = self if self.place in ("", place) else self.reborn()
-        return replace(found, place=place)
+    def found_at(self, place: str, machine_id: str | None = None) -> Cloud:
+        """Return the identity of a database at a place: this one, or another incarnation if it is a copy.
+
+        Args:
+            place: the place.
+            machine_id: that of the machine with the place, C(None) if it has none, which says nothing.
+        """
+        machine = "" if machine_id is None else identity.machine_mark(self.uuid, machine_id)
+        is_same = self.place in ("", place) and (machine == self.machine or "" in (machine, self.machine))
+        found = self if is_same else self.reborn()
+        return replace(found, place=place, machine=machine or found.machine)
 
     def to_result(self) -> dict[str, str]:
         """Return the fields for results of modules."""
@@ -47,8 +56,8 @@ class Cloud:
 
     def to_dict(self) -> dict[str, str]:
         """Return the stored form."""
-        where = {"place": self.place} if self.place else {}
-        return {**self.to_result(), **where}
+        where = {"place": self.place, "machine": self.machine}
+        return {**self.to_result(), **{key: value for key, value in where.items() if value}}
 
     @classmethod
     def from_dict(cls, data: Any) -> Cloud:
@@ -59,4 +68,5 @@ class Cloud:
             title=record.take("title", str),
             incarnation=at(("incarnation",), uuid_text, record.take("incarnation", str)),
             place=record.take_default("place", "", str),
+            machine=record.take_default("machine", "", str),
         )

@@ -10,7 +10,7 @@ adapter uses queries where this one iterates, and loads its tables on demand.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from .allocations import ADDRESS, VLAN_POOL, VNC_PORT, allocated
 from .changes import SliceRef
 from .cloud import Cloud
+from .errors import Refusal, Refused
 from .history import Entry, History, Kept, NoHistory
 from .lifecycle import ERROR, Observed
 from .models import VM, Flavor, Slice, User
@@ -39,6 +40,9 @@ DELETED_SLICES = "deleted_slices"
 """The field beyond the model from which the displays' passwords are derived: a secret, never in a result."""
 REVISION = "revision"
 """The field beyond the model with the revision of work orders (docs/decisions/0014)."""
+ISSUED = "issued_revisions"
+"""The field beyond the model with the last revisions, oldest first. From these, hosts find that a database was put back
+(docs/decisions/0014)."""
 CLOUD = "cloud"
 """The field beyond the model with the cloud's identity, which hosts store (docs/decisions/0018)."""
 VLANS = "vlans"
@@ -62,6 +66,9 @@ declared lost, and those that another machine has replaced (docs/decisions/0021)
 HOSTS = "hosts"
 """The field beyond the model with the inventory names of all hosts that C(site) has prepared."""
 _LEAVABLE = (VLAN_POOL, ADDRESS, VNC_PORT)
+_ISSUED_KEPT = 50
+_HIGHEST = 2**32 - 1
+"""The highest number of these kinds: the last IPv4 address."""
 TABLES = ("users", "workers", "flavors", "slices", "next_vm_id")
 
 T = TypeVar("T")
@@ -207,7 +214,28 @@ class Cluster:
         """
         now = now_ms() if now_ms else time.time_ns() // 1_000_000
         seen = [each for each in (self.revision, *others) if each is not None]
-        self.extra = {**self.extra, REVISION: max([now, *(each + 1 for each in seen)])}
+        revision = max([now, *(each + 1 for each in seen)])
+        self.extra = {**self.extra, REVISION: revision, ISSUED: [*self.issued, revision][-_ISSUED_KEPT:]}
+
+    @property
+    def issued(self) -> list[int]:
+        """The last revisions of this incarnation, and those of hosts that it has taken in, oldest first."""
+        found: list[int] = self.extra.get(ISSUED, [])
+        return found
+
+    def knows(self, revision: int) -> bool:
+        """Return whether this database has issued a revision, or is too young or has forgotten."""
+        return not self.issued or revision < self.issued[0] or revision in self.issued
+
+    def take_in(self, revisions: Iterable[int]) -> None:
+        """List revisions of work orders that hosts have applied as issued, and continue with a new one."""
+        self.extra = {**self.extra, ISSUED: sorted({*self.issued, *revisions})}
+        self.revise()
+
+    def forget_issued(self) -> None:
+        """Forget which revisions were issued before the last one, so that hosts need not know the same ones."""
+        if self.revision is not None:
+            self.extra = {**self.extra, ISSUED: [self.revision]}
 
     @property
     def kinds(self) -> dict[str, dict[str, Any]]:
@@ -255,14 +283,24 @@ class Cluster:
 
     def set_cloud(self, cloud: Cloud) -> None:
         """Set the cloud's identity."""
-        if cloud != self.cloud:
+        mine = self.cloud
+        if cloud != mine:
             self.extra = {**self.extra, CLOUD: cloud.to_dict()}
+        if mine is not None and mine.incarnation != cloud.incarnation:
+            self.extra.pop(ISSUED, None)
 
-    def lift(self, *, next_vm_id: int, revision: int | None) -> None:
-        """Raise the counters to those that were used already, if these are higher."""
+    def lift(self, *, next_vm_id: int, revision: int | None, issued: Iterable[int] = ()) -> None:
+        """Raise the counters to those that were used already, if these are higher.
+
+        Args:
+            next_vm_id: the counter for ids.
+            revision: the revision.
+            issued: the last revisions up to this one, as far as they are known.
+        """
         self.next_vm_id = max(self.next_vm_id, next_vm_id)
         if revision is not None and revision > (self.revision or 0):
-            self.extra = {**self.extra, REVISION: revision}
+            known = sorted({*self.issued, *issued})
+            self.extra = {**self.extra, REVISION: revision, **({ISSUED: known[-_ISSUED_KEPT:]} if known else {})}
 
     @property
     def lost_machines(self) -> frozenset[str]:
@@ -285,9 +323,26 @@ class Cluster:
         """Return the numbers of a kind that are not allocated because hosts may still use them."""
         return frozenset(self.extra.get(LEFT_BEHIND, {}).get(kind, ()))
 
+    def leave_behind(self, numbers: Mapping[str, Collection[int]]) -> None:
+        """Do not allocate numbers that hosts may still use and no slice has any more, by kind."""
+        left: dict[str, list[int]] = dict(self.extra.get(LEFT_BEHIND, {}))
+        for kind, more in numbers.items():
+            unknown = {*more} - self.left_behind(kind)
+            if unknown:
+                unknown -= self.held(kind, min(unknown), max(unknown))
+            if unknown:
+                left[kind] = sorted(self.left_behind(kind) | unknown)
+        if left != self.extra.get(LEFT_BEHIND, {}):
+            self.extra = {**self.extra, LEFT_BEHIND: left}
+
+    def in_use(self) -> dict[str, list[int]]:
+        """Return the numbers that hosts may use by kind: those of slices, and those that are left behind."""
+        found = {kind: self.held(kind, 0, _HIGHEST) | self.left_behind(kind) for kind in _LEAVABLE}
+        return {kind: sorted(numbers) for kind, numbers in found.items() if numbers}
+
     def content(self) -> dict[str, Any]:
         """Return C(to_dict()) without counters and identity, to compare the content of databases."""
-        others = ("next_vm_id", REVISION, CLOUD, LEFT_BEHIND, NOTED)
+        others = ("next_vm_id", REVISION, ISSUED, CLOUD, LEFT_BEHIND, NOTED)
         found = {key: value for key, value in self.to_dict().items() if key not in others}
         for slice_ in found.get("slices", {}).values():
             slice_.pop(REVISION, None)
@@ -299,8 +354,14 @@ class Cluster:
         Hosts know this cluster, so its counters are not lowered, allocations of its slices that the other does not have
         are left behind, and it becomes another incarnation unless the other one is of this. The revision is higher than
         both.
+
+        Raises:
+            Refused: the other one gives up disks that VMs of this one have. Nothing is changed then.
         """
-        before, cloud = self.revision, self._as(other)
+        refusals = list(self._taken_back(other))
+        if refusals:
+            raise Refused(refusals)
+        before, previous, cloud = self.revision, self.cloud, self._as(other)
         next_vm_id = max(self.next_vm_id, other.next_vm_id)
         left = {kind: sorted(numbers) for kind in _LEAVABLE if (numbers := self._leaves(other, kind))}
         for table in ("users", "workers", "flavors", "slices"):
@@ -308,9 +369,11 @@ class Cluster:
             for key in [key for key, _value in mine.items() if key not in others]:
                 del mine[key]
             mine.update(others)
-        extra = {key: value for key, value in other.extra.items() if key not in (CLOUD, LEFT_BEHIND, NOTED)}
+        extra = {key: value for key, value in other.extra.items() if key not in (CLOUD, LEFT_BEHIND, NOTED, ISSUED)}
         if cloud is not None:
             extra[CLOUD] = cloud.to_dict()
+        if self.issued and previous is not None and cloud is not None and previous.incarnation == cloud.incarnation:
+            extra[ISSUED] = self.issued
         if left:
             extra[LEFT_BEHIND] = left
         if NOTED in self.extra:
@@ -325,6 +388,9 @@ class Cluster:
         one could start the VMs that were created again elsewhere, and one that came back would have to stop those that
         it runs. Only a cluster that knows no machines of this cloud takes the backup's word for it. The same applies to
         the machine of the network node.
+
+        Raises:
+            Refused: the backup gives up disks that VMs have now.
         """
         lost, node = self.lost_machines, self.extra.get(NETWORK_NODE_MACHINE)
         known = bool(lost or self.workers) and not self._is_of_another_cloud(backup)
@@ -362,7 +428,27 @@ class Cluster:
         mine, cloud = self.cloud, other.cloud
         if cloud is None or mine == cloud:
             return mine
-        return replace(cloud, place=mine.place) if mine and mine.incarnation == cloud.incarnation else cloud.reborn()
+        if mine is None or mine.incarnation != cloud.incarnation:
+            return cloud.reborn()
+        return replace(cloud, place=mine.place, machine=mine.machine)
+
+    def _taken_back(self, other: Cluster) -> Iterator[Refusal]:
+        """Yield a refusal for each VM with disks that the work orders of another version would delete.
+
+        That version is from the time between their deletion and their restoration.
+        """
+        given_up = {
+            disk.uuid
+            for slice_ in other.slices.values()
+            for vm in slice_.vms
+            for disk in (vm.disks if vm.deleting else vm.given_up_disks)
+            if disk.uuid is not None
+        }
+        for slice_ in self.slices.values() if given_up else ():
+            for vm in slice_.live_vms:
+                disks = [disk.path for disk in vm.disks if disk.uuid in given_up and not disk.given_up]
+                if disks:
+                    yield Refusal("disk_taken_back", f"VM {slice_label(slice_)}/{vm.name}", {"disks": disks})
 
     def _leaves(self, other: Cluster, kind: str) -> set[int]:
         """The numbers of a kind that hosts may still use after the replacement."""
@@ -398,7 +484,8 @@ class Cluster:
         for key in (VNC_KEY, NETWORK_NODE_MACHINE):
             record.check(key, text)
         record.check(USER_DATA, mapping({"key": text, "texts": mapping({}), "slices": mapping({})}))
-        record.check(LEFT_BEHIND, mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer))))
+        record.check(LEFT_BEHIND, numbers_by_kind)
+        record.check(ISSUED, list_of(integer))
         record.check(LOST_MACHINES, list_of(text))
         record.check(HOSTS, list_of(text))
         record.check(HISTORY, mapping({"entries": integer, "days": integer}))
@@ -443,6 +530,11 @@ def kinds_by_name(data: Any) -> None:
     """Check the types of stored kinds."""
     for name, kind in Record(data).extra().items():
         at((name,), kind_fields, kind)
+
+
+def numbers_by_kind(data: Any) -> None:
+    """Check the types of stored numbers of the kinds that can be left behind."""
+    mapping({}, dict.fromkeys(_LEAVABLE, list_of(integer)))(data)
 
 
 def stored_vlans(data: Any) -> Vlans:

@@ -16,6 +16,7 @@ from .shared_fields import (
     CLOUD_TITLE,
     CLOUD_UUID,
     COMPLETE,
+    ISSUED,
     RECEIPT,
     RECORD,
     REVISION,
@@ -293,6 +294,7 @@ class NetworkOrder(Contract):
             limit=bounds.REVISION,
         ),
     )
+    issued_revisions: str | None = field(default=None, metadata=ISSUED)
     complete: bool = field(default=False, metadata=COMPLETE)
     machine_mark: str | None = field(
         default=None,

@@ -26,6 +26,7 @@ from .shared_fields import (
     CLOUD_TITLE,
     CLOUD_UUID,
     COMPLETE,
+    ISSUED,
     RECEIPT,
     RECORD,
     REVISION,
@@ -196,6 +197,7 @@ class WorkerOrder(Contract):
     cloud_uuid: str | None = field(default=None, metadata=CLOUD_UUID)
     cloud_title: str | None = field(default=None, metadata=CLOUD_TITLE)
     cloud_incarnation: str | None = field(default=None, metadata=CLOUD_INCARNATION)
+    issued_revisions: str | None = field(default=None, metadata=ISSUED)
     complete: bool = field(default=False, metadata=COMPLETE)
     machine_mark: str | None = field(
         default=None,

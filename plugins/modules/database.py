@@ -95,7 +95,8 @@ backups:
 cloud:
   description:
     - Identity of the database. A copy has the same C(uuid) and C(title), but another C(incarnation). C(place)
-      identifies its location. For O(state=restore) and O(state=migrate) it is the identity afterwards.
+      identifies its location, and C(machine) that of a file, unless it is in a container. For O(state=restore) and
+      O(state=migrate) it is the identity afterwards.
     - Null before the identity has been sent to any host.
   returned: success
   type: dict
@@ -104,6 +105,7 @@ cloud:
     title: lab
     incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
     place: /var/lib/cloudrepo/database.yaml 131075
+    machine: 5f6b0c1e9d000000000000000000000000000000000000000000000000000000
 backup:
   description: Name of the backup of the current version. Null if the database is empty, and in check mode.
   returned: when O(state=backup)

@@ -892,6 +892,7 @@ work_orders:
         cloud_uuid: 4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10
         cloud_title: lab
         cloud_incarnation: 9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00
+        issued_revisions: 1795371735001,1795371735123
         complete: false
         machine_mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
     network_node:
@@ -931,6 +932,7 @@ work_orders:
       lost_machines:
       - mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
       revision: 1795371735123
+      issued_revisions: 1795371735001,1795371735123
       complete: false
       machine_mark: "5f6b0c1e9d000000000000000000000000000000000000000000000000000000"
 startups:

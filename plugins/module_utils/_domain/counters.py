@@ -20,7 +20,8 @@ from ..work_order import revision_text
 def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None:
     """Raise counters above the values in use on hosts, and reserve the values that are not of slices in the cluster.
 
-    A slice in the cluster may have values on hosts that it does not have in a restored database.
+    A slice in the cluster may have values on hosts that it does not have in a restored database. Hosts that have
+    applied work orders of a later state of the cluster, which was put back, accept its next ones.
 
     Args:
         cluster: changed in place.
@@ -30,6 +31,7 @@ def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None
     highest = _highest((each.highest_id for each in hosts), KNOWN_ID) or 0
     revisions = [each.highest_revision for each in hosts]
     cluster.lift(next_vm_id=highest + 1, revision=None if cluster.slices else highest_known(revisions))
+    _take_in_revisions(cluster, revisions)
     strangers = [each for host in hosts for each in host.slices if not _is_known(cluster, each)]
     held = [each for host in hosts for each in host.slices]
     left = {
@@ -86,6 +88,7 @@ def accept(cluster: Cluster, known: int | None) -> list[Change]:
     if known is None or known < (before or 0):
         return []
     cluster.revise(known)
+    cluster.forget_issued()
     return [
         between(
             "revision", "cluster", {"revision": revision_text(before)}, {"revision": revision_text(cluster.revision)}
@@ -96,6 +99,16 @@ def accept(cluster: Cluster, known: int | None) -> list[Change]:
 def highest_known(revisions: Iterable[int | None]) -> int | None:
     """Return the highest revision on hosts that leaves room for later ones: any other is that of a damaged file."""
     return _highest(revisions, KNOWN_REVISION)
+
+
+def _take_in_revisions(cluster: Cluster, revisions: Iterable[int | None]) -> None:
+    """List what hosts have applied from a database that was put back as issued, so that they accept its work orders.
+
+    While a host has a higher revision than the database (C(behind)), it must refuse them all the same.
+    """
+    unknown = [each for each in revisions if each is not None and not cluster.knows(each)]
+    if unknown and max(unknown) <= (cluster.revision or 0):
+        cluster.take_in(unknown)
 
 
 def _highest(values: Iterable[int | None], limit: Limit) -> int | None:

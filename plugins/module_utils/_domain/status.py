@@ -212,6 +212,8 @@ def _forget_what_is_gone(
     if concerned <= done:
         holding = {vm.vm_id for own in by_target.values() for each in own for vm in each.vms if vm.holds_given_up}
         until = undelete.end_of_retention(cluster, now, retention_h)
+        if slice_.deleting:
+            undelete.renew(cluster, slice_, until=until)
         _drop_disks(slice_, holding, lost, now=now, until=until)
         data_disks.keep_of_deleted(slice_, lost, now=now, until=until)
         cluster.users[slice_.owner].used_vms -= sum(vm.deleting for vm in slice_.vms)

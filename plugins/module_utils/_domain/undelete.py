@@ -32,6 +32,8 @@ _GRACE = timedelta(days=7)
 def keep(cluster: Cluster, slice_: Slice, *, now: str, retention_h: int) -> None:
     """Keep a slice that is about to be deleted, and remove those that have been expired for a week.
 
+    One that hosts have not deleted yet is not removed: they keep its disks from when they do (C(renew)).
+
     Args:
         cluster: the cluster to change.
         slice_: the stored slice. It is only kept if a VM has been handed out, because otherwise there are no disks.
@@ -40,10 +42,27 @@ def keep(cluster: Cluster, slice_: Slice, *, now: str, retention_h: int) -> None
     """
     forgotten = (_read(now) - _GRACE).strftime(TIME)
     identities.bind(cluster, slice_)
-    entries = [each for each in _entries(cluster) if each["until"] > forgotten]
+    entries = [
+        each for each in _entries(cluster) if each["until"] > forgotten or each["slice"]["slice_id"] in cluster.slices
+    ]
     if retention_h and any(vm.handed_out for vm in slice_.live_vms):
         until = end_of_retention(cluster, now, retention_h)
         entries.append({"deleted": now, "until": until, "slice": slice_.to_dict()})
+    _store(cluster, entries)
+
+
+def renew(cluster: Cluster, slice_: Slice, *, until: str) -> None:
+    """Extend the time of a slice that its hosts have deleted just now, perhaps long after they were to.
+
+    Args:
+        cluster: the cluster to change.
+        slice_: the slice, which is being deleted.
+        until: when its disks are removed from the trash, in UTC.
+    """
+    entries = [
+        {**each, "until": max(each["until"], until)} if each["slice"].get("uuid") == slice_.uuid else each
+        for each in _entries(cluster)
+    ]
     _store(cluster, entries)
 
 

@@ -111,7 +111,8 @@ def work_orders(
     connectivity = {slice_.slice_id: Connectivity.of(slice_) for slice_ in slices}
     crossings = {slice_.slice_id: _large(slice_) for slice_ in slices}
     known = {slice_.slice_id: records.record(slice_, cluster.next_vm_id) for slice_ in slices}
-    common = {**_cloud(cluster), "complete": complete}
+    issued = ",".join(map(str, cluster.issued)) or None
+    common = {**_cloud(cluster), "complete": complete, "issued_revisions": issued}
     workers = [
         WorkerOrder(
             worker_ip=ip,

@@ -32,6 +32,7 @@ from ..grammar import (
     text,
 )
 from ..network_order import NetworkOrder
+from ..shared_fields import ISSUED_PATTERN, ISSUED_RULE
 from ..vlans import POOLS_PATTERN
 from ..work_order import WorkerOrder
 
@@ -39,6 +40,7 @@ CLOUD_ARGUMENTS: dict[str, Any] = {
     name: WorkerOrder.arguments()[name] for name in ("cloud_uuid", "cloud_title", "cloud_incarnation")
 }
 
+ISSUED_ARGUMENTS: dict[str, Any] = {"issued_revisions": WorkerOrder.arguments()["issued_revisions"]}
 MACHINE_ARGUMENTS: dict[str, Any] = {"machine_mark": WorkerOrder.arguments()["machine_mark"]}
 
 CLAIM_ARGUMENTS: dict[str, Any] = {
@@ -98,6 +100,7 @@ SERVICES_ARGUMENTS: dict[str, Any] = {
     "revision": NetworkOrder.arguments()["revision"],
     "lost_machines": NetworkOrder.arguments()["lost_machines"],
     "machine_mark": NetworkOrder.arguments()["machine_mark"],
+    **ISSUED_ARGUMENTS,
     **COMPLETE_ARGUMENTS,
 }
 
@@ -108,6 +111,7 @@ CALLS: dict[str, dict[str, Any]] = {
             **DATAPATH_ARGUMENTS,
             **RUNNING_ARGUMENTS,
             **DISK_ARGUMENTS,
+            **ISSUED_ARGUMENTS,
             **COMPLETE_ARGUMENTS,
             **MACHINE_ARGUMENTS,
         },
@@ -146,6 +150,7 @@ GRAMMARS: Grammars = {
     "revision": integer(int(REVISION.least), int(REVISION.most)),
     "lost_machines": {"mark": MACHINE_MARK},
     "machine_mark": optional(MACHINE_MARK),
+    "issued_revisions": optional(text(ISSUED_PATTERN, ISSUED_RULE)),
     "controller": HOST_NAME,
     "vlan_pools": text(POOLS_PATTERN, VLAN_POOLS_RULE),
     "management_vlan": integer(int(VLAN.least), int(VLAN.most)),

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from ..errors import Refusal, SlicesError
+from ..errors import Refusal, Refused, SlicesError
 from ..work_order import revision_text
 from . import files
 
@@ -60,6 +60,27 @@ def is_older(revision: int | None, *, state_dir: str, kind: str) -> bool:
         SlicesError: the list of applied orders is unreadable.
     """
     return revision is not None and revision < _read(_path(state_dir, kind)).get(_WHOLE, 0)
+
+
+def require_issued(revisions: Iterable[int | None], issued: str | None, *, state_dir: str) -> None:
+    """Check that the database that has made an order has also made the last one that this host has applied.
+
+    A late order is older than that one, which is found for each slice (C(older)).
+
+    Args:
+        revisions: those of the order.
+        issued: the last revisions of the database, as in orders. Without them, nothing is checked.
+        state_dir: the state folder.
+
+    Raises:
+        Refused: it has not, although it has a higher revision now.
+        SlicesError: the list of applied orders is unreadable.
+    """
+    known = [int(each) for each in issued.split(",")] if issued else []
+    got, applied = max((each for each in revisions if each is not None), default=0), highest(state_dir)
+    if known and applied is not None and known[0] <= applied < got and applied not in known:
+        figures = {"applied": revision_text(applied), "got": revision_text(got)}
+        raise Refused([Refusal("database_put_back", "this host", figures)])
 
 
 def note(orders: Iterable[Dated], *, state_dir: str, kind: str, whole: int | None = None) -> None:

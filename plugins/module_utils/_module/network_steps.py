@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .._host import claims, fences
+from .._host import claims, fences, revisions
 from .._host.netservices import orphans
 from .._host.netservices.files import Folders
 from .._host.netservices.job import Job, Todo
@@ -22,6 +22,8 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
     claims.require(params, missing_ok=missing_ok)
     folders = Folders(params["state_dir"], read_links(params["nat_links"]))
     orders, refused = read_services(params["slices"], links=folders.links)
+    told = (params["revision"], *(order.revision for order in orders))
+    revisions.require_issued(told, params["issued_revisions"], state_dir=params["state_dir"])
     job = Job(
         orders,
         folders,

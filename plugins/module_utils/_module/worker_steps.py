@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .._host import claims, worker, worker_orphans
+from .._host import claims, revisions, worker, worker_orphans
 from .._host.qemu.apply import Tools
 from .._host.qemu.qmp import SocketMonitor
 from .._host.qemu.seed import read_user_data
@@ -23,6 +23,9 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
     """Return how the work order in the arguments of C(slice_apply) is applied."""
     claims.require(params, missing_ok=missing_ok)
     orders, refused = read_each(params["slices"], state_dir=params["state_dir"])
+    revisions.require_issued(
+        (order.revision for order in orders), params["issued_revisions"], state_dir=params["state_dir"]
+    )
     job = Job(
         orders,
         Tools(SubprocessRunner(), SocketMonitor()),

@@ -1,9 +1,10 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The high-water mark of a database: the highest values of its counters, in a file next to it.
+"""The high-water mark of a database: the highest values of its counters and what is in use, in a file next to it.
 
 Restoring an older database, by hand or from a backup, also restores its counters. Ids would then be allocated again
-while hosts may still have objects with these ids. Therefore a restore does not lower the mark.
+while hosts may still have objects with these ids. Therefore a restore does not lower the mark. The same applies to VLAN
+pools, addresses and VNC ports of slices that the older database does not have.
 """
 
 from __future__ import annotations
@@ -12,10 +13,32 @@ import json
 import os
 from typing import Any
 
-from ..cluster import Cluster
+from ..bounds import MACHINE_ID
+from ..cloud import Cloud
+from ..cluster import LEFT_BEHIND, Cluster, numbers_by_kind
 from ..errors import DatabaseError
-from ..stored_fields import FieldError, Record, at, uuid_text
+from ..stored_fields import FieldError, Record, at, integer, list_of, uuid_text
 from .files import read_whole, write_whole
+
+MACHINE_ID_PATH = "/etc/machine-id"
+CONTAINER_PATHS = ("/run/.containerenv", "/.dockerenv")
+"""Files that exist in containers of Podman and CRI-O, and of Docker."""
+POD_VARIABLE = "KUBERNETES_SERVICE_HOST"
+"""An environment variable in all pods of Kubernetes."""
+
+
+def read_machine_id() -> str | None:
+    """Return the machine-id of this machine, C(None) if it has none.
+
+    That of a container is the one of its image, or is made at each start. It changes without a copy of the database.
+    """
+    if POD_VARIABLE in os.environ or any(os.path.exists(path) for path in CONTAINER_PATHS):
+        return None
+    try:
+        found = read_whole(MACHINE_ID_PATH).decode(errors="replace").strip()
+    except OSError:
+        return None
+    return found if MACHINE_ID.allows(found) else None
 
 
 class HighWater:
@@ -30,20 +53,29 @@ class HighWater:
         self.path = f"{database}.high-water"
         self._database, self._name = database, name
 
-    @property
-    def place(self) -> str:
-        """Identifies the location of the database, to detect a copy: the path, and the inode of its folder."""
-        return f"{self._database} {os.stat(os.path.dirname(self._database)).st_ino}"
+    def locate(self, cloud: Cloud) -> Cloud:
+        """Return the identity of the database here: another incarnation if it is a copy.
+
+        Its place is the path and the inode of its folder. The root of every file system has the same inode, so the
+        machine counts as well.
+        """
+        place = f"{self._database} {os.stat(os.path.dirname(self._database)).st_ino}"
+        return cloud.found_at(place, read_machine_id())
 
     def lift(self, cluster: Cluster) -> None:
         """Raise the counters of a cluster that was read to the mark.
+
+        If its revision is lower, it is an older version. What was in use since and is not in it is left behind. What is
+        left behind can also change without a new revision.
 
         Raises:
             DatabaseError: the mark cannot be read.
         """
         mark = self._read()
         if mark is not None:
-            cluster.lift(next_vm_id=mark["next_vm_id"], revision=mark["revision"])
+            is_older = (cluster.revision or 0) < (mark["revision"] or 0)
+            cluster.lift(next_vm_id=mark["next_vm_id"], revision=mark["revision"], issued=mark["issued"])
+            cluster.leave_behind(mark["in_use" if is_older else "left_behind"])
 
     def recognize(self, present: Cluster, backup: Cluster) -> None:
         """Give a lost database the identity of its backup, if the mark is of the same incarnation."""
@@ -53,7 +85,7 @@ class HighWater:
                 present.set_cloud(backup.cloud)
 
     def note(self, cluster: Cluster) -> None:
-        """Write the counters of a cluster as the mark, before the cluster is stored.
+        """Write the counters of a cluster and what it has in use as the mark, before the cluster is stored.
 
         Raises:
             OSError: the mark cannot be written.
@@ -62,6 +94,9 @@ class HighWater:
             "next_vm_id": cluster.next_vm_id,
             "revision": cluster.revision,
             "incarnation": cluster.cloud.incarnation if cluster.cloud else None,
+            "in_use": cluster.in_use(),
+            "left_behind": cluster.extra.get(LEFT_BEHIND, {}),
+            "issued": cluster.issued,
         }
         if mark != self._read():
             write_whole(self.path, (json.dumps(mark) + "\n").encode())
@@ -69,12 +104,18 @@ class HighWater:
     def _read(self) -> dict[str, Any] | None:
         try:
             record = Record(json.loads(read_whole(self.path)))
+            for key in ("in_use", "left_behind"):
+                record.check(key, numbers_by_kind)
+            record.check("issued", list_of(integer))
             return {
                 "next_vm_id": record.take("next_vm_id", int),
                 "revision": record.take("revision", int, None),
                 "incarnation": at(
                     ("incarnation",), lambda value: value and uuid_text(value), record.take("incarnation", str, None)
                 ),
+                "in_use": record.take_default("in_use", {}, dict),
+                "left_behind": record.take_default("left_behind", {}, dict),
+                "issued": record.take_default("issued", [], list),
             }
         except FileNotFoundError:
             return None

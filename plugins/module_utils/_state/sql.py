@@ -206,8 +206,10 @@ class SqlDatabase:
 
     def _find_itself(self, cluster: Cluster, connection: Connection) -> None:
         """Make a copied database another incarnation than its original."""
-        if cluster.cloud is not None:
-            place = connection.scalar(text(PLACE)) if self._high_water is None else self._high_water.place
+        if cluster.cloud is not None and self._high_water is not None:
+            cluster.set_cloud(self._high_water.locate(cluster.cloud))
+        elif cluster.cloud is not None:
+            place = connection.scalar(text(PLACE))
             # There is no place before the tables are created; the next change stores it.
             cluster.set_cloud(cluster.cloud if place is None else cluster.cloud.found_at(place))
 

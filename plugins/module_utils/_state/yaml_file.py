@@ -142,7 +142,7 @@ class YamlFile:
     def _find_itself(self, cluster: Cluster) -> None:
         """Make a copied database another incarnation than its original."""
         if cluster.cloud is not None:
-            cluster.set_cloud(cluster.cloud.found_at(self._high_water.place))
+            cluster.set_cloud(self._high_water.locate(cluster.cloud))
 
     def _write(self, cluster: Cluster, noted: Sequence[Entry]) -> None:
         self._find_itself(cluster)

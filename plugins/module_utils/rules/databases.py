@@ -60,4 +60,9 @@ DATABASE = {
         "{object} violates {count} rules: {breaches}",
         "set repair to true to repair them in the migration",
     ),
+    "disk_taken_back": Rule(
+        "a version of the database must not delete disks that VMs have now",
+        "in this version its disks are being deleted, and they were taken back since: {disks}; {rule}",
+        "restore another version, or first delete the VM or its data disks if they are no longer needed",
+    ),
 }

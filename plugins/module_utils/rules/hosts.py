@@ -295,6 +295,13 @@ HOST = {
         "run the deploy again; if the host still refuses, the database is older than the host, and "
         "-e accept_database=true makes the host follow it, which --check --diff shows first",
     ),
+    "database_put_back": Rule(
+        "a work order comes from a database with all work orders that the host has applied",
+        "{object} has applied revision {applied}, which the database of this work order ({got}) has never issued: it "
+        "was put back to an earlier state",
+        "restore a newer state if there is one; otherwise run cloudrepo.slices.site, which takes in what hosts have in "
+        "use, and deploy again",
+    ),
     "report_superseded": Rule(
         "a report must not change the state of VMs once a report for a newer work order has been recorded",
         "this run's report is for revision {got}, but one for revision {recorded} has already been recorded; the "

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cloud import Cloud
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 
 UUID = "7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11"
@@ -34,6 +35,19 @@ def test_a_copy_is_another_incarnation_of_the_same_cloud() -> None:
     assert (reborn.uuid, reborn.place, reborn.incarnation == here.incarnation) == (here.uuid, "", False)
 
 
+def test_the_same_place_on_another_machine_is_a_copy() -> None:
+    unknown = Cloud.new("lab").found_at("/d.yaml 2")
+    here = unknown.found_at("/d.yaml 2", "a" * 32)
+    assert (here.incarnation, here.machine) == (unknown.incarnation, machine_mark(here.uuid, "a" * 32))
+    assert here == here.found_at("/d.yaml 2") == here.found_at("/d.yaml 2", "a" * 32)
+    assert Cloud.from_dict(here.to_dict()) == here
+    there = here.found_at("/d.yaml 2", "b" * 32)
+    assert (there.place, there.machine) == (here.place, machine_mark(here.uuid, "b" * 32))
+    assert there.incarnation != here.incarnation
+    moved = here.found_at("/d.yaml 3")
+    assert (moved.machine, moved.incarnation == here.incarnation) == ("", False)
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -43,6 +57,7 @@ def test_a_copy_is_another_incarnation_of_the_same_cloud() -> None:
         ({"uuid": UUID, "title": 1, "incarnation": UUID}, "title: must be str, got int '1'"),
         ({"uuid": UUID, "title": "lab", "incarnation": UUID.upper()}, "incarnation: must be a UUID, got str "),
         ({"uuid": UUID, "title": "lab", "incarnation": UUID, "place": 1}, "place: must be str, got int '1'"),
+        ({"uuid": UUID, "title": "lab", "incarnation": UUID, "machine": 1}, "machine: must be str, got int '1'"),
     ],
 )
 def test_an_unreadable_identity_is_reported(data: Any, reason: str) -> None:

@@ -8,15 +8,18 @@ import copy
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils import identity
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import invariants, lost_workers, machines
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import SliceRef
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster, read_flavor, slice_ref
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.stored_fields import FieldError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Load, Worker
@@ -163,6 +166,35 @@ def test_a_replacement_database_has_a_higher_revision_than_both() -> None:
     assert (old.revision, new.revision) == (10**14 + 6, 10**14 + 5)
     new.replace(old)
     assert new.revision == 10**14 + 7
+
+
+@pytest.mark.parametrize("how", ["disk", "vm"])
+def test_a_replacement_database_deletes_no_disk_that_a_vm_has_now(how: str) -> None:
+    present = builders.cluster()
+    disks = [{"name": "db", "size_gb": 1}, {"name": "log", "size_gb": 1}]
+    vms = [builders.vm("vm1", data_disks=disks), builders.vm("vm2")]
+    slice_ = builders.deployed(builders.put(present, builders.topology(vms=vms)))
+    hand_out([slice_])
+    first, other = copied(present), copied(present)
+    vm = first.slices[1000].vms[0]
+    if how == "vm":
+        vm.deleting = True
+        given_up = vm.disks
+    else:
+        vm.disks[2].extra["given_up"] = True
+        given_up = vm.disks[2:]
+    before = present.to_dict()
+    with pytest.raises(Refused) as caught:
+        present.replace(copied(first))
+    assert caught.value.refusals == [
+        Refusal("disk_taken_back", "VM web/vm1", {"disks": [disk.path for disk in given_up]})
+    ]
+    assert present.to_dict() == before
+    # Nothing is lost if the present version deletes them as well, or if the disks are others with the same paths.
+    copied(first).replace(copied(first))
+    for disk in other.slices[1000].vms[0].disks:
+        disk.extra["uuid"] = identity.new_uuid()
+    other.replace(first)
 
 
 MACHINES = {"10.0.10.1": "a" * 32, "10.0.10.2": "b" * 32}
@@ -507,3 +539,68 @@ def test_invalid_vlans_of_a_cloud_are_reported_with_their_place(stored: Any, mes
     with pytest.raises(FieldError) as caught:
         Cluster.from_dict({"vlans": stored})
     assert str(caught.value) == message
+
+
+def test_numbers_are_left_behind_unless_a_slice_has_them() -> None:
+    held = builders.cluster()
+    builders.put(held, builders.topology())
+    mine = held.in_use()
+    assert (mine["vlan_pool"], mine["vnc_port"], len(mine["address"])) == ([0], [5901, 5902], 1)
+    extra = held.extra
+    held.leave_behind({**mine, "address": []})
+    assert held.extra is extra
+    held.leave_behind({"vlan_pool": [0, 7, 3], "vnc_port": [5902, 5903]})
+    held.leave_behind({"vlan_pool": [3, 5]})
+    assert held.extra["left_behind"] == {"vlan_pool": [3, 5, 7], "vnc_port": [5903]}
+    assert held.in_use() == {**mine, "vlan_pool": [0, 3, 5, 7], "vnc_port": [5901, 5902, 5903]}
+
+
+def test_the_last_revisions_are_listed_as_issued() -> None:
+    held = Cluster()
+    assert held.knows(7), "it does not know of any order"
+    for _each in range(50):
+        held.revise(now_ms=lambda: 100)
+    assert held.issued == [*range(100, 150)]
+    held.revise(now_ms=lambda: 200)
+    assert (held.issued[0], held.issued[-2:], len(held.issued)) == (101, [149, 200], 50)
+    assert [held.knows(each) for each in (100, 101, 149, 150, 199, 200)] == [True, True, True, False, False, True]
+    held.take_in([160, 150])
+    assert (held.issued[-4:-1], held.issued[-1]) == ([150, 160, 200], held.revision)
+    held.forget_issued()
+    assert held.issued == [held.revision]
+    assert "issued_revisions" not in held.content()
+
+
+def test_another_incarnation_has_issued_nothing() -> None:
+    held = Cluster()
+    cloud = held.identify("lab")
+    held.revise()
+    held.set_cloud(replace(cloud, title="other"))
+    assert held.issued == [held.revision]
+    held.set_cloud(cloud.reborn())
+    assert held.issued == []
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_replacement_continues_what_its_incarnation_has_issued(same: bool) -> None:
+    present = Cluster()
+    cloud = present.identify("lab")
+    present.revise()
+    backup = copied(present)
+    if not same:
+        backup.become(cloud.reborn())
+    present.revise()
+    before = present.issued
+    present.replace(backup)
+    assert present.issued == [*(before if same else []), present.revision]
+
+
+def test_a_raised_revision_brings_those_that_were_issued_before_it() -> None:
+    held = Cluster(extra={"revision": 5, "issued_revisions": [3, 5]})
+    held.lift(next_vm_id=1, revision=5, issued=[3, 4, 5])
+    assert held.issued == [3, 5]
+    held.lift(next_vm_id=1, revision=9, issued=[5, 7, 9])
+    assert held.issued == [3, 5, 7, 9]
+    fresh = Cluster()
+    fresh.lift(next_vm_id=1, revision=9)
+    assert fresh.issued == []

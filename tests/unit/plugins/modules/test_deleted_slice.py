@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._module import orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import answers
 
 from ..module_utils._domain import builders
@@ -17,9 +20,9 @@ from .module_calls import Door, Memory
 
 
 @pytest.fixture
-def door(database: str, monkeypatch: pytest.MonkeyPatch) -> Door:
+def door(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Door:
     made = Door(Memory(builders.cluster()), monkeypatch)
-    made.store = open_store(database, lock_timeout_s=5, backups=1)
+    made.store = open_store(database, lock_timeout_s=5, backups=9, backup_dir=str(tmp_path / "kept"))
     with made.store.transaction(write=True) as cluster:
         cluster.replace(builders.cluster())
     return made
@@ -29,7 +32,7 @@ def apply_and_report(door: Door, **args: Any) -> dict[str, Any]:
     """Plan, and record successful reports of all hosts."""
     plan = door("slice_plan", names=["web"], **args)
     assert not plan.get("failed"), plan["msg"]
-    orders = plan["work_orders"]["workers"]
+    workers = plan["work_orders"]["workers"]
     reports = [
         {
             "host": ip,
@@ -39,7 +42,7 @@ def apply_and_report(door: Door, **args: Any) -> dict[str, Any]:
                 {"vm_id": vm["vm_id"], "state": "running", "pid": "1"} for each in order["slices"] for vm in each["vms"]
             ],
         }
-        for ip, order in orders.items()
+        for ip, order in workers.items()
     ]
     node = answers(plan["work_orders"]["network_node"]["slices"])
     reports.append({"host": "node", "target": "network_node", "vms": [], "answers": node})
@@ -49,7 +52,7 @@ def apply_and_report(door: Door, **args: Any) -> dict[str, Any]:
         reports=reports,
     )
     assert not done.get("failed"), done["msg"]
-    return {vm["path"]: vm for order in orders.values() for each in order["slices"] for vm in disks(each)}
+    return {vm["path"]: vm for order in workers.values() for each in order["slices"] for vm in disks(each)}
 
 
 def disks(of_slice: dict[str, Any]) -> list[dict[str, Any]]:
@@ -86,3 +89,37 @@ def test_without_a_retention_time_nothing_is_restored(door: Door) -> None:
 def test_a_retention_time_that_workers_do_not_have_is_refused(door: Door, hours: int) -> None:
     result = door("slice_plan", names=["web"], state="absent", disk_retention_h=hours)
     assert [each.code for each in refused(result)] == ["out_of_range"]
+
+
+def test_a_version_from_between_deletion_and_restoration_is_refused(door: Door) -> None:
+    """Its work orders would delete the disks that are in use again."""
+    door("slice", **builders.topology())
+    apply_and_report(door)
+    door("slice_plan", names=["web"], state="absent", disk_retention_h=24)
+    between = door("database", state="backup")["backup"]
+    apply_and_report(door, state="absent", disk_retention_h=24)
+    door("deleted_slice", name="web")
+    ordered = apply_and_report(door)
+    before = door.data()
+    for check_mode in (True, False):
+        result = door("database", state="restore", name=between, check_mode=check_mode)
+        assert refused(result) == [
+            Refusal("disk_taken_back", f"VM web/{path.split('/')[-1].removesuffix('_img.qcow2')}", {"disks": [path]})
+            for path in ordered
+        ]
+    assert door.data() == before
+    assert apply_and_report(door) == ordered
+    door("slice_plan", names=["web"], state="absent", disk_retention_h=24)
+    assert not door("database", state="restore", name=between).get("failed")
+
+
+def test_a_slice_can_be_restored_from_when_its_hosts_have_deleted_it(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door("slice", **builders.topology())
+    apply_and_report(door)
+    door("slice_plan", names=["web"], state="absent", disk_retention_h=24)
+    monkeypatch.setattr(orders, "utc_now", lambda: "2027-02-14T12:00:00Z")
+    apply_and_report(door, state="absent", disk_retention_h=24)
+    (kept,) = door.data()["deleted_slices"]
+    assert (kept["deleted"], kept["until"]) == ("2026-01-31T12:00:00Z", "2027-02-15T12:00:00Z")

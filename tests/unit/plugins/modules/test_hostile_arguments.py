@@ -89,6 +89,7 @@ RIGHT: dict[str, Any] = {
     "cloud_title": "lab",
     "cloud_incarnation": "9d2b7c31-1f0e-4a52-8b6d-6f5e3c2a1b00",
     "machine_mark": machine_mark("4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10", "a" * 32),
+    "issued_revisions": "1795371735001,1795371735123",
     "controller": "controller1",
     "vlan_pools": "0-49,60-79",
     "vm_ids": [1001],

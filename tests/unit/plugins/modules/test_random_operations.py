@@ -9,6 +9,7 @@ import importlib.util
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,6 +155,12 @@ def live_disks(data: dict[str, Any]) -> set[str]:
     slices = [slice_ for slice_ in Cluster.from_dict(data).slices.values() if not slice_.deleting]
     found = {disk.uuid for slice_ in slices for vm in slice_.live_vms for disk in vm.disks if not disk.given_up}
     return {uuid for uuid in found if uuid is not None}
+
+
+def given_up_disks(data: dict[str, Any]) -> set[str | None]:
+    """Return the UUIDs of the disks that work orders list as given up."""
+    vms = [vm for slice_ in Cluster.from_dict(data).slices.values() for vm in slice_.vms]
+    return {disk.uuid for vm in vms for disk in (vm.disks if vm.deleting else vm.given_up_disks)}
 
 
 def seen_of(vm: dict[str, Any]) -> dict[str, Any]:
@@ -488,11 +495,14 @@ class Operations(RuleBasedStateMachine):
     @precondition(lambda machine: machine.backups)
     @rule(pick=PICK)
     def restore(self, pick: int) -> None:
-        """No counter decreases, no host releases what the backup does not contain, and no machine is lost or back."""
+        """No counter decreases, no disk of a VM is given up, and no machine is lost or back."""
         before, lost = self.door.data(), self.lost()
         done = self.do("database", state="restore", name=self.backups[pick % len(self.backups)])
         after = self.door.data()
-        assert not done.get("failed")
+        if done.get("failed"):
+            assert {refusal["code"] for refusal in done["refusals"]} == {"disk_taken_back"}
+            return
+        assert not live_disks(before) & given_up_disks(after)
         assert after["next_vm_id"] >= before["next_vm_id"]
         assert after["revision"] >= before["revision"]
         assert self.lost() == lost
@@ -551,16 +561,55 @@ class Limited(Operations):
         return Memory(held), None
 
 
-class InYaml(Operations):
+class InFile(Operations):
+    """The same with a file, which somebody replaces by an older copy."""
+
+    suffix: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copies: list[bytes] = []
+
+    @property
+    def path(self) -> Path:
+        """The file of the database."""
+        return next(Path(str(self.folder)).glob(f"database{self.suffix}"))
+
+    @rule()
+    def copy_file(self) -> None:
+        self.copies.append(self.path.read_bytes())
+
+    @precondition(lambda machine: machine.copies)
+    @rule(pick=PICK)
+    def put_file_back(self, pick: int) -> None:
+        """No counter decreases, and nothing that hosts may use is free."""
+        before, data = self.in_use(), self.door.data()
+        self.path.write_bytes(self.copies[pick % len(self.copies)])
+        after = self.door.data()
+        assert (after["next_vm_id"], after["revision"]) >= (data["next_vm_id"], data["revision"])
+        now = self.in_use()
+        assert all({*numbers} <= {*now[kind]} for kind, numbers in before.items())
+
+    def in_use(self) -> dict[str, list[int]]:
+        """Return the numbers that hosts may use, by kind."""
+        with self.store.transaction(write=False) as cluster:
+            return cluster.in_use()
+
+
+class InYaml(InFile):
     """The same with a YAML file."""
+
+    suffix = ".yaml"
 
     def new_store(self) -> tuple[Store, str | None]:
         folder = tempfile.mkdtemp()
         return open_store(f"{folder}/database.yaml", lock_timeout_s=5, backups=100), folder
 
 
-class InSqlite(Operations):
+class InSqlite(InFile):
     """The same with SQLite."""
+
+    suffix = ".sqlite"
 
     def new_store(self) -> tuple[Store, str | None]:
         folder = tempfile.mkdtemp()

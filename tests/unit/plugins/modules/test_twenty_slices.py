@@ -60,7 +60,7 @@ def topology(number: int) -> dict[str, Any]:
 
 UNKNOWN = (
     # Another incarnation of the cloud, whose history begins with it.
-    *("cloud.incarnation", "noted", "revision"),
+    *("cloud.incarnation", "noted", "revision", "issued_revisions*"),
     # What work orders do not contain, as the rebuild lists it.
     *("users.*.quota_vms", "users.*.password_hash", "workers.*.max_vms", "flavors.*.virtual_size_gb"),
     # Passwords are kept in place of the key that they were derived from.

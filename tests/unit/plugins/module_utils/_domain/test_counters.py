@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import counters, lost_workers, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import ADDRESS, VLAN_POOL, address_number
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import KNOWN_ID, KNOWN_REVISION, REVISION
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldAddress, HeldSlice, HeldVlan, InUse
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import LEFT_BEHIND, Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from .builders import cluster, put, topology
 
@@ -205,3 +210,48 @@ def test_an_empty_database_does_not_continue_from_the_revision_of_a_damaged_file
     hosts = [InUse("w0", None, each) for each in (*others, int(REVISION.most))]
     counters.take_in(held, hosts, complete=True)
     assert held.revision == revision
+
+
+def test_a_database_that_was_put_back_takes_in_what_hosts_have_applied(tmp_path: Path) -> None:
+    """Its ids, VLANs and addresses may be those of slices that it has forgotten."""
+    place = {"state_dir": str(tmp_path), "kind": revisions.WORKER}
+
+    def order(held: Cluster) -> str | None:
+        """Apply a work order, and return the code of a refusal."""
+        found = work_orders(held, list(held.slices.values()), "/x")["workers"]["10.0.10.1"]
+        slices = [SliceOrder.from_dict(each) for each in found["slices"]]
+        try:
+            revisions.require_issued(
+                [each.revision for each in slices], found["issued_revisions"], state_dir=str(tmp_path)
+            )
+        except Refused as error:
+            return error.refusals[0].code
+        revisions.note(slices, **place)
+        return None
+
+    held = cluster()
+    put(held, topology())
+    hand_out(list(held.slices.values()))
+    held.revise()
+    snapshot = Cluster.from_dict(copy.deepcopy(held.to_dict()))
+    assert order(held) is None
+    held.revise()
+    assert order(held) is None
+    applied = InUse("worker1", highest_revision=revisions.highest(str(tmp_path)), target="10.0.10.1")
+    assert order(snapshot) is None, "it is older than what the host has, which refuses its slices"
+    counters.take_in(snapshot, [applied], complete=True)
+    assert len(snapshot.issued) == 1, "the host is newer, which an admin has to accept"
+    snapshot.revise(held.revision)
+    assert order(snapshot) == "database_put_back"
+    counters.take_in(snapshot, [InUse("worker2"), applied], complete=True)
+    assert order(snapshot) is None
+    counters.take_in(snapshot, [applied], complete=True)
+    assert order(snapshot) is None
+
+
+def test_hosts_that_accept_a_database_need_not_know_what_it_has_issued() -> None:
+    held = cluster()
+    held.revise()
+    held.revise()
+    assert counters.accept(held, (held.revision or 0) + 7)
+    assert held.issued == [held.revision]

@@ -286,3 +286,19 @@ def test_a_slice_whose_pool_the_cloud_may_no_longer_use_is_not_restored() -> Non
         "slice web: VLAN pool 0 (VLANs 100 to 119) is not one of 1-99; a slice only has VLANs of its cloud; deploy the "
         "topology as a new slice"
     ]
+
+
+def test_a_slice_that_its_hosts_have_not_deleted_is_kept_however_long_that_takes() -> None:
+    held = cluster()
+    slices = [deployed(put(held, topology(name))) for name in ("web", "old", "other")]
+    undelete.keep(held, slices[0], now=NOW, retention_h=24)
+    remove(held, slices[0])
+    delete(held, slices[1])
+    later = "2026-02-14T12:00:00Z"
+    undelete.keep(held, slices[2], now=later, retention_h=24)
+    assert [entry["slice"]["name"] for entry in held.extra[undelete.FIELD]] == ["web", "other"]
+    undelete.renew(held, slices[0], until="2026-02-15T13:00:00Z")
+    untils = [entry["until"] for entry in held.extra[undelete.FIELD]]
+    assert untils == ["2026-02-15T13:00:00Z", "2026-02-15T12:00:00Z"]
+    undelete.renew(held, slices[0], until=later)
+    assert [entry["until"] for entry in held.extra[undelete.FIELD]] == untils, "a shorter time is no news"

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
-from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder, revision_text
 
 LOCKS = Path("/proc/locks")
 TIME = 1_795_371_735_123
@@ -156,3 +156,35 @@ def test_the_file_of_turns_is_for_root_alone(tmp_path):
         os.umask(old)
     folder = tmp_path / "revisions"
     assert [each.stat().st_mode & 0o777 for each in (folder, folder / "worker.lock")] == [0o700, 0o600]
+
+
+FIRST, LOST, NEXT = TIME, TIME + 10, TIME + 20
+
+
+@pytest.mark.parametrize(
+    ("applied", "got", "issued", "refuses"),
+    [
+        (LOST, NEXT, (FIRST, NEXT), True),
+        (LOST, NEXT, (FIRST, LOST, NEXT), False),
+        (LOST, NEXT, (NEXT,), False),  # it is older than what the database remembers
+        (LOST, FIRST, (FIRST,), False),  # a late order, which is refused for its slices
+        (LOST, LOST, (FIRST, LOST), False),
+        (LOST, NEXT, None, False),
+        (LOST, None, (FIRST, NEXT), False),
+        (None, NEXT, (FIRST, NEXT), False),
+    ],
+)
+@pytest.mark.parametrize("kind", [revisions.WORKER, revisions.NETWORK_NODE])
+def test_an_order_of_a_database_that_was_put_back_is_refused(
+    tmp_path: Path, kind: str, applied: int | None, got: int | None, issued: tuple[int, ...] | None, refuses: bool
+) -> None:
+    revisions.note(dated({1000: FIRST}), **place(tmp_path))
+    revisions.note((), whole=applied, **place(tmp_path, kind))
+    told = None if issued is None else ",".join(map(str, issued))
+    found: list[Refusal] = []
+    try:
+        revisions.require_issued([None, got], told, state_dir=str(tmp_path))
+    except Refused as error:
+        found = error.refusals
+    figures = {"applied": revision_text(LOST), "got": revision_text(NEXT)}
+    assert found == ([Refusal("database_put_back", "this host", figures)] if refuses else [])

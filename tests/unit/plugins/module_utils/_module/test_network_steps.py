@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CALLS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import network_steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import validated
 
 UUID = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
@@ -39,6 +41,15 @@ def test_another_machine_than_the_network_node_refuses_its_order(tmp_path: Path,
     with pytest.raises(Refused) as caught:
         network_steps.steps(params(tmp_path, machine_mark="0" * 64, **CLOUD), check_mode)
     assert [each.code for each in caught.value.refusals] == ["not_this_machine"]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_an_order_of_a_database_that_was_put_back_is_refused(tmp_path: Path, check_mode: bool) -> None:
+    revisions.note([SliceOrder(slice_id=1003, vms=(), revision=7)], state_dir=str(tmp_path), kind=revisions.WORKER)
+    with pytest.raises(Refused) as caught:
+        network_steps.steps(params(tmp_path, {"slice_id": 1000, "revision": 9}, issued_revisions="5,9"), check_mode)
+    assert [each.code for each in caught.value.refusals] == ["database_put_back"]
+    network_steps.steps(params(tmp_path, {"slice_id": 1000, "revision": 9}, issued_revisions="5,7,9"), check_mode)
 
 
 def test_in_check_mode_an_unclaimed_host_may_become_one_of_the_cloud(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CALLS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import worker_steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import validated
 
 UUID = "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10"
@@ -29,6 +31,19 @@ def test_an_unclaimed_host_refuses_the_order_before_it_is_read(tmp_path: Path) -
     with pytest.raises(Refused) as caught:
         worker_steps.steps(params(tmp_path, {"slice_id": 1000, "vms": []}, **CLOUD), False)
     assert [each.code for each in caught.value.refusals] == ["host_unclaimed"]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_an_order_of_a_database_that_was_put_back_is_refused(tmp_path: Path, check_mode: bool) -> None:
+    revisions.note([SliceOrder(slice_id=1003, vms=(), revision=7)], state_dir=str(tmp_path), kind=revisions.WORKER)
+    with pytest.raises(Refused) as caught:
+        worker_steps.steps(
+            params(tmp_path, {"slice_id": 1000, "vms": [], "revision": 9}, issued_revisions="5,9"), check_mode
+        )
+    assert [each.code for each in caught.value.refusals] == ["database_put_back"]
+    worker_steps.steps(
+        params(tmp_path, {"slice_id": 1000, "vms": [], "revision": 9}, issued_revisions="5,7,9"), check_mode
+    )
 
 
 def test_in_check_mode_an_unclaimed_host_may_become_one_of_the_cloud(tmp_path: Path) -> None:

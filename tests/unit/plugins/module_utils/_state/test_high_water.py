@@ -13,12 +13,17 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import forget
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state import high_water
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.high_water import HighWater
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cloud import Cloud
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
+
+from .._domain import builders
 
 AHEAD = 10**14
 NAMES = ("database.yaml", "database.sqlite")
@@ -83,6 +88,7 @@ def test_a_file_that_is_restored_by_hand_does_not_lower_counters(tmp_path: Path,
     revision = look(store).revision
     path.write_bytes(old)
     assert (look(store).next_vm_id, look(store).revision, cloud_of(store)) == (1003, revision, before)
+    assert look(store).issued == [AHEAD + 1, AHEAD + 2, AHEAD + 3], "hosts have applied them"
     assert take_id(store) == 1003
     assert look(store).revision == (revision or 0) + 1
 
@@ -136,6 +142,66 @@ def test_a_copy_is_another_incarnation(tmp_path: Path, name: str, with_mark: boo
     assert cloud_of(store) == before
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_place_on_another_machine_is_another_incarnation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    store, _path = file_store(tmp_path, name)
+    machine_id, container = tmp_path / "machine-id", tmp_path / "containerenv"
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr(high_water, "MACHINE_ID_PATH", str(machine_id))
+    monkeypatch.setattr(high_water, "CONTAINER_PATHS", (str(container),))
+
+    def found(text: str | None) -> Cloud:
+        machine_id.unlink(missing_ok=True)
+        if text is not None:
+            machine_id.write_text(text)
+        with store.transaction(write=True):
+            pass  # stores the machine
+        return cloud_of(store)
+
+    take_id(store)
+    before = cloud_of(store)
+    assert "machine" not in before.to_dict()
+    known = found(f"{'a' * 32}\n")
+    assert (known.incarnation, known.machine) == (before.incarnation, machine_mark(before.uuid, "a" * 32))
+    # What has no machine-id of its own says nothing about the machine, and forgets none.
+    assert found(None) == found("uninitialized\n") == found("") == known
+    container.touch()
+    assert found("b" * 32) == known
+    container.unlink()
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.43.0.1")
+    assert found("b" * 32) == known
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
+    other = found("b" * 32)
+    assert (other.uuid, other.place, other.machine) == (
+        known.uuid,
+        known.place,
+        machine_mark(before.uuid, "b" * 32),
+    )
+    assert other.incarnation not in (known.incarnation, found("a" * 32).incarnation)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_backup_of_this_machine_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    store, _path = file_store(tmp_path, name)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr(high_water, "CONTAINER_PATHS", ())
+    machine_id = tmp_path / "machine-id"
+    monkeypatch.setattr(high_water, "MACHINE_ID_PATH", str(machine_id))
+    take_id(store)
+    backup = str(store.backup())
+    machine_id.write_text("a" * 32)
+    take_id(store)
+    before = cloud_of(store)
+    store.restore(backup)
+    assert cloud_of(store) == before != look_at_backup(store, backup)
+
+
+def look_at_backup(store: Store, name: str) -> Cloud | None:
+    return store.read_backup(name).cloud
+
+
 def test_a_loaded_dump_of_postgresql_is_another_incarnation(new_postgresql: Callable[[], str], tmp_path: Path) -> None:
     from sqlalchemy import create_engine, text
 
@@ -162,7 +228,14 @@ def test_the_high_water_mark_belongs_to_the_owner_and_is_written_when_it_increas
     take_id(store)
     mark = path.with_name("database.yaml.high-water")
     said = json.loads(mark.read_text())
-    assert said == {"next_vm_id": 1001, "revision": AHEAD + 1, "incarnation": cloud_of(store).incarnation}
+    assert said == {
+        "next_vm_id": 1001,
+        "revision": AHEAD + 1,
+        "incarnation": cloud_of(store).incarnation,
+        "in_use": {},
+        "left_behind": {},
+        "issued": [AHEAD + 1],
+    }
     assert mark.stat().st_mode & 0o777 == 0o600
     written = mark.stat().st_mtime_ns, mark.stat().st_ino
     with store.transaction(write=True) as cluster:
@@ -171,7 +244,16 @@ def test_the_high_water_mark_belongs_to_the_owner_and_is_written_when_it_increas
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"next_vm_id": 1}', '{"next_vm_id": "x", "revision": 1, "incarnation": null}']
+    "text",
+    [
+        "",
+        "[]",
+        '{"next_vm_id": 1}',
+        '{"next_vm_id": "x", "revision": 1, "incarnation": null}',
+        '{"next_vm_id": 1, "revision": 1, "incarnation": null, "in_use": {"vlan_pool": ["x"]}}',
+        '{"next_vm_id": 1, "revision": 1, "incarnation": null, "left_behind": []}',
+        '{"next_vm_id": 1, "revision": 1, "incarnation": null, "issued": ["x"]}',
+    ],
 )
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unreadable_high_water_mark_is_reported_with_a_remedy(tmp_path: Path, name: str, text: str) -> None:
@@ -233,3 +315,116 @@ def test_only_a_lost_database_with_a_mark_gets_the_identity_of_its_backup(tmp_pa
     assert other.cloud == before
     mark.recognize(lost, backup)
     assert lost.cloud == backup.cloud != before
+
+
+def put(store: Store, name: str, **fields: Any) -> None:
+    with store.transaction(write=True) as cluster:
+        if not cluster.workers:
+            cluster.replace(builders.cluster())
+        builders.put(cluster, builders.topology(name, **fields))
+        cluster.revise(AHEAD)
+
+
+def in_use(store: Store) -> dict[str, list[int]]:
+    with store.transaction(write=False) as cluster:
+        return cluster.in_use()
+
+
+MANY = {
+    "vms": [builders.vm("vm1", data_interfaces=13), builders.vm("vm2", data_interfaces=13, internet=True)],
+    "links": [builders.link(f"vm1:eth{number}", f"vm2:eth{number}") for number in range(1, 14)],
+    "max_vlan_pools": 3,
+}
+FIRST_ADDRESS = 10 * 2**24 + 60 * 2**16 + 7 * 2**8 + 101
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_older_file_gives_away_nothing_that_slices_got_since(tmp_path: Path, name: str) -> None:
+    store, path = file_store(tmp_path, name)
+    put(store, "first", vms=[builders.vm("vm1")], links=[])
+    with store.transaction(write=True) as cluster:
+        cluster.leave_behind({"vlan_pool": [77]})
+    old, before = path.read_bytes(), in_use(store)
+    put(store, "web", **MANY)
+    with store.transaction(write=True) as cluster:
+        cluster.leave_behind({"vlan_pool": [78]})
+    now = in_use(store)
+    (web,) = (slice_ for slice_ in look(store).slices.values() if slice_.name == "web")
+    assert now == {
+        "vlan_pool": sorted({*before["vlan_pool"], *web.pools, 78}),
+        "address": [FIRST_ADDRESS],
+        "vnc_port": [5901, 5902, 5903],
+    }
+    for _each in "12":
+        path.write_bytes(old)
+        assert in_use(store) == now
+        (first,) = look(store).slices.values()
+        assert look(store).left_behind("vlan_pool") == {*now["vlan_pool"]} - {*first.pools}
+        put(store, "other", **MANY)
+        (other,) = (slice_ for slice_ in look(store).slices.values() if slice_.name == "other")
+        assert {*other.pools}.isdisjoint(now["vlan_pool"])
+        assert {vm.vnc_port for vm in other.vms}.isdisjoint(now["vnc_port"])
+        now = in_use(store)
+        assert now["address"][0] == FIRST_ADDRESS < now["address"][-1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_backup_in_place_of_a_lost_file_gives_away_nothing_that_slices_got_since(tmp_path: Path, name: str) -> None:
+    store, path = file_store(tmp_path, name)
+    put(store, "first")
+    backup = str(store.backup())
+    put(store, "web")
+    now = in_use(store)
+    path.unlink()
+    assert in_use(store) == now
+    store.restore(backup)
+    assert in_use(store) == now
+    assert [slice_.name for slice_ in look(store).slices.values()] == ["first"]
+
+
+def test_a_backup_in_place_of_a_damaged_file_gives_away_nothing_that_slices_got_since(tmp_path: Path) -> None:
+    store, path = file_store(tmp_path, "database.yaml")
+    put(store, "first")
+    backup = str(store.backup())
+    put(store, "web")
+    now = in_use(store)
+    path.write_text("{")
+    store.restore(backup)
+    assert in_use(store) == now
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_free_again_is_not_left_behind(tmp_path: Path, name: str) -> None:
+    """An older file with a slice that is gone since has more in use, and nothing else is."""
+    store, path = file_store(tmp_path, name)
+    put(store, "web")
+    old = path.read_bytes()
+    with store.transaction(write=True) as cluster:
+        forget(cluster, next(iter(cluster.slices.values())))
+        cluster.revise(AHEAD)
+    assert in_use(store) == {}
+    assert look(store).left_behind("vlan_pool") == frozenset()
+    path.write_bytes(old)
+    assert look(store).left_behind("vlan_pool") == frozenset()
+    assert in_use(store)["vnc_port"] == [5901, 5902]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_left_behind_without_a_new_revision_stays_so(tmp_path: Path, name: str) -> None:
+    """Such as what site has found on hosts."""
+    store, path = file_store(tmp_path, name)
+    take_id(store)
+    old = path.read_bytes()
+    with store.transaction(write=True) as cluster:
+        cluster.leave_behind({"address": [FIRST_ADDRESS]})
+    path.write_bytes(old)
+    assert in_use(store) == {"address": [FIRST_ADDRESS]}
+
+
+def test_a_mark_without_what_is_in_use_raises_the_counters_only(tmp_path: Path) -> None:
+    store, path = file_store(tmp_path, "database.yaml")
+    put(store, "web")
+    mark = path.with_name("database.yaml.high-water")
+    said = {key: value for key, value in json.loads(mark.read_text()).items() if key not in ("in_use", "left_behind")}
+    mark.write_text(json.dumps({**said, "revision": said["revision"] + 5}))
+    assert (look(store).revision, look(store).left_behind("vnc_port")) == (said["revision"] + 5, frozenset())

@@ -73,6 +73,15 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "database /srv/d.yaml violates 2 rules: this; that; set repair to true to repair them in the migration",
         ),
         (
+            "disk_taken_back",
+            "VM web/vm1",
+            {"disks": ["/v/1001/vm1_img.qcow2", "/v/1001/log_8d2e4f60.qcow2"]},
+            "VM web/vm1: in this version its disks are being deleted, and they were taken back since: "
+            "/v/1001/vm1_img.qcow2, /v/1001/log_8d2e4f60.qcow2; a version of the database must not delete disks that "
+            "VMs have now; restore another version, or first delete the VM or its data disks if they are no longer "
+            "needed",
+        ),
+        (
             "not_found",
             "backup /srv/d.yaml.backups/odd",
             {"known": ["00000002-b.yaml", "00000001-a.yaml"]},
