@@ -278,7 +278,7 @@ def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: 
     VMs are stopped first, because QEMU has their disks and taps open.
 
     Returns:
-        Disks that were removed at once, because there was no space for keeping them in the trash.
+        Disks and folders of the trash that were removed early, because there was no space for keeping them.
     """
     vms = settings.vms
     with watch.stage("qemu"):

@@ -338,11 +338,12 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     """Remove overlays and folders, set the owners of the others, then create folders and overlays.
 
     Returns:
-        Disks that were removed at once, because there was no space for keeping them in the trash.
+        Disks and folders of the trash that were removed early, because there was no space for keeping them.
     """
     removed = _discard(todo, have, state_dir)
     for vm_id, _slice_id in todo.remove:
         vm_folders.remove(folder_of(state_dir, vm_id))
+    retention_s = todo.retention_h * 3600
     for path, (_slice_id, _old, new) in todo.given.items():
         access.give(path, new)
     for vm in todo.make_folders:
@@ -367,7 +368,8 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
             startup_notes.forget(path)
         files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
     growth.closed(todo.grow, runner)
-    trash.empty(state_dir, retention_s=todo.retention_h * 3600)
+    gone = trash.empty(state_dir, retention_s=retention_s)
+    removed += [entry.path for entry in gone if entry.left_s(retention_s) > 0]
     register.note(state_dir, present=[*todo.present, *(disk for _vm, disk in todo.create)], gone=todo.forget)
     return removed
 

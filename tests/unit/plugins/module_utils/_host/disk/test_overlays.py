@@ -342,7 +342,7 @@ def test_an_overlay_is_restored_from_the_trash(tmp_path):
 @pytest.mark.parametrize("hours", [0, 1, 48])
 def test_the_trash_keeps_disks_of_an_unknown_deletion_for_the_given_hours(tmp_path, monkeypatch, hours):
     kept: list[float] = []
-    monkeypatch.setattr(trash, "empty", lambda _state_dir, *, retention_s: kept.append(retention_s))
+    monkeypatch.setattr(trash, "empty", lambda _state_dir, *, retention_s: kept.append(retention_s) or [])
     apply_plan(tmp_path, runner=FakeRunner(), retention_h=hours)
     assert kept == [hours * 60 * 60]
 
