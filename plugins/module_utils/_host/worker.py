@@ -148,7 +148,6 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
         CommandFailed: Open vSwitch or systemd does not respond.
     """
     orders = tuple(orders)
-    disks = overlays.observe(orders, state_dir=settings.vms.state_dir)
     wires = datapath.observe(orders, tools.runner, settings=settings.wires, missing_ok=missing_ok)
     vms = observed(
         lambda: qemu_plan.observe(
@@ -162,6 +161,8 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
         missing_ok=missing_ok,
     )
     pids = {vm_id: unit.pid for vm_id, unit in vms.units.vms.items()}
+    running = {vm_id for vm_id, pid in pids.items() if pid is not None}
+    disks = overlays.observe(orders, state_dir=settings.vms.state_dir, running=running)
     return Host(
         disks,
         wires,
