@@ -148,7 +148,6 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
         CommandFailed: Open vSwitch or systemd does not respond.
     """
     orders = tuple(orders)
-    disks = overlays.observe(orders, state_dir=settings.vms.state_dir)
     wires = datapath.observe(orders, tools.runner, settings=settings.wires, missing_ok=missing_ok)
     vms = observed(
         lambda: qemu_plan.observe(
@@ -162,12 +161,22 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
         missing_ok=missing_ok,
     )
     pids = {vm_id: unit.pid for vm_id, unit in vms.units.vms.items()}
+    running = {vm_id for vm_id, pid in pids.items() if pid is not None}
+    disks = overlays.observe(orders, state_dir=settings.vms.state_dir, running=running)
+    in_place = disks.overlays.keys() - disks.deleted.keys()
+    booting = [vm for vm in all_vms(orders) if vm.disks[0].path in in_place]
     return Host(
         disks,
         wires,
         vms,
         outdated=bases.outdated(orders, disks.overlays, disks.bases, pids),
-        lost=lost.find(orders, disks.overlays, disks.known, pids),
+        lost=lost.find(
+            orders,
+            disks.overlays,
+            disks.known,
+            pids,
+            firmware.lost(booting, vms.variables, vms.texts, settings.vms),
+        ),
         overrides=unit_overrides.observe({unit_overrides.HOST, *slice_ids(orders)}, unit_dir=tools.unit_dir),
     )
 
@@ -234,6 +243,7 @@ def plan(
         outdated=have.outdated,
         overridden=unit_overrides.changed_vms(have.overrides, [(vm.slice_id, vm.vm_id) for vm in all_vms(orders)]),
         off=off,
+        lost_variables=have.lost.variables,
     )
     vms = qemu_plan.plan(orders, have.vms, settings=settings.vms, restart=restart, constraints=constraints)
     freed = [vm.vm_id for vm, _reasons in vms.restart]
@@ -278,7 +288,7 @@ def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: 
     VMs are stopped first, because QEMU has their disks and taps open.
 
     Returns:
-        Disks that were removed at once, because there was no space for keeping them in the trash.
+        Disks and folders of the trash that were removed early, because there was no space for keeping them.
     """
     vms = settings.vms
     with watch.stage("qemu"):

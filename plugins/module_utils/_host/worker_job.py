@@ -103,7 +103,8 @@ class Job:
             lacks. Check mode gets no passwords and no user data, and base images may be missing because it does not
             install them.
         watch: measures the stages.
-        removed: disks that C(prepare) removed, because there was no space for keeping them in the trash.
+        removed: disks and folders of the trash that C(prepare) removed early, because there was no space for keeping
+            them.
         off: the VMs that C(power_down) has stopped, with the reasons if they are restarted.
         late: warnings about guests that did not shut down in time.
     """
@@ -233,7 +234,7 @@ class Job:
     @property
     def _warnings(self) -> dict[str, list[str]]:
         paths = ", ".join(self.removed)
-        full = f"the file system of the trash is full, so these were removed at once: {paths}"
+        full = f"the file system of the trash is nearly full, so these were removed before their time: {paths}"
         said = [*self.late, *([full] if self.removed else [])]
         return {"warnings": said} if said else {}
 

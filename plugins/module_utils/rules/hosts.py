@@ -99,14 +99,25 @@ HOST = {
         "restore it, or deploy with -e recreate_disks={vm_id} to create it empty",
     ),
     "disk_damaged": Rule(
-        "a disk must be a qcow2 image",
+        "a disk must be a complete qcow2 image, and its only other file a base image",
         "disk {path} is damaged: {why}; {rule}",
         "restore it, or move it away and deploy with -e recreate_disks={vm_id} to create it empty",
+    ),
+    "disk_cut_short": Rule(
+        "a disk must be as large as its tables say",
+        "disk {path} is damaged: {why}; {rule}",
+        "restore it, or run truncate --size={needed} {path} on its worker to go on with zeros in place of what is "
+        "missing",
     ),
     "disk_deleted": Rule(
         "a disk that QEMU has open is not created again",
         "disk {path} was deleted while the VM was running; {rule}",
         "copy {file}, which is the disk as long as {unit} runs",
+    ),
+    "uefi_variables_missing": Rule(
+        "variables with which a VM has started are only created again on request",
+        "UEFI variables {path} are missing; {rule}",
+        "restore them, or deploy with -e recreate_disks={vm_id} to start with those of OVMF",
     ),
     "vm_hung": Rule(
         "a running VM must answer on its monitor",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ...changes import Change, SliceRef, between
 from ...errors import SlicesError
 from ...vm_order import VM, Disk
+from ..accounts import Account, Accounts
 from ..qemu.config import drive_id
 from ..qemu.qmp import Monitor
 from ..qemu.sockets import qmp_socket
@@ -47,7 +48,7 @@ def is_due(disk: Disk, images: Mapping[str, Image]) -> bool:
     return image is not None and image.damage is None and image.virtual_bytes < disk.size_bytes
 
 
-def closed(todo: Iterable[Growth], runner: Runner) -> None:
+def closed(todo: Iterable[Growth], accounts: Accounts, runner: Runner) -> None:
     """Enlarge the disks that no process has open.
 
     Raises:
@@ -55,7 +56,16 @@ def closed(todo: Iterable[Growth], runner: Runner) -> None:
     """
     for each in todo:
         if not each.is_open:
-            runner.run(["qemu-img", "resize", "-q", "-f", "qcow2", each.disk.path, str(each.disk.size_bytes)])
+            argv = ["qemu-img", "resize", "-q", "-f", "qcow2", each.disk.path, str(each.disk.size_bytes)]
+            runner.run([*_as(accounts.of(each.vm.slice_id)), *argv])
+
+
+def _as(account: Account) -> list[str]:
+    """Return what runs a command as the user of a slice, with the groups that let it reach its disks.
+
+    The header of a disk is in the hands of that user: it can lead root to the disks of others.
+    """
+    return ["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--init-groups", "--"]
 
 
 def opened(todo: Iterable[Growth], monitor: Monitor) -> dict[int, str]:

@@ -1,17 +1,21 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Disks that existed earlier and are missing, or are damaged. They are created again only if this is requested."""
+"""Disks and UEFI variables that existed earlier and are missing, or are damaged.
+
+They are created again only if this is requested.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from ...errors import Refusal
-from ...vm_order import Disk
+from ...vm_order import VM, Disk
 from ...work_order import SliceOrder
 from .. import processes, systemd
-from ..work_order import all_disks
+from ..work_order import all_disks, all_vms
 from .qcow2 import Image
 from .register import Known
 
@@ -23,10 +27,12 @@ class Lost:
     Attributes:
         refusals: why a VM is not started and no disk is created for it, by VM id.
         held: ids of VMs whose QEMU still has the deleted disk open. Its content is lost when QEMU ends.
+        variables: ids of VMs whose UEFI variables are lost.
     """
 
     refusals: Mapping[int, Refusal] = field(default_factory=dict)
     held: frozenset[int] = frozenset()
+    variables: frozenset[int] = frozenset()
 
     @property
     def barred(self) -> dict[int, str]:
@@ -39,35 +45,63 @@ def find(
     overlays: Mapping[str, Image],
     known: Mapping[str, Known],
     pids: Mapping[int, int | None],
+    variables: Mapping[int, str] = MappingProxyType({}),
 ) -> Lost:
-    """Return the lost disks, except those that may be created again, and those that are no longer qcow2 images.
+    """Return the lost disks, except those that may be created again, and the damaged ones.
 
     Args:
         orders: the slices.
         overlays: the disks that exist, by path.
         known: the disks that were seen, by path.
         pids: the process ids of the VMs that run.
+        variables: the missing UEFI variables of VMs that have started with them, by VM id.
     """
+    orders = tuple(orders)
     refusals, held = {}, set()
     for vm, disk in all_disks(orders):
-        damage = overlays[disk.path].damage if disk.path in overlays else None
-        if damage is not None:
-            figures = {"path": disk.path, "why": damage, "vm_id": vm.vm_id}
-            refusals[vm.vm_id] = Refusal("disk_damaged", str(vm), figures)
+        image = overlays.get(disk.path)
+        if image is not None and image.damage is not None:
+            refusals[vm.vm_id] = _damaged(vm, disk, image, image.damage)
             continue
-        seen = None if disk.path in overlays else _last_seen(disk, known)
+        seen = None if image is not None else _last_seen(disk, known)
         if seen is None:
             continue
-        pid = pids.get(vm.vm_id)
-        file = None if pid is None else processes.deleted_file(pid, disk.path)
-        if file is not None:
-            unit = systemd.unit_name(vm.slice_id, vm.vm_id)
-            refusals[vm.vm_id] = Refusal("disk_deleted", str(vm), {"path": disk.path, "file": file, "unit": unit})
+        deleted = _deleted(vm, disk.path, pids)
+        if deleted is not None:
+            refusals[vm.vm_id] = deleted
             held.add(vm.vm_id)
         elif not disk.recreate:
             figures = {"path": disk.path, "seen": seen, "vm_id": vm.vm_id}
             refusals[vm.vm_id] = Refusal("disk_missing", str(vm), figures)
-    return Lost(refusals, frozenset(held))
+    lost = set()
+    for vm in all_vms(orders):
+        path = variables.get(vm.vm_id)
+        if path is None:
+            continue
+        deleted = _deleted(vm, path, pids)
+        if deleted is not None:
+            held.add(vm.vm_id)
+        if deleted is not None or not vm.disks[0].recreate:
+            lost.add(vm.vm_id)
+            missing = Refusal("uefi_variables_missing", str(vm), {"path": path, "vm_id": vm.vm_id})
+            refusals.setdefault(vm.vm_id, deleted or missing)
+    return Lost(refusals, frozenset(held), frozenset(lost))
+
+
+def _damaged(vm: VM, disk: Disk, image: Image, why: str) -> Refusal:
+    if image.needed_bytes is None:
+        return Refusal("disk_damaged", str(vm), {"path": disk.path, "why": why, "vm_id": vm.vm_id})
+    return Refusal("disk_cut_short", str(vm), {"path": disk.path, "why": why, "needed": image.needed_bytes})
+
+
+def _deleted(vm: VM, path: str, pids: Mapping[int, int | None]) -> Refusal | None:
+    """Return the refusal of a file that was deleted while the VM's QEMU has it open."""
+    pid = pids.get(vm.vm_id)
+    file = None if pid is None else processes.deleted_file(pid, path)
+    if file is None:
+        return None
+    unit = systemd.unit_name(vm.slice_id, vm.vm_id)
+    return Refusal("disk_deleted", str(vm), {"path": path, "file": file, "unit": unit})
 
 
 def _last_seen(disk: Disk, known: Mapping[str, Known]) -> str | None:

@@ -28,10 +28,10 @@ from ..qemu.devices import UEFI_VARIABLES
 from ..runner import Runner
 from ..vm_folders import MARK, NEW_OVERLAY, Folder
 from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
-from . import base_images, bases, growth, register, startup_notes, trash, vm_access
+from . import base_images, bases, growth, overlay_images, register, startup_notes, trash, vm_access
 from .base_images import Note
 from .growth import Growth
-from .qcow2 import Image, read_overlay
+from .qcow2 import Image
 from .register import Known
 
 # What goes with the disk that a VM boots from.
@@ -159,12 +159,15 @@ def _lost(disk: GivenUp) -> dict[str, Any]:
     return {"uuid": disk.uuid, **({} if disk.name is None else {"name": disk.name})}
 
 
-def observe(orders: Iterable[SliceOrder], *, state_dir: str) -> Disks:
-    """Return the VM folders on the host, and the images of the order."""
+def observe(orders: Iterable[SliceOrder], *, state_dir: str, running: Collection[int] = ()) -> Disks:
+    """Return the VM folders on the host, and the images of the order.
+
+    C(running) are the ids of VMs whose QEMU runs. It is not checked whether their disks have all of their data.
+    """
     orders = tuple(orders)
     vms, disks, ours = all_vms(orders), all_disks(orders), slice_ids(orders)
     folders = vm_folders.read(f"{state_dir}/vms")
-    overlays = _images(disk.path for _vm, disk in disks)
+    overlays = _images(((disk.path, vm.vm_id in running) for vm, disk in disks), state_dir)
     deleted = _deleted((disk for _vm, disk in disks if disk.path not in overlays), state_dir)
     overlays.update((path, image) for path, (_waiting, image) in deleted.items())
     paths = {path for _vm, disk in disks for path in (bases.base_of(disk, overlays), disk.backing_file) if path}
@@ -338,8 +341,9 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     """Remove overlays and folders, set the owners of the others, then create folders and overlays.
 
     Returns:
-        Disks that were removed at once, because there was no space for keeping them in the trash.
+        Disks and folders of the trash that were removed early, because there was no space for keeping them.
     """
+    retention_s = todo.retention_h * 3600
     removed = _discard(todo, have, state_dir)
     for vm_id, _slice_id in todo.remove:
         vm_folders.remove(folder_of(state_dir, vm_id))
@@ -366,8 +370,9 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
         for path, _account in owners:
             startup_notes.forget(path)
         files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
-    growth.closed(todo.grow, runner)
-    trash.empty(state_dir, retention_s=todo.retention_h * 3600)
+    growth.closed(todo.grow, accounts, runner)
+    gone = trash.empty(state_dir, retention_s=retention_s)
+    removed += [entry.path for entry in gone if entry.left_s(retention_s) > 0]
     register.note(state_dir, present=[*todo.present, *(disk for _vm, disk in todo.create)], gone=todo.forget)
     return removed
 
@@ -442,8 +447,10 @@ def _moved(order: SliceOrder, folder: Folder) -> Iterator[Refusal]:
         yield Refusal("path_replaced", f"slice {order.slice_id}", figures)
 
 
-def _images(paths: Iterable[str]) -> dict[str, Image]:
-    images = {path: read_overlay(path) for path in sorted(set(paths))}
+def _images(paths: Iterable[tuple[str, bool]], state_dir: str) -> dict[str, Image]:
+    """Return the disks that exist, given by path and whether a QEMU has them open."""
+    bases_in = f"{state_dir}/images"
+    images = {path: overlay_images.read(path, images=bases_in, is_open=is_open) for path, is_open in sorted(set(paths))}
     return {path: image for path, image in images.items() if image is not None}
 
 
@@ -451,7 +458,7 @@ def _deleted(missing: Iterable[Disk], state_dir: str) -> dict[str, tuple[str, Im
     """Return the path and image of missing disks that are in the trash, by their original path."""
     wanted = {disk.uuid: disk.path for disk in missing}
     waiting = trash.find(state_dir) if wanted else {}
-    images = _images(path for uuid, path in waiting.items() if uuid in wanted)
+    images = _images(((path, False) for uuid, path in waiting.items() if uuid in wanted), state_dir)
     return {wanted[uuid]: (path, images[path]) for uuid, path in waiting.items() if uuid in wanted and path in images}
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from ...errors import SlicesError
@@ -33,13 +33,15 @@ class Image:
         format: C(qcow2) or C(raw).
         virtual_bytes: the virtual size.
         backing_file: its backing file, as its header names it.
-        damage: why QEMU cannot use it as a qcow2 image; only set by C(read_overlay).
+        damage: why QEMU must not use it; only set by C(overlay_images.read).
+        needed_bytes: the least size of its file, if it is smaller, which is damage as well.
     """
 
     format: str
     virtual_bytes: int
     backing_file: str | None = None
     damage: str | None = None
+    needed_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -119,19 +121,6 @@ def read_image(path: str) -> Image | None:
             return Image(format="qcow2", virtual_bytes=header.virtual_bytes, backing_file=header.backing_file)
     except FileNotFoundError:
         return None
-
-
-def read_overlay(path: str) -> Image | None:
-    """Like C(read_image) for a file that has to be a qcow2 image; if it is none, C(damage) says why."""
-    try:
-        image = read_image(path)
-    except HeaderError as error:
-        return Image("raw", 0, damage=error.why)
-    except OSError as error:
-        return Image("raw", 0, damage=f"it cannot be read ({error.strerror})")
-    if image is None or image.format == "qcow2":
-        return image
-    return replace(image, damage="it does not begin with the header of a qcow2 image")
 
 
 def read_header(file: BinaryIO) -> Header:

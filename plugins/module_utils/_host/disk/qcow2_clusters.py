@@ -18,8 +18,10 @@ from .raw import SECTOR_BYTES, read_at
 
 _ENTRY_BYTES = 8
 _CLUSTER_BITS = range(9, 22)
-# The limit of QEMU.
-_MOST_L1_BYTES = 32 << 20
+# The limits of QEMU.
+_MOST_L1_BYTES, _MOST_REFCOUNT_BYTES = 32 << 20, 8 << 20
+# The limit for L2 tables, which is enough for 2 TiB in clusters of the usual size. It takes some seconds to read them.
+_MOST_L2_BYTES = 256 << 20
 _OFFSET = 0x00FF_FFFF_FFFF_FE00
 _IS_COMPRESSED = 1 << 62
 _IS_ZERO = 1
@@ -28,15 +30,25 @@ _SUBCLUSTERS, _ALLOCATED = 32, (1 << 32) - 1
 
 
 def is_plausible(header: Header) -> bool:
-    """Return whether the format allows the sizes of clusters and L1 table, and the L1 table is long enough."""
-    if header.cluster_bits not in _CLUSTER_BITS:
+    """Return whether the format allows the sizes of clusters and tables, and the L1 table is long enough."""
+    if header.cluster_bits not in _CLUSTER_BITS or _refcount_bytes(header) > _MOST_REFCOUNT_BYTES:
         return False
     needed = -(-header.virtual_bytes // _bytes_of_l2(header))
     return needed <= header.l1_entries and header.l1_entries * _ENTRY_BYTES <= _MOST_L1_BYTES
 
 
+def tables_end(header: Header) -> int:
+    """Return the end of the tables that the header leads to, which is a minimum size of the file as well."""
+    return max(
+        header.l1_offset + header.l1_entries * _ENTRY_BYTES,
+        header.refcount_offset + _refcount_bytes(header),
+    )
+
+
 def needed_bytes(file: BinaryIO, header: Header) -> int:
-    """Return the minimum size of the file for its tables and clusters. Tables beyond its end are not read.
+    """Return the minimum size of the file for its tables and clusters.
+
+    Tables beyond its end are not read, and so many others at most that nobody can make an image that takes for ever.
 
     Args:
         file: open for reading.
@@ -48,21 +60,20 @@ def needed_bytes(file: BinaryIO, header: Header) -> int:
 
 def _ends(file: BinaryIO, header: Header, size: int) -> Iterator[int]:
     cluster = 1 << header.cluster_bits
-    refcounts = header.refcount_clusters * cluster
-    yield header.l1_offset + header.l1_entries * _ENTRY_BYTES
-    yield header.refcount_offset + refcounts
+    refcounts = _refcount_bytes(header)
+    yield tables_end(header)
     if refcounts <= size:
         blocks = (entry & _OFFSET for entry in _entries(file, header.refcount_offset, refcounts))
         # The header is in the first cluster, so an entry that is not in use changes nothing.
         yield from (block + cluster for block in blocks)
-    guest_bytes, followed = _bytes_of_l2(header), set()
+    guest_bytes, followed = _bytes_of_l2(header), set[int]()
     for number, entry in enumerate(_entries(file, header.l1_offset, header.l1_entries * _ENTRY_BYTES)):
         table = entry & _OFFSET
         if not table:
             continue
         yield table + cluster
         # An invalid image may have many entries for the same table, which would take very long.
-        if table not in followed and table + cluster <= size:
+        if table not in followed and table + cluster <= size and len(followed) * cluster < _MOST_L2_BYTES:
             followed.add(table)
             yield _end_of_data(file, header, table, number * guest_bytes)
 
@@ -105,6 +116,10 @@ def _end_of_compressed(entry: int, header: Header) -> int:
     shift = 62 - (header.cluster_bits - 8)
     sectors = (entry >> shift) & ((1 << (header.cluster_bits - 8)) - 1)
     return (entry & ((1 << shift) - 1) & -SECTOR_BYTES) + sectors * SECTOR_BYTES + 1
+
+
+def _refcount_bytes(header: Header) -> int:
+    return header.refcount_clusters << header.cluster_bits
 
 
 def _bytes_of_l2(header: Header) -> int:

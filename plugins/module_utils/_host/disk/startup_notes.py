@@ -12,26 +12,29 @@ from contextlib import suppress
 
 from .. import files
 
-_SUFFIX = ".startup"
+
+def path(disk: str) -> str:
+    """Return the path of the note of a disk, or its name, given that of the disk."""
+    return f"{disk}.startup"
 
 
 def read(disk: str) -> str | None:
     """Return the id of the last start-up that a disk has had completely."""
-    text = files.read_text(disk + _SUFFIX)
+    text = files.read_text(path(disk))
     return None if text is None else text.strip()
 
 
 def write(disk: str, startup_id: str) -> None:
     """Note that a disk has had a start-up."""
-    files.write_text(disk + _SUFFIX, f"{startup_id}\n", mode=0o600)
+    files.write_text(path(disk), f"{startup_id}\n", mode=0o600)
 
 
 def forget(disk: str) -> None:
     """Remove the note of a disk, if there is one."""
-    files.remove(disk + _SUFFIX)
+    files.remove(path(disk))
 
 
 def move(disk: str, target: str) -> None:
     """Move the note of a disk that is moved to another path, if there is one."""
     with suppress(FileNotFoundError):
-        files.move(disk + _SUFFIX, target + _SUFFIX)
+        files.move(path(disk), path(target))

@@ -4,11 +4,10 @@
 
 If the VM folders are on another file system, it is C(STATE_DIR/vms/trash), because disks are moved to it by renaming.
 
-It has a folder for each deletion from a VM folder, with the overlays and a copy of the owner file. Its name begins with
-the time of the deletion, for people. How long it has been there is counted while the host runs, in
-C(STATE_DIR/trash.json), because a clock that is ahead would empty the trash. The same file has the retention time
-of each folder, which is that of its deletion: a later run with another one concerns its own deletions only. If the file
-system is nearly full, the oldest folders are removed early.
+It has a folder for each deletion from a VM folder, with the overlays, a copy of the owner file, and the retention time
+of the deletion: a later run with another one concerns its own deletions only. Its name begins with the time of the
+deletion, for people. How long it has been there is counted while the host runs, in C(STATE_DIR/trash.json), because a
+clock that is ahead would empty the trash. If the file system is nearly full, the oldest folders are removed early.
 """
 
 from __future__ import annotations
@@ -20,16 +19,20 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Callable
 
+from ...errors import SlicesError
 from .. import files, times, vm_folders
 from ..vm_folders import MARK, Folder
 from . import startup_notes
 
 NAME = "trash"
 """The name of its folder."""
+RETENTION = "retention_s"
+"""The name of the file with the retention time in a folder of the trash."""
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+# How long a folder is kept at least if its retention time is not known: longer than most were told, but not for ever.
+_UNKNOWN_RETENTION_S = 24 * 3600
 # A file system is nearly full if less than a twentieth and less than this is free.
 _LEAST_SHARE, _LEAST_BYTES = 20, 10 << 30
 # How inexact an age may be after a crash, so that not every run writes the file.
@@ -66,8 +69,9 @@ class Entry:
         return os.path.basename(self.path)
 
     def left_s(self, default_s: float) -> float:
-        """Return for how long it is still kept, with C(default_s) as retention time if its own is not known."""
-        return (default_s if self.retention_s is None else self.retention_s) - self.age_s
+        """Return for how long it is still kept: C(default_s), and a day at least, if its own time is not known."""
+        unknown_s = max(default_s, _UNKNOWN_RETENTION_S)
+        return (unknown_s if self.retention_s is None else self.retention_s) - self.age_s
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,11 @@ class Ages:
         boot: the id of the boot in which it was written.
         at_s: the seconds since that boot.
         ages_s: the ages at that moment, by name of the folder.
-        retention_s: the retention times, by name of the folder.
     """
 
     boot: str = ""
     at_s: float = 0
     ages_s: Mapping[str, float] = field(default_factory=dict)
-    retention_s: Mapping[str, float] = field(default_factory=dict)
 
     def now(self) -> Mapping[str, float]:
         """Return the present ages. The time from the last note to the end of an earlier boot is not known."""
@@ -128,14 +130,14 @@ def put(
         companions: names of other files in the VM folder that go with them, as far as they exist.
 
     Returns:
-        What was removed in place of being kept: folders of the trash, and overlays.
+        What was removed in place of being kept: folders of the trash that were not due, and overlays.
     """
     paths, removed = list(paths), list[str]()
     while paths and not _is_moved(paths, folder, state_dir, retention_s, companions):
         oldest = entries(state_dir)[:1]
         for entry in oldest:
             vm_folders.remove(entry.path)
-            removed.append(entry.path)
+            removed += [entry.path] if entry.left_s(retention_s) > 0 else []
         if not oldest:
             for path in paths:
                 files.remove(path)
@@ -160,23 +162,29 @@ def _move(
     paths: Sequence[str], folder: Folder, state_dir: str, retention_s: float, companions: Collection[str]
 ) -> None:
     target = _make(folder_in(state_dir), os.path.basename(folder.path))
+    names = [os.path.basename(path) for path in paths]
+    besides = [
+        name for name in (*companions, *map(startup_notes.path, names)) if os.path.isfile(f"{folder.path}/{name}")
+    ]
     try:
         # The owner file is written first, so that the owner is known if the move is interrupted.
         files.write_text(f"{target}/{MARK}", folder.text, mode=0o600)
         # So is the retention time: a later run would apply its own.
-        _note(state_dir, entries(state_dir), new={os.path.basename(target): retention_s})
-        _move_companions(folder.path, target, companions)
-        for path in paths:
-            startup_notes.move(path, f"{target}/{os.path.basename(path)}")
-            os.rename(path, f"{target}/{os.path.basename(path)}")
+        files.write_text(f"{target}/{RETENTION}", f"{retention_s}\n", mode=0o600)
+        _note(state_dir, entries(state_dir), new=os.path.basename(target))
+        # They keep their places until the overlays are here, because the next run moves what an interrupted one left.
+        for name in besides:
+            os.link(f"{folder.path}/{name}", f"{target}/{name}", follow_symlinks=False)
+        for path, name in zip(paths, names):
+            os.rename(path, f"{target}/{name}")
     except OSError:
-        _move_companions(target, folder.path, companions)
-        for path in paths:
+        for path, name in zip(paths, names):
             with suppress(FileNotFoundError):
-                startup_notes.move(f"{target}/{os.path.basename(path)}", path)
-                os.rename(f"{target}/{os.path.basename(path)}", path)
+                os.rename(f"{target}/{name}", path)
         vm_folders.remove(target)
         raise
+    for name in besides:
+        files.remove(f"{folder.path}/{name}")
     for each in (target, folder.path):
         files.flush(each)
 
@@ -194,13 +202,8 @@ def entries(state_dir: str) -> list[Entry]:
     """
     # Disks stay in the trash where they are if somebody moves the VM folders to another file system.
     names = [each for folder in _places(state_dir) if os.path.isdir(folder) for each in os.scandir(folder)]
-    said = _read(state_dir)
-    ages = said.now()
-    found = [
-        _entry(each.path, ages.get(each.name, 0), said.retention_s.get(each.name))
-        for each in names
-        if each.is_dir(follow_symlinks=False)
-    ]
+    ages = _read(state_dir).now()
+    found = [_entry(each.path, ages.get(each.name, 0)) for each in names if each.is_dir(follow_symlinks=False)]
     return sorted(found, key=lambda entry: (-entry.age_s, entry.path))
 
 
@@ -209,7 +212,7 @@ def empty(state_dir: str, *, retention_s: float, statvfs: StatVfs = os.statvfs) 
 
     Args:
         state_dir: the parent of the trash.
-        retention_s: the retention time in seconds of folders whose own is not known.
+        retention_s: the retention time in seconds of folders whose own is not known, a day at least.
         statvfs: returns the state of a file system.
 
     Returns:
@@ -247,31 +250,26 @@ def _read(state_dir: str) -> Ages:
     """Return the ages. If the file is missing or damaged, disks count as new: they are rather kept for too long."""
     try:
         said = json.loads(files.read_text(path_in(state_dir)) or "{}")
-        ages_s, retention_s = (
-            {str(name): max(0.0, float(time_s)) for name, time_s in said[key].items()}
-            for key in ("ages_s", "retention_s")
-        )
-        return Ages(str(said["boot"]), float(said["at_s"]), ages_s, retention_s)
+        ages_s = {str(name): max(0.0, float(age_s)) for name, age_s in said["ages_s"].items()}
+        return Ages(str(said["boot"]), float(said["at_s"]), ages_s)
     except (AttributeError, KeyError, TypeError, ValueError):
         return Ages()
 
 
-def _note(state_dir: str, left: Iterable[Entry], *, new: Mapping[str, float] = MappingProxyType({})) -> None:
-    """Save the ages and retention times of the folders that are left, unless the file says the same.
+def _note(state_dir: str, left: Iterable[Entry], *, new: str | None = None) -> None:
+    """Save the ages of the folders that are left, unless the file says the same.
 
     Args:
         state_dir: the parent of the trash.
         left: the folders that are left.
-        new: the retention times of those among them that have just been made, by name.
+        new: the name of the one among them that has just been made.
     """
-    left = list(left)
     known, boot, now = _read(state_dir), times.boot_id(), times.uptime_s()
-    ages_s = {entry.name: 0.0 if entry.name in new else round(entry.age_s, 3) for entry in left}
-    retention_s = {entry.name: entry.retention_s for entry in left if entry.retention_s is not None}
+    ages_s = {entry.name: 0.0 if entry.name == new else round(entry.age_s, 3) for entry in left}
     is_fresh = known.boot == boot and 0 <= now - known.at_s < _STALE_S
-    if not new and known.ages_s.keys() == ages_s.keys() and (is_fresh or not ages_s):
+    if new is None and known.ages_s.keys() == ages_s.keys() and (is_fresh or not ages_s):
         return
-    said = Ages(boot, now, ages_s, {**retention_s, **new})
+    said = Ages(boot, now, ages_s)
     try:
         files.write_text(path_in(state_dir), json.dumps(vars(said)) + "\n", mode=0o600)
     except OSError as error:
@@ -283,7 +281,7 @@ def _note(state_dir: str, left: Iterable[Entry], *, new: Mapping[str, float] = M
 def listed(state_dir: str, *, retention_s: float) -> list[dict[str, Any]]:
     """Return the disks in the trash as modules return them: C({path, uuid, slice_id, left_s}), the oldest first.
 
-    C(retention_s) applies to those whose retention time is not known.
+    C(retention_s) applies to those whose retention time is not known, who stay for a day at least.
     """
     return [
         {"path": path, "uuid": uuid, "slice_id": entry.slice_id, "left_s": max(0, round(entry.left_s(retention_s)))}
@@ -330,7 +328,7 @@ def _names(path: str) -> Iterator[str]:
         number += 1
 
 
-def _entry(path: str, age_s: float, retention_s: float | None) -> Entry:
+def _entry(path: str, age_s: float) -> Entry:
     folder = vm_folders.read_one(path)
     named = {} if folder is None else folder.disks
     return Entry(
@@ -338,8 +336,15 @@ def _entry(path: str, age_s: float, retention_s: float | None) -> Entry:
         age_s=age_s,
         overlays={each: named.get(os.path.basename(each)) for each in vm_folders.overlays(path)},
         slice_id=None if folder is None else folder.slice_id,
-        retention_s=retention_s,
+        retention_s=_retention_s(path),
     )
+
+
+def _retention_s(folder: str) -> float | None:
+    try:
+        return float(files.read_text(f"{folder}/{RETENTION}") or "")
+    except (SlicesError, ValueError):
+        return None
 
 
 def _is_full(state: os.statvfs_result, expected: int = 0) -> bool:

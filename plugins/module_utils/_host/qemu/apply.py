@@ -192,7 +192,9 @@ def _change(
             *(_file(write, settings) for write in writes),
             *(vnc.secret(new, passwords, settings=settings) for new in secrets),
             *(file for vm in todo.seeds for file in seed.disk(vm, user_data, settings)),
-            *(file for vm in todo.fresh for file in (*_console(vm, settings), *firmware.variables(vm, settings))),
+            *(file for vm in todo.fresh for file in _console(vm, settings)),
+            # The last ones are renamed first, so that no file says that a VM has variables before it has them.
+            *(file for vm in todo.variables for file in firmware.variables(vm, settings)),
         ]
     )
     files.write_all(vnc.note(new, settings=settings) for new in secrets)

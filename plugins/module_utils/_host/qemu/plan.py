@@ -16,7 +16,7 @@ from ..ownership import Conflict
 from ..runner import Runner
 from ..systemd import Units
 from ..work_order import all_vms, slice_ids
-from . import pause, power_down, seed, states, vnc
+from . import firmware, pause, power_down, seed, states, vnc
 from .config import (
     CONFIG,
     LINKS_DOWN,
@@ -52,6 +52,7 @@ class Host:
         hung: the errors of running VMs that need a restart, by VM id.
         faults: the errors of running VMs that do not, by VM id.
         seeds: the checksums of the disks for cloud-init, by VM id.
+        variables: the missing files with UEFI variables, by VM id.
     """
 
     units: Units = field(default_factory=Units)
@@ -61,6 +62,7 @@ class Host:
     hung: Mapping[int, str] = field(default_factory=dict)
     faults: Mapping[int, str] = field(default_factory=dict)
     seeds: Mapping[int, str] = field(default_factory=dict)
+    variables: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Constraints:
         overridden: ids of VMs whose units somebody has changed.
         off: VMs that have just been stopped after their guests were asked to shut down, by id, with the reasons if
             they are restarted.
+        lost_variables: ids of VMs that get no new UEFI variables, because they had others.
     """
 
     unheld: Collection[str] = ()
@@ -83,6 +86,7 @@ class Constraints:
     outdated: Mapping[int, str] = field(default_factory=dict)
     overridden: Collection[int] = ()
     off: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    lost_variables: Collection[int] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,7 @@ def observe(
         hung=seen.hung,
         faults=seen.faults,
         seeds=seed.observe((vm for vm in all_vms(orders) if vm.seed), settings),
+        variables=firmware.missing(all_vms(orders), settings),
     )
 
 
@@ -208,6 +213,13 @@ def plan(
         pauses=pause.plan(actions.staying, [*actions.start, *(vm for vm, _reasons in actions.restart)], have.paused),
         faults=_faults(actions, have, constraints),
         seeds=seed.plan((vm for vm in vms if vm not in dict(actions.fixed)), have.seeds),
+        variables=tuple(
+            vm
+            for vm in vms
+            if vm.vm_id in have.variables
+            and vm.vm_id not in constraints.lost_variables
+            and vm not in dict(actions.fixed)
+        ),
         asked=tuple(vm for vm in (*actions.halt, *dict(actions.restart)) if _can_ask(vm, have)),
     )
 

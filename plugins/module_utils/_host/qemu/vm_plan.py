@@ -15,6 +15,7 @@ from ..systemd import Unit
 from .config import (
     SEED,
 )
+from .devices import UEFI_VARIABLES
 from .pause import Pause
 from .vnc import NewPassword
 
@@ -82,6 +83,7 @@ class VmPlan:
         restart_required: VMs that keep running although they need a restart, each with the reasons.
         faults: the errors of VMs before any change, by VM id.
         seeds: VMs whose disk for cloud-init is written.
+        variables: VMs whose UEFI variables are written.
     """
 
     prune: Prune = Prune()
@@ -100,6 +102,7 @@ class VmPlan:
     pauses: tuple[Pause, ...] = ()
     seeds: tuple[VM, ...] = ()
     asked: tuple[VM, ...] = ()
+    variables: tuple[VM, ...] = ()
 
     @property
     def fresh(self) -> tuple[VM, ...]:
@@ -164,6 +167,7 @@ class VmPlan:
         for write in self._lone_writes:
             yield write.vm, write.name, None if write.old is None else "outdated", "current"
         yield from ((vm, SEED, "outdated", "current") for vm in self.seeds if vm not in self.fresh)
+        yield from ((vm, UEFI_VARIABLES, None, "current") for vm in self.variables if vm not in self.fresh)
         for new in self.passwords:
             if new.live or new.vm not in self.fresh:
                 yield new.vm, "display_password", "another", "new"

@@ -22,6 +22,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ma
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.reconcile import (
     Settings as DatapathSettings,
 )
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Clock, Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker import Settings
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.worker_job import Job, Todo
@@ -507,9 +508,33 @@ def test_a_disk_is_deleted_on_a_full_file_system(tmp_path: Path, monkeypatch: py
     keeping = replace(place(tmp_path), disk_retention_h=24)
     going = [replace(one, revision=2_000) for one in data_order(tmp_path, is_given_up=True)]
     _todo, result = run_job(tmp_path, started(), orders=going, settings=keeping)
-    assert result["warnings"] == [f"the file system of the trash is full, so these were removed at once: {path}"]
+    assert result["warnings"] == [nearly_full(path)]
     assert not path.exists()
     assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
+
+
+def nearly_full(*paths: object) -> str:
+    removed = ", ".join(map(str, paths))
+    return f"the file system of the trash is nearly full, so these were removed before their time: {removed}"
+
+
+def test_a_delete_tells_what_it_removes_from_the_trash_of_a_nearly_full_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own disk, and those that others have deleted before. What was due is removed without a word."""
+    run_job(tmp_path, ready(tmp_path).tell(*STOP).tell(*START), orders=data_order(tmp_path, is_given_up=False))
+    for name, retention_s in (("1-1777", 3600), ("2-1888", 0)):
+        folder = tmp_path / "trash" / name
+        folder.mkdir(parents=True)
+        (folder / "a_img.qcow2").write_text("of another tenant")
+        (folder / "retention_s").write_text(f"{retention_s}")
+    monkeypatch.setattr(trash, "_is_full", lambda _state, _expected: True)
+    keeping = replace(place(tmp_path), disk_retention_h=24)
+    _todo, result = run_job(tmp_path, started(), orders=data_order(tmp_path, is_given_up=True), settings=keeping)
+    (warning,) = result["warnings"]
+    gone = warning.removeprefix(nearly_full("")).split(", ")
+    assert [path.rpartition("-")[2] for path in gone] == ["1777", "1001"]
+    assert list((tmp_path / "trash").iterdir()) == []
 
 
 def test_an_order_that_makes_no_space_fails_on_a_full_file_system(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +97,48 @@ def test_a_deleted_disk_that_qemu_has_open_is_not_replaced(tmp_path, recreate):
     assert overlays.plan(order, have, accounts=ACCOUNTS, barred=found.refusals).create == ()
 
 
+def test_a_disk_that_was_cut_short_is_not_started_and_can_be_restored_or_filled(tmp_path):
+    path = tmp_path / "vms/1001/vm1_img.qcow2"
+    qcow2(path, GIB)
+    os.truncate(path, 1 << 16)
+    (message,) = find(ordered(tmp_path), tmp_path).barred.values()
+    assert message == (
+        f"VM 1001 (vm1): disk {path} is damaged: it has 65536 bytes, and needs at least 196624; a disk must be as "
+        f"large as its tables say; restore it, or run truncate --size=196624 {path} on its worker to go on with zeros "
+        "in place of what is missing"
+    )
+
+
+VARIABLES = "/vms/1001/uefi_variables.fd"
+
+
+def test_lost_uefi_variables_are_not_made_anew_without_a_request(tmp_path):
+    found = lost.find(ordered(tmp_path), {}, {}, {}, {1001: VARIABLES})
+    assert (found.variables, found.held) == ({1001}, set())
+    assert found.barred == {
+        1001: f"VM 1001 (vm1): UEFI variables {VARIABLES} are missing; variables with which a VM has started are only "
+        "created again on request; restore them, or deploy with -e recreate_disks=1001 to start with those of OVMF"
+    }
+    assert lost.find(ordered(tmp_path, recreate=True), {}, {}, {}, {1001: VARIABLES}) == Lost()
+
+
+@pytest.mark.parametrize("recreate", [False, True])
+def test_deleted_uefi_variables_that_qemu_has_open_are_copied(tmp_path, recreate):
+    path = tmp_path / "uefi_variables.fd"
+    path.write_text("boots from the second partition")
+    with open(path, "rb"):
+        path.unlink()
+        order = ordered(tmp_path, recreate=recreate)
+        found = lost.find(order, {}, {}, {1001: os.getpid()}, {1001: str(path)})
+        assert Path(found.refusals[1001].figures["file"]).read_text() == "boots from the second partition"
+    assert (found.refusals[1001].code, found.held, found.variables) == ("disk_deleted", {1001}, {1001})
+
+
+def test_a_lost_disk_is_told_before_the_variables(tmp_path):
+    found = lost.find(ordered(tmp_path, first_seen=SEEN), {}, {}, {}, {1001: VARIABLES})
+    assert (found.refusals[1001].code, found.variables) == ("disk_missing", {1001})
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -108,14 +151,14 @@ def test_a_deleted_disk_that_qemu_has_open_is_not_replaced(tmp_path, recreate):
 def test_a_vm_whose_disk_is_not_a_qcow2_image_is_not_started_and_reported(tmp_path, content, why):
     order = ordered(tmp_path)
     path = order[0].vms[0].disks[0].path
-    qcow2(tmp_path / "vms/1001/vm1_img.qcow2", GIB)
-    os.unlink(path)
+    os.makedirs(os.path.dirname(path))
     if content is None:
         os.mkdir(path)
     else:
-        (tmp_path / "vms/1001/vm1_img.qcow2").write_bytes(content)
+        Path(path).write_bytes(content)
     (message,) = find(order, tmp_path).barred.values()
     assert message == (
-        f"VM 1001 (vm1): disk {path} is damaged: {why.format(path=path)}; a disk must be a qcow2 image; restore it, or "
-        "move it away and deploy with -e recreate_disks=1001 to create it empty"
+        f"VM 1001 (vm1): disk {path} is damaged: {why.format(path=path)}; a disk must be a complete qcow2 image, and "
+        "its only other file a base image; restore it, or move it away and deploy with -e recreate_disks=1001 to "
+        "create it empty"
     )

@@ -342,7 +342,7 @@ def test_an_overlay_is_restored_from_the_trash(tmp_path):
 @pytest.mark.parametrize("hours", [0, 1, 48])
 def test_the_trash_keeps_disks_of_an_unknown_deletion_for_the_given_hours(tmp_path, monkeypatch, hours):
     kept: list[float] = []
-    monkeypatch.setattr(trash, "empty", lambda _state_dir, *, retention_s: kept.append(retention_s))
+    monkeypatch.setattr(trash, "empty", lambda _state_dir, *, retention_s: kept.append(retention_s) or [])
     apply_plan(tmp_path, runner=FakeRunner(), retention_h=hours)
     assert kept == [hours * 60 * 60]
 
@@ -687,7 +687,7 @@ def test_a_disk_is_enlarged_after_it_was_restored_from_the_trash(tmp_path):
     def resize(argv: Sequence[str]) -> None:
         assert os.path.exists(argv[-2])
 
-    runner = FakeRunner().on("qemu-img", "resize", "-q", "-f", "qcow2", larger["path"], str(2 * GIB), do=resize)
+    runner = FakeRunner().on("setpriv", MORE, do=resize)
     todo = apply_plan(tmp_path, with_data(tmp_path, larger), runner=runner, retention_h=24)
     assert [change.action for change in todo.changes if change.kind == "overlay"] == ["restore", "update"]
 

@@ -14,17 +14,22 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 
     HeaderError,
     Image,
     read_image,
-    read_overlay,
 )
 
 GIB = 1 << 30
 
 
-def qcow2(path: Path, size: int, backing: str = "") -> None:
-    name = backing.encode()
+def qcow2(path: Path, size: int, backing: str = "", *, incompatible: int = 0, encryption: int = 0) -> None:
+    """Create an image without data, with tables in the same places as those of qemu-img."""
+    name, entries = backing.encode(), -(-size // (512 << 20))
     head = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, 104 if name else 0, len(name), 16, size)
+    head += struct.pack(">IIQQIIQQ", encryption, entries, 3 << 16, 1 << 16, 1, 0, 0, incompatible)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(head.ljust(104, b"\0") + name)
+    with path.open("wb") as file:
+        file.write(head.ljust(104, b"\0") + name)
+        file.seek(1 << 16)
+        file.write(struct.pack(">Q", 2 << 16))
+        file.truncate((3 << 16) + 8 * entries)
 
 
 def test_a_header_contains_size_and_backing_file(tmp_path):
@@ -101,26 +106,5 @@ def test_only_the_header_is_required(tmp_path: Path) -> None:
 
 def test_an_undecodable_name_is_shown_with_replacements(tmp_path: Path) -> None:
     qcow2(tmp_path / "a", GIB, "/x")
-    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-1] + b"\xff")
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes().replace(b"/x", b"/\xff"))
     assert read_image(str(tmp_path / "a")) == Image("qcow2", GIB, "/\ufffd")
-
-
-def test_a_name_with_a_null_character_is_damage(tmp_path: Path) -> None:
-    """A compromised QEMU can write it, and Python raises a ValueError for such a path, as for a bug."""
-    qcow2(tmp_path / "a", GIB, "/images/base.img")
-    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-1] + b"\0")
-    found = read_overlay(str(tmp_path / "a"))
-    assert found == Image("raw", 0, damage="its backing file name contains a null character")
-
-
-def test_an_overlay_is_a_qcow2_image_or_damaged(tmp_path: Path) -> None:
-    qcow2(tmp_path / "a", GIB, "/images/base.img")
-    assert read_overlay(str(tmp_path / "a")) == read_image(str(tmp_path / "a"))
-    assert read_overlay(str(tmp_path / "missing")) is None
-    (tmp_path / "raw").write_bytes(b"x" * 512)
-    assert read_overlay(str(tmp_path / "raw")) == Image(
-        "raw", 512, damage="it does not begin with the header of a qcow2 image"
-    )
-    (tmp_path / "short").write_bytes((tmp_path / "a").read_bytes()[:20])
-    assert read_overlay(str(tmp_path / "short")) == Image("raw", 0, damage="its qcow2 header is truncated")
-    assert read_overlay(str(tmp_path)) == Image("raw", 0, damage="it cannot be read (Is a directory)")

@@ -110,6 +110,32 @@ def test_circular_entries_are_followed_once(tmp_path):
     assert needed(made) <= made.stat().st_size
 
 
+def test_no_more_tables_are_read_than_the_limit(tmp_path, monkeypatch):
+    """A VM's user can make an image with millions of them."""
+    made = converted(raw(tmp_path / "disk", MIB), tmp_path / "image", "-o", "cluster_size=512")
+    first = needed(made)
+    read = list[int]()
+    follow = qcow2_clusters._end_of_data
+    monkeypatch.setattr(qcow2_clusters, "_end_of_data", lambda *given: read.append(given[2]) or follow(*given))
+    assert (needed(made), len(read)) == (first, 32)
+    read.clear()
+    monkeypatch.setattr(qcow2_clusters, "_MOST_L2_BYTES", 5 * 512)
+    assert needed(made) <= first
+    assert len(read) == 5
+
+
+@pytest.mark.parametrize(("clusters", "plausible"), [(128, True), (129, False), ((1 << 32) - 1, False)])
+def test_a_table_of_refcounts_that_qemu_does_not_read_is_not_plausible(clusters, plausible):
+    assert qcow2_clusters.is_plausible(Header(3, None, 16, MIB, 0, 1, 0, 0, clusters)) is plausible
+
+
+@pytest.mark.parametrize(
+    ("l1_offset", "refcount_offset", "end"), [(4096, 0, 4096 + 8 * 3), (0, 1 << 20, (1 << 20) + 1024)]
+)
+def test_the_header_tells_where_its_tables_end(l1_offset, refcount_offset, end):
+    assert qcow2_clusters.tables_end(Header(3, None, 9, MIB, 0, 3, l1_offset, refcount_offset, 2)) == end
+
+
 @pytest.mark.parametrize(
     ("bits", "entries", "size", "plausible"),
     [

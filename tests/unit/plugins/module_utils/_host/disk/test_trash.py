@@ -46,7 +46,7 @@ def test_a_disk_is_kept_in_the_trash_with_its_identity(tmp_path):
     path = put(tmp_path, 1001)
     assert Path(path).read_text() == "what tenant 1001 wrote"
     assert (tmp_path / "trash").stat().st_mode & 0o777 == 0o700
-    assert sorted(os.listdir(os.path.dirname(path))) == ["a_img.qcow2", "identity.json"]
+    assert sorted(os.listdir(os.path.dirname(path))) == ["a_img.qcow2", "identity.json", "retention_s"]
     identity = Path(path).with_name("identity.json")
     assert (identity.stat().st_mode & 0o777, identity.read_text()) == (
         0o600,
@@ -160,9 +160,7 @@ def test_a_host_that_was_put_back_to_a_snapshot_counts_on(tmp_path, monkeypatch)
     assert kept(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", "not JSON", '{"boot": "b", "at_s": "x", "ages_s": {}, "retention_s": {}}']
-)
+@pytest.mark.parametrize("text", ["", "[]", "{}", "not JSON", '{"boot": "b", "at_s": "x", "ages_s": {}}'])
 def test_disks_whose_age_is_damaged_count_as_new(tmp_path, monkeypatch, text):
     put(tmp_path, 1001)
     later(monkeypatch, DAY_S)
@@ -283,6 +281,96 @@ def test_disks_in_the_trash_are_found_after_the_vm_folders_were_moved(tmp_path, 
     trash.take(path, str(tmp_path / "vms/1001/a_img.qcow2"))
     assert (other_file_system / "1001/a_img.qcow2").read_text() == "what tenant 1001 wrote"
     assert list((tmp_path / "trash").iterdir()) == []
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"boot": "b", "at_s": 0, "ages_s": {}}'])
+def test_a_disk_is_kept_for_as_long_as_its_deletion_said_whatever_happens_to_the_ages(tmp_path, monkeypatch, text):
+    put(tmp_path, 1001, retention_s=2 * DAY_S)
+    ages = Path(trash.path_in(str(tmp_path)))
+    ages.unlink() if text is None else ages.write_text(text)
+    assert trash.empty(str(tmp_path), retention_s=0) == []
+    (shown,) = trash.listed(str(tmp_path), retention_s=0)
+    assert shown["left_s"] == 2 * DAY_S
+    later(monkeypatch, 2 * DAY_S)
+    assert len(trash.empty(str(tmp_path), retention_s=0)) == 1
+
+
+def test_a_disk_that_is_deleted_while_the_ages_cannot_be_written_is_kept_as_long(tmp_path, monkeypatch):
+    write = trash.files.write_text
+
+    def write_text(path: str, text: str, *, mode: int) -> None:
+        if path == trash.path_in(str(tmp_path)):
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        write(path, text, mode=mode)
+
+    monkeypatch.setattr(trash.files, "write_text", write_text)
+    put(tmp_path, 1001)
+    assert trash.empty(str(tmp_path), retention_s=0) == []
+    assert set(trash.find(str(tmp_path))) == {uuid(1001)}
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("long"), lambda path: path.write_text("")])
+def test_a_disk_without_a_retention_time_is_kept_for_a_day_at_least(tmp_path, monkeypatch, spoil):
+    spoil(Path(put(tmp_path, 1001, retention_s=1)).with_name("retention_s"))
+    (shown,) = trash.listed(str(tmp_path), retention_s=2 * DAY_S)
+    assert shown["left_s"] == 2 * DAY_S
+    later(monkeypatch, DAY_S - 1)
+    assert trash.empty(str(tmp_path), retention_s=0) == []
+    later(monkeypatch, 1)
+    assert len(trash.empty(str(tmp_path), retention_s=0)) == 1
+
+
+def test_a_retention_time_that_cannot_be_read_does_not_keep_anybody_from_the_trash(tmp_path):
+    path = Path(put(tmp_path, 1001)).with_name("retention_s")
+    path.unlink()
+    path.mkdir()
+    (entry,) = trash.entries(str(tmp_path))
+    assert entry.retention_s is None
+
+
+@pytest.mark.parametrize("moment", range(3))
+def test_what_a_killed_run_has_moved_with_a_disk_comes_back_with_it(tmp_path, monkeypatch, moment):
+    """Whether it is killed before its disk, another one, or none of them was moved."""
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark(folder, disks={"a_img.qcow2": uuid(1), "b.qcow2": uuid(2)})
+    names = ("a_img.qcow2", "b.qcow2")
+    for name in names:
+        (folder / name).write_text(name)
+        startup_notes.write(f"{folder}/{name}", name[0] * 32)
+    (folder / "uefi_variables.fd").write_text("boots from the second partition")
+    companions = ("uefi_variables.fd",)
+    found = vm_folders.read_one(str(folder))
+    assert found is not None
+    rename, moved = os.rename, list[str]()
+
+    def kill(source: str, target: str) -> None:
+        if source.endswith(".qcow2"):
+            if len(moved) == moment:
+                raise KeyboardInterrupt
+            moved.append(source)
+        rename(source, target)
+
+    def put_both() -> None:
+        left = [f"{folder}/{name}" for name in names if (folder / name).exists()]
+        trash.put(left, found, state_dir=str(tmp_path), retention_s=DAY_S, companions=companions)
+
+    monkeypatch.setattr(os, "rename", kill)
+    if moment < len(names):
+        with pytest.raises(KeyboardInterrupt):
+            put_both()
+    monkeypatch.setattr(os, "rename", rename)
+    put_both()
+    # The note of a disk that was moved before goes with the folder.
+    assert sorted(os.listdir(folder)) == [*(["a_img.qcow2.startup"] if moment == 1 else []), vm_folders.MARK]
+    vm_folders.remove(str(folder))
+    folder.mkdir()
+    disks = trash.find(str(tmp_path))
+    for number, name in enumerate(names, start=1):
+        trash.take(disks[uuid(number)], f"{folder}/{name}", companions=companions if number == 1 else ())
+    assert [(folder / name).read_text() for name in names] == list(names)
+    assert [startup_notes.read(f"{folder}/{name}") for name in names] == ["a" * 32, "b" * 32]
+    assert (folder / "uefi_variables.fd").read_text() == "boots from the second partition"
 
 
 def test_a_run_that_is_killed_while_it_moves_disks_has_said_how_long_they_stay(tmp_path, monkeypatch):

@@ -97,7 +97,7 @@ def apply_plan(
 ) -> list[dict[str, Any]]:
     moved_settings = settings(state_dir=str(tmp_path), accounts=ME)
     texts = {path.replace(STATE_DIR, str(tmp_path)): text for path, text in have.texts.items()}
-    host = Host(have.units, texts, have.passwords)
+    host = Host(have.units, texts, have.passwords, variables=have.variables)
     todo = qemu_plan.plan(order, host, settings=moved_settings, restart=restart, constraints=Constraints(**others))
     return qemu_apply.apply(
         todo,
@@ -139,9 +139,14 @@ def test_a_vm_with_uefi_starts_with_variables_of_its_own(tmp_path, monkeypatch):
     (tmp_path / "variables").write_bytes(b"none yet")
     monkeypatch.setattr(devices, "OVMF_VARIABLES", str(tmp_path / "variables"))
     order = orders(vm(1001, 100, state_dir=str(tmp_path), firmware="uefi"), state_dir=str(tmp_path))
-    apply_plan(tmp_path, order, Host(), FakeRunner().tell(*START), FakeMonitor({QMP: 0}))
     made = tmp_path / "vms/1001" / devices.UEFI_VARIABLES
+    replaced, replace = list[str](), os.replace
+    monkeypatch.setattr(os, "replace", lambda old, new: replaced.append(os.path.basename(new)) or replace(old, new))
+    have = Host(variables={1001: str(made)})
+    apply_plan(tmp_path, order, have, FakeRunner().tell(*START), FakeMonitor({QMP: 0}))
     assert (made.read_bytes(), made.stat().st_mode & 0o777) == (b"none yet", 0o600)
+    # A run that is killed between them must not leave a VM whose variables seem to be lost.
+    assert replaced.index(made.name) < replaced.index("vm.json")
 
 
 def test_systemd_is_reloaded_for_a_changed_template(tmp_path):

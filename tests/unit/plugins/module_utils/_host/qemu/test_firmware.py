@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,37 @@ def one(**fields: Any) -> VM:
     return read
 
 
+PATH = "/vms/1001/uefi_variables.fd"
+
+
+def started(state_dir: Path, **said: str) -> dict[str, str | None]:
+    """What is known of the VM's last start."""
+    return {f"{state_dir}/vms/1001/vm.json": json.dumps({"interfaces": [], **said})}
+
+
+@pytest.mark.parametrize(
+    ("said", "is_lost"), [({"firmware": "uefi"}, True), ({"firmware": "bios"}, False), ({}, False), (None, False)]
+)
+def test_variables_are_lost_if_the_vm_has_started_with_uefi(
+    tmp_path: Path, said: dict[str, str] | None, is_lost: bool
+) -> None:
+    state, wanted = settings(state_dir=str(tmp_path)), [one(firmware="uefi")]
+    texts = {} if said is None else started(tmp_path, **said)
+    absent = firmware.missing(wanted, state)
+    assert absent == {1001: f"{tmp_path}{PATH}"}
+    assert firmware.lost(wanted, absent, texts, state) == (absent if is_lost else {})
+    assert firmware.lost([], absent, texts, state) == {}
+
+
+def test_variables_that_are_there_or_not_needed_are_not_missing(tmp_path: Path) -> None:
+    state = settings(state_dir=str(tmp_path))
+    assert firmware.missing([one()], state) == {}
+    assert firmware.lost([one()], {}, started(tmp_path), state) == {}
+    (tmp_path / "vms/1001").mkdir(parents=True)
+    Path(f"{tmp_path}{PATH}").touch()
+    assert firmware.missing([one(firmware="uefi")], state) == {}
+
+
 @pytest.mark.usefixtures("ovmf")
 def test_the_variables_are_those_of_ovmf_until_the_guest_changes_them(tmp_path: Path) -> None:
     folder = tmp_path / "vms" / "1001"
@@ -47,10 +79,6 @@ def test_the_variables_are_those_of_ovmf_until_the_guest_changes_them(tmp_path: 
     )
     (folder / "uefi_variables.fd").write_bytes(b"changed")
     assert list(firmware.variables(one(firmware="uefi"), state)) == []
-
-
-def test_a_vm_with_bios_has_no_variables(tmp_path: Path) -> None:
-    assert list(firmware.variables(one(), settings(state_dir=str(tmp_path)))) == []
 
 
 @pytest.mark.usefixtures("ovmf")

@@ -468,3 +468,24 @@ def test_the_disk_of_a_vm_that_waits_for_a_restart_stays_as_it_was_started_with(
     waiting = plan(orders(seeded(cores=2)), have)
     assert ([each.vm_id for each, _why in waiting.restart_required], waiting.seeds) == ([1001], ())
     assert ids(plan(orders(seeded(cores=2)), have, restart=True).seeds) == [1001]
+
+
+def test_missing_uefi_variables_are_written_when_the_vm_may_start_with_new_ones() -> None:
+    order = orders(vm(1001, 100, firmware="uefi", state="stopped"))
+    have = replace(running(order, unit(active="inactive", pid=None)), variables={1001: "/vms/1001/uefi_variables.fd"})
+    todo = plan(order, have)
+    assert ids(todo.variables) == [1001]
+    (change,) = todo.changes
+    assert (change.before, change.after) == (
+        {"startup": "enabled", "uefi_variables.fd": None},
+        {"startup": "disabled", "uefi_variables.fd": "current"},
+    )
+    assert plan(order, have, lost_variables={1001}).variables == ()
+    assert plan(order, replace(have, variables={})).variables == ()
+
+
+def test_a_vm_that_gets_uefi_only_with_a_restart_gets_its_variables_then() -> None:
+    have = replace(running(orders(vm(1001, 100))), variables={1001: "/vms/1001/uefi_variables.fd"})
+    order = orders(vm(1001, 100, firmware="uefi"))
+    assert plan(order, have).variables == ()
+    assert ids(plan(order, have, restart=True).variables) == [1001]
