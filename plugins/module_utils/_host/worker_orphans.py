@@ -207,6 +207,7 @@ class Search:
         late = orphans.superseded(found, self.holdings.revision, state_dir=state_dir, kind=orphans.WORKER)
         since = orphans.read(state_dir, orphans.WORKER)
         verdict = orphans.judge(found, self.names, since, late, slices=not self.looks)
+        verdict = verdict.without(_linked(verdict.remove, self.holdings.known, held))
         # A VM that is stopped first has its disk open until then.
         idle = {each.path: each for each in verdict.remove if each.path is not None and each.in_use is None}
         opened = processes.open_paths(idle)
@@ -214,17 +215,36 @@ class Search:
         return Todo(verdict.without(kept), held)
 
 
+def _linked(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held) -> dict[Orphan, Refusal]:
+    """Return why disks are kept: their folder is a link to another one, or the database has them by such a link."""
+    links = {folder.path for folder in held.folders.values() if folder.is_link}
+    names = {_real(disk.path): disk.path for each in known for disk in each.disks}
+    refused = {}
+    for orphan, path in ((each, each.path) for each in gone if each.path is not None):
+        folders = (os.path.dirname(path), os.path.dirname(names.get(_real(path), path)))
+        link = next((each for each in folders if each in links), None)
+        if link is not None:
+            refused[orphan] = vm_folders.link_refusal(f"disk {orphan.name}", link)
+    return refused
+
+
+def _real(path: str) -> str:
+    """Return the path of a file, which may be a link itself, without links to folders."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+
+
 def remove_disks(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, *, state_dir: str) -> None:
     """Remove the disks among orphans, each with its folder if that has no other disks. The host is locked."""
     gone = tuple(gone)
     paths = {each.path for each in gone if each.path is not None}
-    wanted = {disk.path for each in known for disk in each.disks}
+    # A folder in the database may be a link to one that is not.
+    wanted = {os.path.dirname(_real(disk.path)) for each in known for disk in each.disks}
     for vm_id, overlays in held.overlays.items():
         if paths.isdisjoint(overlays):
             continue
         folder = held.folders[vm_id].path
         is_empty = paths.issuperset(overlays) and not vm_folders.has_deeper(folder)
-        if is_empty and not any(os.path.dirname(path) == folder for path in wanted):
+        if is_empty and os.path.realpath(folder) not in wanted:
             vm_folders.remove(folder)
         else:
             for path in paths.intersection(overlays):
@@ -344,7 +364,12 @@ def _users(paths: Iterable[str], units: Units) -> dict[str, str]:
 
 
 def _overlays(folder: Folder) -> dict[str, tuple[int, float]]:
-    return {path: _size(path) for path in vm_folders.overlays(folder.path)}
+    try:
+        return {path: _size(path) for path in vm_folders.overlays(folder.path)}
+    except OSError:
+        if folder.slice_id is not None:
+            raise
+        return {}  # a damaged folder, about which nothing else is known either
 
 
 def _size(path: str) -> tuple[int, float]:
