@@ -20,7 +20,8 @@ from .accounts import Accounts
 from .datapath import flows, ovs, ovsdb, taps
 from .datapath import reconcile as datapath
 from .datapath.ovsdb import Port
-from .disk import register
+from .disk import origins, register
+from .disk.origins import Origin
 from .orphans import DISK, SLICE, Orphan, Verdict
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
@@ -46,6 +47,7 @@ class Held:
         records: the UUIDs of the slices in records of applied orders, by path and slice id.
         strays: overlays in other places, each with its folder, size and modification time, by path.
         users: the running unit that has one of them open, by path.
+        origins: which disk each overlay is, by path.
     """
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
@@ -57,6 +59,13 @@ class Held:
     records: Mapping[tuple[str, int], str | None] = field(default_factory=dict)
     strays: Mapping[str, tuple[Folder | None, tuple[int, float]]] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    def disk_at(self, path: str, folder: Folder | None) -> str | None:
+        """Return the UUID of the disk at a path: its own if it has one, otherwise that in the file of the folder."""
+        origin = self.origins.get(path)
+        named = None if folder is None else folder.disks.get(os.path.basename(path))
+        return named if origin is None or origin.uuid is None else origin.uuid
 
 
 def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR) -> Held:
@@ -88,6 +97,7 @@ def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR)
         records=applied_orders.uuids(state_dir, revisions.WORKER),
         strays={path: (folder, _size(path)) for path, folder in strays.items()},
         users=_users([*strays, *_renamed(folders, overlays)], units),
+        origins=origins.read([*strays, *(path for each in overlays.values() for path in each)]),
     )
 
 
@@ -312,20 +322,23 @@ def _disks(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
         folder, unit = held.folders[vm_id], held.units.vms.get(vm_id)
         user = unit.name if unit is not None and not unit.idle and unit.active != "failed" else None
         for path, size in overlays.items():
-            if KnownDisk(path, folder.disks.get(os.path.basename(path))) not in known:
-                yield _disk(path, folder, size, known, vm_id=vm_id, in_use=user or held.users.get(path))
+            uuid = held.disk_at(path, folder)
+            if KnownDisk(path, uuid) not in known:
+                yield _disk(path, folder, uuid, size, known, vm_id=vm_id, in_use=user or held.users.get(path))
 
 
 def _strays(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
     """Yield overlays in other places than the folders of VMs."""
     for path, (folder, size) in sorted(held.strays.items()):
         vm_id = None if folder is None else folder.vm_id
-        yield replace(_disk(path, folder, size, known, vm_id=vm_id, in_use=held.users.get(path)), uuid=None)
+        uuid = held.disk_at(path, folder)
+        yield replace(_disk(path, folder, uuid, size, known, vm_id=vm_id, in_use=held.users.get(path)), uuid=None)
 
 
 def _disk(
     path: str,
     folder: Folder | None,
+    uuid: str | None,
     size: tuple[int, float],
     known: Collection[KnownDisk],
     *,
@@ -333,7 +346,6 @@ def _disk(
     in_use: str | None,
 ) -> Orphan:
     """Return an orphan. The UUID of a disk in the database does not name one, which is its copy or was moved."""
-    uuid = None if folder is None else folder.disks.get(os.path.basename(path))
     alike = (disk.path for disk in known if disk.uuid == uuid and disk.path != path)
     twin = None if uuid is None else next(alike, None)
     size_bytes, modified = size

@@ -21,6 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import REMOVAL_GROUP, Devices, Tap
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.origins import Origin
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import DISK, SLICE, Orphan, Verdict
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
@@ -152,6 +153,18 @@ def test_a_copy_of_a_folder_under_another_number_is_not_named_by_the_uuid_of_its
     )
     (disk,) = worker_orphans.find([KNOWN], held)
     assert (disk.name, disk.twin, disk.in_use) == (path, PATH, "cloudrepo-1005@1006.service")
+
+
+def test_the_disk_of_another_vm_is_an_orphan_at_the_path_of_one_in_the_database() -> None:
+    other = "/vms/2001/vm1_img.qcow2"
+    known = replace(KNOWN, disks=(*KNOWN.disks, KnownDisk(other, uuid(9))))
+    assert worker_orphans.find([known], replace(LEFT, origins={PATH: Origin(None, "cloudrepo-5")})) == ()
+    assert worker_orphans.find([known], replace(LEFT, origins={PATH: Origin(uuid(7), None)})) == ()
+    (disk,) = worker_orphans.find([known], replace(LEFT, origins={PATH: Origin(uuid(9), "cloudrepo-5")}))
+    assert (disk.name, disk.path, disk.twin) == (PATH, PATH, other)
+    held = replace(LEFT, strays={STRAY: (None, (4096, 0.0))}, origins={STRAY: Origin(uuid(9), None)})
+    (stray,) = worker_orphans.find([known], held)
+    assert (stray.name, stray.twin) == (STRAY, other)
 
 
 def test_a_moved_disk_is_removed_alone_and_a_running_vm_is_known_to_use_it(
