@@ -40,6 +40,10 @@ class Accounts:
         """Return the name of a slice's user."""
         return f"{self.prefix}-{pool_number(slice_id)}"
 
+    def is_user(self, name: str) -> bool:
+        """Return whether a name is that of the user of some slice."""
+        return name.startswith(f"{self.prefix}-") and name[len(self.prefix) + 1 :].isdecimal()
+
     def of(self, slice_id: int) -> Account:
         """Return the user of a slice that has VMs in the order."""
         return self.known[slice_id]

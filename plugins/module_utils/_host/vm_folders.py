@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import Refusal, Refused
+from ..errors import Refusal, Refused, SlicesError
 from ..vm_order import VM
 from . import files
+from .access import FOLDER
 from .disk.qcow2 import MAGIC
 from .files import read_text
 
@@ -101,15 +102,24 @@ def misplaced(state_dir: str) -> dict[str, Folder | None]:
     return found
 
 
+def link_refusal(where: str, folder: str) -> Refusal:
+    """Return why nothing is removed in a link to a folder: its disks are those of another folder, and often in use."""
+    return Refusal("path_replaced", where, {"path": folder, "got": "symbolic link", "expected": FOLDER})
+
+
 def remove(folder: str) -> None:
-    """Remove a VM's folder with all its files."""
+    """Remove a VM's folder with all its files.
+
+    Raises:
+        Refused: it is a link.
+    """
+    if os.path.islink(folder):
+        raise Refused([link_refusal(f"VM folder {folder}", folder)])
     # The file with the owner is removed last, so that the next run can complete an interrupted removal.
     for entry in os.scandir(folder):
-        if entry.name == MARK:
-            continue
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path)
-        else:
+        elif entry.name != MARK:
             os.unlink(entry.path)
     files.remove(f"{folder}/{MARK}")
     os.rmdir(folder)
@@ -148,12 +158,23 @@ def need(vm_id: int, vm_uuid: str | None, *, state_dir: str) -> None:
 
 
 def read_one(path: str) -> Folder | None:
-    """Return one folder, C(None) if it has neither a valid file nor a disk."""
-    text = read_text(f"{path}/{MARK}") or ""
+    """Return one folder, C(None) if it has neither a valid file nor a disk.
+
+    A file that cannot be read is a fault of this folder only, like one with an invalid content.
+    """
+    text = ""
     try:
+        text = read_text(f"{path}/{MARK}") or ""
         return _folder(path, text, json.loads(text))
-    except (KeyError, TypeError, ValueError):
-        return Folder(path, text=text) if os.path.isdir(path) and overlays(path) else None
+    except (KeyError, RecursionError, SlicesError, TypeError, ValueError):
+        return Folder(path, text=text, is_link=os.path.islink(path)) if _may_have_disks(path) else None
+
+
+def _may_have_disks(path: str) -> bool:
+    try:
+        return os.path.isdir(path) and bool(overlays(path))
+    except OSError:  # nobody knows what is in a folder that cannot be read
+        return True
 
 
 def _overlays_in(folder: str) -> list[str]:
@@ -174,12 +195,17 @@ def _is_overlay(path: str) -> bool:
 
 
 def _folder(path: str, text: str, said: Any) -> Folder:
+    disks = dict(said["disks"])
+    uuids = (each for each in (said["slice_uuid"], said["vm_uuid"], *disks.values()) if each is not None)
+    ids = (said["slice_id"], said.get("vm_id", said["slice_id"]))
+    if not all(isinstance(each, int) for each in ids) or not all(isinstance(each, str) for each in uuids):
+        raise TypeError(f"{path}: an id is not a number, or a UUID is not a string")
     return Folder(
         path=path,
-        slice_id=int(said["slice_id"]),
+        slice_id=said["slice_id"],
         slice_uuid=said["slice_uuid"],
         vm_uuid=said["vm_uuid"],
-        disks=dict(said["disks"]),
+        disks=disks,
         text=text,
         is_link=os.path.islink(path),
         vm_id=said.get("vm_id"),

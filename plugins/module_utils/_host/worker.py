@@ -187,7 +187,7 @@ def conflicts(
     """Yield why the host refuses slices: objects on it belong to other slices, or do not match (see C(ownership))."""
     orders = tuple(orders)
     yield from accounts.conflicts(orders, settings.vms.accounts, missing_ok=missing_ok)
-    yield from overlays.conflicts(orders, have.disks)
+    yield from overlays.conflicts(orders, have.disks, settings.vms.accounts)
     yield from cds.conflicts(orders)
     yield from bases.conflicts(orders, have.disks.bases)
     yield from qemu_plan.conflicts(orders, have.vms, settings=settings.vms)

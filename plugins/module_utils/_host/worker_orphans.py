@@ -20,7 +20,8 @@ from .accounts import Accounts
 from .datapath import flows, ovs, ovsdb, taps
 from .datapath import reconcile as datapath
 from .datapath.ovsdb import Port
-from .disk import register
+from .disk import origins, register
+from .disk.origins import Origin
 from .orphans import DISK, SLICE, Orphan, Verdict
 from .qemu.apply import Tools
 from .qemu.config import Settings as VmSettings
@@ -46,6 +47,7 @@ class Held:
         records: the UUIDs of the slices in records of applied orders, by path and slice id.
         misplaced: overlays in other places, each with its folder, size and modification time, by path.
         users: the running unit that has one of them open, by path.
+        origins: which disk each overlay is, by path.
     """
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
@@ -57,6 +59,13 @@ class Held:
     records: Mapping[tuple[str, int], str | None] = field(default_factory=dict)
     misplaced: Mapping[str, tuple[Folder | None, tuple[int, float]]] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    def disk_at(self, path: str, folder: Folder | None) -> str | None:
+        """Return the UUID of the disk at a path: its own if it has one, otherwise that in the file of the folder."""
+        origin = self.origins.get(path)
+        named = None if folder is None else folder.disks.get(os.path.basename(path))
+        return named if origin is None or origin.uuid is None else origin.uuid
 
 
 def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR) -> Held:
@@ -88,6 +97,7 @@ def observe(runner: Runner, *, state_dir: str, unit_dir: str = systemd.UNIT_DIR)
         records=applied_orders.uuids(state_dir, revisions.WORKER),
         misplaced={path: (folder, _size(path)) for path, folder in misplaced.items()},
         users=_users([*misplaced, *_renamed(folders, overlays)], units),
+        origins=origins.read([*misplaced, *(path for each in overlays.values() for path in each)]),
     )
 
 
@@ -207,6 +217,7 @@ class Search:
         late = orphans.superseded(found, self.holdings.revision, state_dir=state_dir, kind=orphans.WORKER)
         since = orphans.read(state_dir, orphans.WORKER)
         verdict = orphans.judge(found, self.names, since, late, slices=not self.looks)
+        verdict = verdict.without(_linked(verdict.remove, self.holdings.known, held))
         # A VM that is stopped first has its disk open until then.
         idle = {each.path: each for each in verdict.remove if each.path is not None and each.in_use is None}
         opened = processes.open_paths(idle)
@@ -214,17 +225,36 @@ class Search:
         return Todo(verdict.without(kept), held)
 
 
+def _linked(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held) -> dict[Orphan, Refusal]:
+    """Return why disks are kept: their folder is a link to another one, or the database has them by such a link."""
+    links = {folder.path for folder in held.folders.values() if folder.is_link}
+    names = {_real(disk.path): disk.path for each in known for disk in each.disks}
+    refused = {}
+    for orphan, path in ((each, each.path) for each in gone if each.path is not None):
+        folders = (os.path.dirname(path), os.path.dirname(names.get(_real(path), path)))
+        link = next((each for each in folders if each in links), None)
+        if link is not None:
+            refused[orphan] = vm_folders.link_refusal(f"disk {orphan.name}", link)
+    return refused
+
+
+def _real(path: str) -> str:
+    """Return the path of a file, which may be a link itself, without links to folders."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+
+
 def remove_disks(gone: Iterable[Orphan], known: Iterable[KnownSlice], held: Held, *, state_dir: str) -> None:
     """Remove the disks among orphans, each with its folder if that has no other disks. The host is locked."""
     gone = tuple(gone)
     paths = {each.path for each in gone if each.path is not None}
-    wanted = {disk.path for each in known for disk in each.disks}
+    # A folder in the database may be a link to one that is not.
+    wanted = {os.path.dirname(_real(disk.path)) for each in known for disk in each.disks}
     for vm_id, overlays in held.overlays.items():
         if paths.isdisjoint(overlays):
             continue
         folder = held.folders[vm_id].path
         is_empty = paths.issuperset(overlays) and not vm_folders.has_deeper(folder)
-        if is_empty and not any(os.path.dirname(path) == folder for path in wanted):
+        if is_empty and os.path.realpath(folder) not in wanted:
             vm_folders.remove(folder)
         else:
             for path in paths.intersection(overlays):
@@ -292,20 +322,23 @@ def _disks(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
         folder, unit = held.folders[vm_id], held.units.vms.get(vm_id)
         user = unit.name if unit is not None and not unit.idle and unit.active != "failed" else None
         for path, size in overlays.items():
-            if KnownDisk(path, folder.disks.get(os.path.basename(path))) not in known:
-                yield _disk(path, folder, size, known, vm_id=vm_id, in_use=user or held.users.get(path))
+            uuid = held.disk_at(path, folder)
+            if KnownDisk(path, uuid) not in known:
+                yield _disk(path, folder, uuid, size, known, vm_id=vm_id, in_use=user or held.users.get(path))
 
 
 def _strays(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
     """Yield overlays in other places than the folders of VMs."""
     for path, (folder, size) in sorted(held.misplaced.items()):
         vm_id = None if folder is None else folder.vm_id
-        yield replace(_disk(path, folder, size, known, vm_id=vm_id, in_use=held.users.get(path)), uuid=None)
+        uuid = held.disk_at(path, folder)
+        yield replace(_disk(path, folder, uuid, size, known, vm_id=vm_id, in_use=held.users.get(path)), uuid=None)
 
 
 def _disk(
     path: str,
     folder: Folder | None,
+    uuid: str | None,
     size: tuple[int, float],
     known: Collection[KnownDisk],
     *,
@@ -313,7 +346,6 @@ def _disk(
     in_use: str | None,
 ) -> Orphan:
     """Return an orphan. The UUID of a disk in the database does not name one, which is its copy or was moved."""
-    uuid = None if folder is None else folder.disks.get(os.path.basename(path))
     alike = (disk.path for disk in known if disk.uuid == uuid and disk.path != path)
     twin = None if uuid is None else next(alike, None)
     size_bytes, modified = size
@@ -344,7 +376,12 @@ def _users(paths: Iterable[str], units: Units) -> dict[str, str]:
 
 
 def _overlays(folder: Folder) -> dict[str, tuple[int, float]]:
-    return {path: _size(path) for path in vm_folders.overlays(folder.path)}
+    try:
+        return {path: _size(path) for path in vm_folders.overlays(folder.path)}
+    except OSError:
+        if folder.slice_id is not None:
+            raise
+        return {}  # a damaged folder, about which nothing else is known either
 
 
 def _size(path: str) -> tuple[int, float]:

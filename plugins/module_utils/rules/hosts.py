@@ -218,6 +218,11 @@ HOST = {
         "this host has another disk: {path} is {held}, the work order is for {got}",
         "delete this VM and deploy it again, so that it gets another id",
     ),
+    "disk_of_another_vm": Rule(
+        "a file is only used as the disk that it was created as",
+        "{path} is {held}, not disk {got}; {rule}",
+        "move it back to where it was; cp without options makes a copy that may be used as another disk",
+    ),
     "folder_of_another_slice": Rule(
         "the folder of a VM belongs to its slice",
         "{path} on this host belongs to slice {owner} ({held}), the work order is for slice {got}",

@@ -28,9 +28,10 @@ from ..qemu.devices import UEFI_VARIABLES
 from ..runner import Runner
 from ..vm_folders import MARK, NEW_OVERLAY, Folder
 from ..work_order import all_disks, all_given_up, all_vms, folder_of, slice_ids
-from . import base_images, bases, growth, overlay_images, register, startup_notes, trash, vm_access
+from . import base_images, bases, growth, origins, overlay_images, register, startup_notes, trash, vm_access
 from .base_images import Note
 from .growth import Growth
+from .origins import Origin
 from .qcow2 import Image
 from .register import Known
 
@@ -52,6 +53,7 @@ class Disks:
         deleted: disks of the order that are in the trash, by their original path. They count as existing.
         owners: owner, group and mode of the order's VM folders and of their files, by path.
         in_use: the paths of disks to remove or to enlarge that a process has open.
+        origins: which disk each overlay is, by path.
     """
 
     folders: Mapping[int, Folder] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Disks:
     deleted: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, Access] = field(default_factory=dict)
     in_use: Collection[str] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -175,9 +178,10 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str, running: Collection
     changing = {disk.path for _vm, disk in disks if growth.is_due(disk, overlays)}
     changing.update(each.path for each in _of_kept_vms(orders) if os.path.exists(each.path))
     own = {vm_id: folder.path for vm_id, folder in folders.items() if folder.slice_id in ours}
+    found = {vm_id: vm_folders.overlays(path) for vm_id, path in own.items()}
     return Disks(
         folders=folders,
-        found={vm_id: vm_folders.overlays(path) for vm_id, path in own.items()},
+        found=found,
         deeper={vm_id for vm_id, path in own.items() if vm_folders.has_deeper(path)},
         overlays=overlays,
         bases={path: note for path in sorted(paths) if (note := base_images.known(path)) is not None},
@@ -185,6 +189,9 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str, running: Collection
         deleted={path: waiting for path, (waiting, _image) in deleted.items()},
         owners=vm_access.observe(vms),
         in_use=processes.open_paths(changing),
+        origins=origins.read(
+            {*(disk.path for _vm, disk in disks), *(path for each in found.values() for path in each)}
+        ),
     )
 
 
@@ -213,10 +220,10 @@ def plan(
         Refused: there are C(conflicts).
     """
     orders = tuple(orders)
-    ownership.refuse(conflicts(orders, have))
+    ownership.refuse(conflicts(orders, have, accounts))
     given_up = [each for each in _of_kept_vms(orders) if each.path in have.in_use]
     held = [each for each in given_up if each.vm_id not in (*stopping, *restarting)]
-    made = _plan(orders, have, barred, held)
+    made = _plan(orders, have, barred, held, accounts)
     return replace(
         made,
         given=dict(vm_access.changing(all_vms(orders), have.owners, accounts)),
@@ -225,10 +232,16 @@ def plan(
     )
 
 
-def _plan(orders: tuple[SliceOrder, ...], have: Disks, barred: Collection[int], held: Collection[GivenUp]) -> DiskPlan:
+def _plan(
+    orders: tuple[SliceOrder, ...],
+    have: Disks,
+    barred: Collection[int],
+    held: Collection[GivenUp],
+    accounts: Accounts,
+) -> DiskPlan:
     """Return which disks and folders are created, kept and removed; C(held) are given-up disks that are kept."""
     vms, disks = all_vms(orders), all_disks(orders)
-    discard, orphans = _unlisted(orders, have, {each.path for each in held})
+    discard, orphans = _unlisted(orders, have, {each.path for each in held}, accounts)
     going = {gone.path for _slice_id, gone in discard}
     marks = {vm.vm_id: _mark(vm, have, going) for vm in vms}
     return DiskPlan(
@@ -274,9 +287,9 @@ def _kept(disks: Iterable[tuple[VM, Disk]], have: Disks) -> Iterator[tuple[VM, D
             yield vm, disk, image
 
 
-def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
+def conflicts(orders: Iterable[SliceOrder], have: Disks, accounts: Accounts) -> Iterator[Conflict]:
     """Yield why this host refuses slices: a folder with the id of one of their VMs, or with their VLAN pool, belongs to
-    another slice, or a new disk would be smaller than its base image."""
+    another slice, a file is the disk of another VM, or a new disk would be smaller than its base image."""
     orders = tuple(orders)
     ordered = slice_ids(orders)
     for order in orders:
@@ -290,15 +303,17 @@ def conflicts(orders: Iterable[SliceOrder], have: Disks) -> Iterator[Conflict]:
                     yield order.slice_id, Refusal("pool_of_another_slice", f"slice {order.slice_id}", figures)
         for vm in order.vms:
             yield from ((order.slice_id, refusal) for refusal in vm_access.replaced(vm, have.owners))
-            if vm.vm_id in have.folders:
-                yield from ((order.slice_id, refusal) for refusal in _of_another(vm, have.folders[vm.vm_id]))
+            of_folder = [*_of_another(vm, have.folders[vm.vm_id])] if vm.vm_id in have.folders else []
+            # The folder of another VM has that one's disks.
+            refusals = of_folder or origins.faults(vm, have.origins, accounts)
+            yield from ((order.slice_id, refusal) for refusal in refusals)
             for disk in vm.disks:
                 if disk.path not in have.overlays:
                     yield from ((order.slice_id, refusal) for refusal in _fits(vm, disk, have.bases))
 
 
 def _unlisted(
-    orders: Collection[SliceOrder], have: Disks, held: Collection[str]
+    orders: Collection[SliceOrder], have: Disks, held: Collection[str], accounts: Accounts
 ) -> tuple[tuple[tuple[int, GivenUp], ...], tuple[Orphan, ...]]:
     """Return the overlays in folders of the order's slices that no VM has: those that are given up, and the others."""
     wanted = {*held, *(disk.path for _vm, disk in all_disks(orders))}
@@ -308,8 +323,9 @@ def _unlisted(
         folder = have.folders[vm_id]
         slice_id = folder.slice_id or 0
         for path in (path for path in paths if path not in wanted):
-            uuid = folder.disks.get(os.path.basename(path))
-            if (path, uuid) in given_up:
+            uuid, origin = folder.disks.get(os.path.basename(path)), have.origins.get(path)
+            is_other = origin is not None and origin.fault(uuid, slice_id, accounts) is not None
+            if (path, uuid) in given_up and not is_other:
                 discard.append((slice_id, given_up[path, uuid]))
             else:
                 orphans.append(Orphan(vm_id, slice_id, path, uuid))
@@ -373,7 +389,9 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     growth.closed(todo.grow, accounts, runner)
     gone = trash.empty(state_dir, retention_s=retention_s)
     removed += [entry.path for entry in gone if entry.left_s(retention_s) > 0]
-    register.note(state_dir, present=[*todo.present, *(disk for _vm, disk in todo.create)], gone=todo.forget)
+    present = [*todo.present, *(disk for _vm, disk in todo.create)]
+    origins.note(present)
+    register.note(state_dir, present=present, gone=todo.forget)
     return removed
 
 

@@ -106,7 +106,12 @@ class Machine:
         older = revisions.older(slices, state_dir=self.folder, kind=revisions.WORKER)
         told = {"failure": None, "answers": answers(order["slices"])}
         try:
-            seen = ownership.look(slices, {**invalid, **older}, observe=self._observe, conflicts=overlays.conflicts)
+            seen = ownership.look(
+                slices,
+                {**invalid, **older},
+                observe=self._observe,
+                conflicts=lambda left, have: overlays.conflicts(left, have, NOBODY),
+            )
         except Refused as error:
             return {**told, "refused": error.fields["refused"], "vms": []}
         revisions.note(seen.orders, state_dir=self.folder, kind=revisions.WORKER)

@@ -80,7 +80,7 @@ def order(state: Path) -> Any:
 def plan_disks(state: Path) -> None:
     wanted = order(state)
     have = overlays.observe(wanted, state_dir=str(state))
-    list(overlays.conflicts(wanted, have))
+    list(overlays.conflicts(wanted, have, ME))
     lost.find(wanted, have.overlays, have.known, {})
     bases.barred(wanted, have.overlays, have.bases)
 

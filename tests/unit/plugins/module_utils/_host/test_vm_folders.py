@@ -7,12 +7,13 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import vm_folders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import Folder
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
 
 from .fakes import disk, mark, orders, uuid, vm
 
@@ -121,6 +122,93 @@ def test_a_folder_is_removed_with_its_owner_last(tmp_path: Path, monkeypatch: py
     vm_folders.remove(str(folder))
     assert left == [["identity.json"]]
     assert [each.name for each in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_link_in_place_of_a_folder_is_not_followed_by_a_removal(tmp_path: Path) -> None:
+    """Its target may be the folder of a VM that is off, and whose disks nobody gave up."""
+    target = overlay(tmp_path / "2001/vm1_img.qcow2")
+    (tmp_path / "1001").symlink_to("2001")
+    with pytest.raises(Refused) as refused:
+        vm_folders.remove(f"{tmp_path}/1001")
+    assert refused.value.message == (
+        f"VM folder {tmp_path}/1001: {tmp_path}/1001 is a symbolic link instead of a folder; symbolic links in the "
+        "folder of a VM are not followed; restore or remove it"
+    )
+    assert target.exists()
+
+
+def test_a_folder_is_removed_with_a_folder_in_place_of_its_owner_file(tmp_path: Path) -> None:
+    (tmp_path / "1001/identity.json").mkdir(parents=True)
+    (tmp_path / "1001/vm1_img.qcow2").touch()
+    vm_folders.remove(f"{tmp_path}/1001")
+    assert list(tmp_path.iterdir()) == []
+
+
+STRANGE = {"slice_id": 1000, "slice_uuid": uuid(1), "vm_uuid": uuid(2), "vm_id": 1001, "disks": {}}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {**STRANGE, "slice_id": float("inf")},
+        {**STRANGE, "slice_id": "1000"},
+        {**STRANGE, "vm_id": [1001]},
+        {**STRANGE, "slice_uuid": [uuid(1)]},
+        {**STRANGE, "vm_uuid": 7},
+        {**STRANGE, "disks": {"vm1_img.qcow2": {}}},
+        {**STRANGE, "disks": [7]},
+    ],
+)
+def test_a_folder_with_a_strange_owner_file_has_no_owner(tmp_path: Path, said: dict[str, Any]) -> None:
+    path = overlay(tmp_path / "1001/vm1_img.qcow2").with_name("identity.json")
+    path.write_text(json.dumps(STRANGE))
+    assert vm_folders.slices_by_vm(str(tmp_path)) == {1001: 1000}
+    path.write_text(json.dumps(said))
+    assert vm_folders.read(str(tmp_path)) == {1001: Folder(f"{tmp_path}/1001", text=json.dumps(said))}
+
+
+@pytest.mark.parametrize("fault", ["a folder", "a loop", "nested too deeply", "an error of the disk"])
+def test_an_owner_file_that_cannot_be_read_concerns_its_folder_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    path = overlay(tmp_path / "1001/vm1_img.qcow2").with_name("identity.json")
+    overlay(tmp_path / "2001/vm1_img.qcow2")
+    if fault == "an error of the disk":
+        read_text = vm_folders.read_text
+
+        def fail(each: str) -> str | None:
+            if each == str(path):
+                raise SlicesError(f"{each} cannot be read: Input/output error")
+            return read_text(each)
+
+        monkeypatch.setattr(vm_folders, "read_text", fail)
+    elif fault == "nested too deeply":
+        path.write_text("[" * 100_000)
+    else:
+        path.unlink()
+        path.symlink_to(path) if fault == "a loop" else path.mkdir()
+    found = vm_folders.read(str(tmp_path))
+    assert {vm_id: each.slice_id for vm_id, each in found.items()} == {1001: None, 2001: 1000}
+
+
+def test_nobody_knows_what_is_in_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is none that may be used for another VM, so it does not count as empty."""
+    (tmp_path / "1001").mkdir()
+    listdir = os.listdir
+
+    def fail(path: str) -> list[str]:
+        if path == f"{tmp_path}/1001":
+            raise OSError(5, "Input/output error", path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", fail)
+    assert vm_folders.read(str(tmp_path)) == {1001: Folder(f"{tmp_path}/1001")}
+
+
+def test_a_link_to_a_folder_without_an_owner_is_known_as_one(tmp_path: Path) -> None:
+    overlay(tmp_path / "2001/vm1_img.qcow2").with_name("identity.json").unlink()
+    (tmp_path / "1001").symlink_to("2001")
+    assert {vm_id: each.is_link for vm_id, each in vm_folders.read(str(tmp_path)).items()} == {1001: True, 2001: False}
 
 
 def test_an_id_alone_says_nothing_and_an_id_without_a_folder_is_of_a_vm_that_was_not_deployed(tmp_path: Path) -> None:

@@ -438,6 +438,23 @@ def test_a_slice_with_a_file_that_cannot_be_read_is_refused_alone(tmp_path: Path
     assert applied(tmp_path) == ([] if checked else [1000])
 
 
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_folder_with_a_strange_owner_file_does_not_affect_other_slices(tmp_path: Path, is_listed: bool) -> None:
+    """Whether its slice is in the order or not."""
+    path = tmp_path / "vms/1042/vm1_img.qcow2"
+    qcow2(path, GIB)
+    path.with_name("identity.json").mkdir()
+    runner = ready(tmp_path).tell(*STOP).tell(*START)
+    if is_listed:
+        runner.tell(*SHOW, MORE, stdout=OTHER_RUNS)
+    args = add_other(tmp_path)
+    todo, result = run_job(tmp_path, runner, **{**args, "orders": args["orders"][: 2 if is_listed else 1]})
+    refused = {slice_id: {each.code for each in why} for slice_id, why in todo.seen.refused.items()}
+    assert refused == ({1041: {"path_replaced", "folder_without_owner"}} if is_listed else {})
+    assert [(each["vm_id"], each["state"]) for each in result["vms"]] == [(1001, "running")]
+    assert path.exists()
+
+
 def test_a_vm_whose_files_cannot_be_written_fails_with_its_slice_alone(tmp_path: Path) -> None:
     """This is found after all slices are prepared. A VM of another slice that does not start is reported beside it."""
 

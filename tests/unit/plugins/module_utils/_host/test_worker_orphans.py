@@ -21,6 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.ovsdb import Port, Switch
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.datapath.taps import REMOVAL_GROUP, Devices, Tap
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.origins import Origin
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.orphans import DISK, SLICE, Orphan, Verdict
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply import Tools
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
@@ -154,6 +155,18 @@ def test_a_copy_of_a_folder_under_another_number_is_not_named_by_the_uuid_of_its
     assert (disk.name, disk.twin, disk.in_use) == (path, PATH, "cloudrepo-1005@1006.service")
 
 
+def test_the_disk_of_another_vm_is_an_orphan_at_the_path_of_one_in_the_database() -> None:
+    other = "/vms/2001/vm1_img.qcow2"
+    known = replace(KNOWN, disks=(*KNOWN.disks, KnownDisk(other, uuid(9))))
+    assert worker_orphans.find([known], replace(LEFT, origins={PATH: Origin(None, "cloudrepo-5")})) == ()
+    assert worker_orphans.find([known], replace(LEFT, origins={PATH: Origin(uuid(7), None)})) == ()
+    (disk,) = worker_orphans.find([known], replace(LEFT, origins={PATH: Origin(uuid(9), "cloudrepo-5")}))
+    assert (disk.name, disk.path, disk.twin) == (PATH, PATH, other)
+    held = replace(LEFT, strays={STRAY: (None, (4096, 0.0))}, origins={STRAY: Origin(uuid(9), None)})
+    (stray,) = worker_orphans.find([known], held)
+    assert (stray.name, stray.twin) == (STRAY, other)
+
+
 def test_a_moved_disk_is_removed_alone_and_a_running_vm_is_known_to_use_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +187,26 @@ def test_a_moved_disk_is_removed_alone_and_a_running_vm_is_known_to_use_it(
     worker_orphans.remove_disks(gone, [KNOWN], held, state_dir=str(tmp_path))
     assert [path.exists() for path in paths] == [False, True]
     assert (paths[0].parent / "identity.json").exists()
+
+
+def test_a_folder_that_cannot_be_read_does_not_hide_the_other_orphans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("1006", "1007"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "vm1_img.qcow2").touch()
+    listdir = os.listdir
+
+    def fail(path: str) -> list[str]:
+        if path == f"{tmp_path}/1006":
+            raise OSError(5, "Input/output error", path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", fail)
+    folders = vm_folders.read(str(tmp_path))
+    assert [[*worker_orphans._overlays(each)] for each in folders.values()] == [[], [f"{tmp_path}/1007/vm1_img.qcow2"]]
+    with pytest.raises(OSError, match="Input/output error"):
+        worker_orphans._overlays(replace(folders[1006], slice_id=1005))
 
 
 def test_disks_in_a_folder_without_an_identity_are_orphans():
@@ -283,6 +316,41 @@ def test_a_disk_of_a_slice_with_a_newer_work_order_than_the_database_is_kept(hos
     assert Path(host.path).exists()
     for revision in (6000, None):
         assert [each.path for each in host.search(uuid(7), revision=revision).plan().verdict.remove] == [host.path]
+
+
+@pytest.mark.parametrize("is_link_known", [True, False])
+def test_a_disk_in_a_folder_that_is_a_link_is_kept_with_the_disk_of_the_other_vm(
+    host: Host, is_link_known: bool
+) -> None:
+    """The folder of a VM in the database is the target of a link, or is a link to another folder itself."""
+    (host.root / "vms/2001").symlink_to("1006")
+    through = f"{host.root}/vms/2001/vm1_img.qcow2"
+    known, orphan = (through, host.path) if is_link_known else (host.path, through)
+    folders = vm_folders.read(f"{host.root}/vms")
+    overlays = {vm_id: {f"{each.path}/vm1_img.qcow2": (4096, 0.0)} for vm_id, each in folders.items()}
+    host.held = replace(host.held, folders=folders, overlays=overlays)
+    holdings = Holdings((KnownSlice(1005, uuid(5), (KnownDisk(known, uuid(7)),)),), 5000)
+    for _run in range(2):
+        todo, _results = replace(host.search(orphan), holdings=holdings).steps.run()
+    (refusal,) = todo.verdict.refusals
+    assert (refusal.code, todo.changes) == ("path_replaced", [])
+    assert refusal.message == (
+        f"disk {orphan}: {host.root}/vms/2001 is a symbolic link instead of a folder; symbolic links in the folder of "
+        "a VM are not followed; restore or remove it"
+    )
+    assert Path(host.path).read_text() == "what a tenant wrote"
+    (host.root / "vms/2001").unlink()
+    assert Path(host.path).exists()
+
+
+def test_a_link_to_a_disk_is_removed_without_the_disk(host: Host) -> None:
+    link = Path(host.path).with_name("link.qcow2")
+    link.symlink_to("vm1_img.qcow2")
+    host.held = replace(host.held, overlays={1006: {host.path: (4096, 0.0), str(link): (0, 0.0)}})
+    holdings = Holdings((KnownSlice(1005, uuid(5), (KnownDisk(host.path, uuid(7)),)),), 5000)
+    for _run in range(2):
+        replace(host.search(str(link)), holdings=holdings).steps.run()
+    assert (Path(host.path).exists(), link.is_symlink()) == (True, False)
 
 
 def test_a_work_order_that_a_host_applies_after_the_first_look_counts(
@@ -447,6 +515,20 @@ def test_a_folder_is_removed_with_its_last_orphan_unless_the_database_has_a_disk
         gone = replace(DISK_OF_LEFT, path=path, vm_id=number)
         worker_orphans.remove_disks([gone], wanted, had, state_dir=str(tmp_path))
         assert (folder.exists(), Path(path).exists()) == (bool(known), False)
+
+
+def test_a_folder_is_kept_if_the_database_has_a_disk_in_a_link_to_it(tmp_path: Path) -> None:
+    folder = tmp_path / "vms/1006"
+    folder.mkdir(parents=True)
+    mark(folder, 1005)
+    path = folder / "old_img.qcow2"
+    path.touch()
+    (tmp_path / "vms/1007").symlink_to("1006")
+    had = Held(folders={1006: Folder(str(folder), 1005)}, overlays={1006: {str(path): (0, 0.0)}})
+    known = KnownSlice(1005, uuid(5), (KnownDisk(f"{tmp_path}/vms/1007/vm1_img.qcow2", uuid(8)),))
+    gone = replace(DISK_OF_LEFT, path=str(path), vm_id=1006)
+    worker_orphans.remove_disks([gone], [known], had, state_dir=str(tmp_path))
+    assert [each.name for each in folder.iterdir()] == ["identity.json"]
 
 
 def test_a_folder_is_not_removed_with_overlays_that_were_not_named(tmp_path: Path) -> None:

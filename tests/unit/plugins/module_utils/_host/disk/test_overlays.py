@@ -13,8 +13,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.accounts import Account, Accounts
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import overlays, startup_notes, trash
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import (
+    origins,
+    overlays,
+    startup_notes,
+    trash,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.base_images import Note
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.origins import Origin
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.overlays import Disks, Orphan
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk.qcow2 import Image, read_image
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.vm_folders import MARK, Folder, text_of
@@ -24,6 +30,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.vm_order import V
 
 from ..fakes import ACCOUNTS, ME, MORE, STATE_DIR, FakeRunner, disk, given_up, mark, orders, slices, uuid, vm
 from .images import noted
+from .test_origins import need_attributes
 from .test_qcow2 import qcow2
 
 GIB = 1 << 30
@@ -491,7 +498,7 @@ def whose(**changes: Any) -> Disks:
 
 
 def test_a_folder_with_the_same_uuids_belongs_to_the_vm():
-    assert list(overlays.conflicts(OURS, whose())) == []
+    assert list(overlays.conflicts(OURS, whose(), ACCOUNTS)) == []
     assert overlays.plan(OURS, whose(), accounts=ACCOUNTS).make_folders == ()
 
 
@@ -520,7 +527,7 @@ def test_a_folder_with_the_same_uuids_belongs_to_the_vm():
     ],
 )
 def test_a_slice_is_refused_if_a_folder_belongs_to_another_one(changes, code, where, figures):
-    assert list(overlays.conflicts(OURS, whose(**changes))) == [(1000, Refusal(code, where, figures))]
+    assert list(overlays.conflicts(OURS, whose(**changes), ACCOUNTS)) == [(1000, Refusal(code, where, figures))]
     with pytest.raises(Refused):
         overlays.plan(OURS, whose(**changes), accounts=ACCOUNTS)
 
@@ -536,9 +543,11 @@ def test_nothing_is_removed_only_by_its_id():
 def test_a_slice_is_refused_if_its_pool_is_used_by_folders_of_another_one():
     have = Disks(folders={1999: Folder("/vms/1999", 1100, uuid(9))})
     figures = {"path": "/vms/1999", "holder": 1100, "held": uuid(9)}
-    assert list(overlays.conflicts(OURS, have)) == [(1000, Refusal("pool_of_another_slice", "slice 1000", figures))]
-    assert list(overlays.conflicts(NO_VM, have)) == []
-    assert list(overlays.conflicts((*OURS, *orders(slice_id=1100, slice_uuid=uuid(9))), have)) == []
+    assert list(overlays.conflicts(OURS, have, ACCOUNTS)) == [
+        (1000, Refusal("pool_of_another_slice", "slice 1000", figures))
+    ]
+    assert list(overlays.conflicts(NO_VM, have, ACCOUNTS)) == []
+    assert list(overlays.conflicts((*OURS, *orders(slice_id=1100, slice_uuid=uuid(9))), have, ACCOUNTS)) == []
 
 
 def test_the_identity_of_a_folder_is_updated_with_its_disks(tmp_path):
@@ -564,6 +573,93 @@ def test_a_fifo_in_place_of_a_file_is_refused_and_not_waited_for(tmp_path, name)
     (refusal,) = (each for each in refused_by.value.refusals if each.code == "path_replaced")
     assert refusal.figures["path"] == str(path)
     assert refusal.figures["got"] == "special file"
+
+
+MOVED = "move it back to where it was; cp without options makes a copy that may be used as another disk"
+
+
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        (Origin(uuid(9), "cloudrepo-0"), f"disk {uuid(9)}"),
+        (Origin(None, "cloudrepo-7"), "a file of cloudrepo-7"),
+        (Origin(uuid(3), "cloudrepo-7"), None),
+        (Origin(None, "cloudrepo-0"), None),
+        (Origin(None, "root"), None),
+        (Origin(None, None), None),
+    ],
+)
+def test_a_file_of_another_vm_is_not_used_as_a_disk(origin, told):
+    """It got to the path of the disk by a wrong command."""
+    have = replace(whose(), overlays={OVERLAY: Image("qcow2", GIB, BASE)}, origins={OVERLAY: origin})
+    found = list(overlays.conflicts(OURS, have, ACCOUNTS))
+    assert [(slice_id, each.message) for slice_id, each in found] == (
+        []
+        if told is None
+        else [
+            (
+                1000,
+                f"VM 1001 (vm1): {OVERLAY} is {told}, not disk {uuid(3)}; a file is only used as the disk that it was "
+                f"created as; {MOVED}",
+            )
+        ]
+    )
+
+
+@pytest.mark.parametrize("origin", [Origin(uuid(9), "cloudrepo-0"), Origin(None, "cloudrepo-7")])
+def test_a_file_of_another_vm_does_not_go_with_a_disk_that_is_given_up(origin):
+    have = Disks(folders={1001: replace(FOLDER, disks={"vm1_img.qcow2": uuid(3)})}, found={1001: [OVERLAY]})
+    gone = orders(given_up=[given_up(1001, uuid=uuid(3))])
+    assert [each.path for _slice_id, each in overlays.plan(gone, have, accounts=ACCOUNTS).discard] == [OVERLAY]
+    todo = overlays.plan(gone, replace(have, origins={OVERLAY: origin}), accounts=ACCOUNTS)
+    assert (todo.discard, todo.remove, [each.path for each in todo.orphans]) == ((), (), [OVERLAY])
+
+
+def test_disks_of_two_vms_that_were_exchanged_are_refused_until_they_are_back(tmp_path: Path) -> None:
+    base_image(tmp_path)
+    runner = FakeRunner().on("qemu-img", "create", MORE, do=create)
+    vms = [
+        vm(each, state_dir=str(tmp_path), disks=[disk(each, state_dir=str(tmp_path), uuid=uuid(each % 10))])
+        for each in (1001, 1002)
+    ]
+    apply_plan(tmp_path, *vms, runner=runner)
+    first, second = (Path(each["disks"][0]["path"]) for each in vms)
+    need_attributes(first)
+
+    def exchange() -> None:
+        aside = tmp_path / "aside"
+        first.rename(aside)
+        second.rename(first)
+        aside.rename(second)
+
+    exchange()
+    with pytest.raises(Refused) as refused:
+        apply_plan(tmp_path, *vms, runner=FakeRunner())
+    assert [(each.code, each.figures["held"], each.figures["got"]) for each in refused.value.refusals] == [
+        ("disk_of_another_vm", f"disk {uuid(2)}", uuid(1)),
+        ("disk_of_another_vm", f"disk {uuid(1)}", uuid(2)),
+    ]
+    exchange()
+    assert apply_plan(tmp_path, *vms, runner=FakeRunner()).changes == []
+
+
+def test_a_disk_knows_its_uuid_in_the_trash_and_after_it(tmp_path: Path) -> None:
+    """One that was created without it gets it with the next work order."""
+    base_image(tmp_path)
+    path = tmp_path / "vms/1001/vm1_img.qcow2"
+    seen = disk(1001, state_dir=str(tmp_path), uuid=uuid(1), first_seen="2026-01-31T12:00:00Z")
+    wanted = vm(1001, state_dir=str(tmp_path), disks=[seen])
+    qcow2(path, GIB, f"{tmp_path}/images/base.img")
+    need_attributes(path)
+    (path.parent / MARK).write_text(text_of(orders(wanted, state_dir=str(tmp_path))[0].vms[0]))
+    apply_plan(tmp_path, wanted, runner=FakeRunner())
+    assert origins.read([str(path)])[str(path)].uuid == uuid(1)
+    gone = given_up(1001, state_dir=str(tmp_path), uuid=uuid(1))
+    apply_plan(tmp_path, runner=FakeRunner(), given_up=[gone], retention_h=24)
+    waiting = trash.find(str(tmp_path))[uuid(1)]
+    assert origins.read([waiting])[waiting].uuid == uuid(1)
+    apply_plan(tmp_path, wanted, runner=FakeRunner())
+    assert origins.read([str(path)])[str(path)].uuid == uuid(1)
 
 
 def test_the_target_of_a_link_in_place_of_a_folder_is_not_removed_with_its_vm(tmp_path):
