@@ -9,7 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import counters, lost_workers, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
+    counters,
+    lost_workers,
+    machines,
+    teardown,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import ADDRESS, VLAN_POOL, address_number
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import KNOWN_ID, KNOWN_REVISION, REVISION
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldAddress, HeldSlice, HeldVlan, InUse
@@ -113,6 +118,11 @@ def test_addresses_are_released_only_if_the_network_node_is_among_the_hosts() ->
     counters.take_in(held, [InUse("node", 1036, None, (STRANGER,))], complete=True)
     assert not counters.are_all(held, workers)
     assert counters.are_all(held, [*workers, InUse("node", target=NETWORK_NODE)])
+    held.extra.pop("left_behind")
+    assert counters.are_all(held, workers)
+    held.identify(title="lab")
+    machines.note_network_node(held, "ab" * 16)
+    assert not counters.are_all(held, workers), "it may have VLANs of slices as well"
 
 
 def test_a_database_that_is_older_than_its_hosts_is_detected() -> None:
