@@ -103,7 +103,7 @@ PLAYBOOK = {
     "network_node_left_out": Rule(
         "addresses, VLANs and deleted slices are only freed once the network node has released them",
         "{object} has no host, but the network node of the database may still serve what slices give up",
-        "put it back into the group and run this playbook again; if it is gone for good or was retired, run "
+        "add it to the group again and repeat the run; if it is gone for good or was retired, run "
         "cloudrepo.slices.site with -e network_node_lost=true first",
     ),
 }

@@ -205,8 +205,8 @@ def test_a_known_network_node_that_is_missing_is_a_failure_of_slices_that_give_s
     assert (report["target"], report["revision"]) == ("network_node", 7)
     assert report_failures([report]) == [
         "network_node: the group network_node of the inventory has no host, but the network node of the database may "
-        "still serve what slices give up; put it back into the group and run this playbook again; if it is gone for "
-        "good or was retired, run cloudrepo.slices.site with -e network_node_lost=true first"
+        "still serve what slices give up; add it to the group again and repeat the run; if it is gone for good or was "
+        "retired, run cloudrepo.slices.site with -e network_node_lost=true first"
     ]
     assert host_reports({}, {"workers": []}, {}, network_node={**order, "machine_mark": None}) == []
     assert host_reports({}, {"workers": []}, {}, network_node={**order, "slices": [{"slice_id": 1003}]}) == []
