@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import IN_USE, worker_address
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE, NO_RESPONSE
 
-_FACTS = ("machine_id", "cores", "ram_gb", "trunk_mtu", "netem", *IN_USE)
+_FACTS = ("machine_id", "cores", "ram_gb", "trunk_mtu", "netem", *IN_USE, "lost_machines")
 
 
 def rebuild_hosts(

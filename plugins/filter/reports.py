@@ -18,7 +18,7 @@ def host_reports(
     groups: Mapping[str, Sequence[str]],
     orders: Mapping[str, Any],
     lost: Container[str] = (),
-    services: Sequence[Mapping[str, Any]] = (),
+    network_node: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the reports for M(cloudrepo.slices.slice_report) from the variables that hosts registered.
 
@@ -28,9 +28,10 @@ def host_reports(
         orders: the work orders of the workers, by address. A worker with VMs or disks in its order is reported as
             failed if it is not in the inventory.
         lost: the addresses of the lost workers, which have none and do not report.
-        services: the slices in the work order of the network node, which an inventory may lack. Their revision is that
-            of all orders.
+        network_node: the work order of the network node, which an inventory may lack. The revision of its slices is
+            that of all orders.
     """
+    services = (network_node or {}).get("slices", ())
     reports, revision = [], next((slice_.get("revision") for slice_ in services), None)
     for name in groups.get("workers", ()):
         host = hostvars[name]
@@ -42,9 +43,9 @@ def host_reports(
         if held:
             refusal = Refusal("worker_left_out", f"worker {address}", {"held": held})
             reports.append(HostReport(address, address, refusal.message, revision=revision))
-    if not groups.get("network_node") and any(map(_has_services, services)):
-        refusal = Refusal("network_node_missing", "the group network_node of the inventory")
-        reports.append(HostReport("network_node", NETWORK_NODE, refusal.message, (), revision=revision))
+    missing = None if groups.get("network_node") else _without_network_node(network_node or {})
+    if missing is not None:
+        reports.append(HostReport("network_node", NETWORK_NODE, missing.message, (), revision=revision))
     for name in groups.get("network_node", ()):
         host, key = hostvars[name], "network_node_result"
         failure = _failure(host, "apply_work_orders_network_node_failure", key)
@@ -98,9 +99,15 @@ def report_failures(reports: Sequence[Mapping[str, Any]], deleting: Sequence[int
     return [failure for report in reports for failure in failures_of(HostReport.from_dict(report), deleting)]
 
 
-def _has_services(slice_: Mapping[str, Any]) -> bool:
-    """Return whether the network node does anything for a slice of its work order."""
-    return bool(slice_.get("reservations") or slice_.get("networks"))
+def _without_network_node(order: Mapping[str, Any]) -> Refusal | None:
+    """Return why a work order for the network node cannot do without one, C(None) if it can."""
+    group, slices = "the group network_node of the inventory", order.get("slices", ())
+    # The database has its machine, and it may still serve what the slices give up.
+    if order.get("machine_mark") and any(slice_.get("receipt") for slice_ in slices):
+        return Refusal("network_node_left_out", group)
+    if any(slice_.get("reservations") or slice_.get("networks") for slice_ in slices):
+        return Refusal("network_node_missing", group)
+    return None
 
 
 def _failure(host: Mapping[str, Any], kept: str, result: str) -> str | None:

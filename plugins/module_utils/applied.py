@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from . import bounds
 from .claim import MANAGEMENT, TARGET, VLAN_POOLS, HeldSlice
 from .contract import Contract, flag, integer, ipv4_address, many, number, text, uuid
+from .network_order import LostMachine
 from .report import STATES
 from .shared_fields import CLOUD_TITLE, RECORD, REVISION, SLICE_ID, SLICE_UUID
 from .vlans import ALL_POOLS, MANAGEMENT_VLAN, ranges
@@ -116,6 +117,10 @@ class HostOrders(Contract):
     )
     highest_revision: int | None = field(default=None, metadata=REVISION)
     slices: tuple[HeldSlice, ...] = field(default=(), metadata=many(HeldSlice, "The slices with objects on the host."))
+    lost_machines: tuple[LostMachine, ...] = field(
+        default=(),
+        metadata=many(LostMachine, "The lost machines that the network node tells workers."),
+    )
     applied: tuple[AppliedSlice, ...] = field(
         default=(),
         metadata=many(

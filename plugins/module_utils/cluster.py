@@ -63,6 +63,9 @@ NETWORK_NODE_MACHINE = "network_node_machine_id"
 LOST_MACHINES = "lost_machines"
 """The field beyond the model with the machine-ids of machines that must not start VMs: those of workers that were
 declared lost, and those that another machine has replaced (docs/decisions/0021)."""
+LOST_MARKS = "lost_marks"
+"""The field beyond the model with the marks of lost machines that only the network node knows, because the database was
+rebuilt or restored since."""
 HOSTS = "hosts"
 """The field beyond the model with the inventory names of all hosts that C(site) has prepared."""
 _LEAVABLE = (VLAN_POOL, ADDRESS, VNC_PORT)
@@ -312,6 +315,16 @@ class Cluster:
         others = {key: value for key, value in self.extra.items() if key != LOST_MACHINES}
         self.extra = {**others, LOST_MACHINES: sorted(machine_ids)} if machine_ids else others
 
+    @property
+    def lost_marks(self) -> frozenset[str]:
+        """The marks of lost machines whose machine-ids may be unknown (C(identity.machine_mark))."""
+        return frozenset(self.extra.get(LOST_MARKS, ()))
+
+    @lost_marks.setter
+    def lost_marks(self, marks: frozenset[str]) -> None:
+        others = {key: value for key, value in self.extra.items() if key != LOST_MARKS}
+        self.extra = {**others, LOST_MARKS: sorted(marks)} if marks else others
+
     def lose(self, ip: str) -> None:
         """Mark a worker as lost. Its VMs become C(error)."""
         self.workers[ip].extra[LOST] = True
@@ -392,7 +405,7 @@ class Cluster:
         Raises:
             Refused: the backup gives up disks that VMs have now.
         """
-        lost, node = self.lost_machines, self.extra.get(NETWORK_NODE_MACHINE)
+        lost, marks, node = self.lost_machines, self.lost_marks, self.extra.get(NETWORK_NODE_MACHINE)
         known = bool(lost or self.workers) and not self._is_of_another_cloud(backup)
         if known:
             for ip, worker in backup.workers.items():
@@ -402,7 +415,7 @@ class Cluster:
                     backup.lose(ip)
         self.replace(backup)
         if known:
-            self.lost_machines = lost
+            self.lost_machines, self.lost_marks = lost, marks
             if node is not None:
                 self.extra[NETWORK_NODE_MACHINE] = node
 
@@ -487,6 +500,7 @@ class Cluster:
         record.check(LEFT_BEHIND, numbers_by_kind)
         record.check(ISSUED, list_of(integer))
         record.check(LOST_MACHINES, list_of(text))
+        record.check(LOST_MARKS, list_of(text))
         record.check(HOSTS, list_of(text))
         record.check(HISTORY, mapping({"entries": integer, "days": integer}))
         for key, read in ((CLOUD, Cloud.from_dict), (KINDS, kinds_by_name), (VLANS, stored_vlans)):

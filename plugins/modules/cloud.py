@@ -142,8 +142,8 @@ options:
   expected_hosts:
     description:
       - The names of all hosts of the cloud. Values that earlier calls have reserved are only released if O(hosts)
-        contains all of these hosts and all registered workers that are not lost; and the network node, if addresses are
-        among these values.
+        contains all of these hosts and all registered workers that are not lost; and the network node, if its
+        machine-id is stored or addresses are among these values.
       - They are added to RV(hosts).
     type: list
     elements: str
@@ -157,6 +157,14 @@ options:
     description:
       - The machine-id that is accepted in place of the stored one, of a network node that was replaced or reinstalled.
     type: str
+  network_node_lost:
+    description:
+      - Whether the network node is gone for good and no other machine replaces it. Nothing waits for its reports then,
+        and addresses that only it may still have are released.
+      - Without it, slices and what they give up are only freed once the stored network node has released it, also if
+        the inventory has no network node. The default is V(false).
+    type: bool
+    default: false
 seealso:
   - module: cloudrepo.slices.host_claim
   - module: cloudrepo.slices.host_info
@@ -247,6 +255,7 @@ def arguments() -> dict[str, Any]:
             "expected_hosts": {"type": "list", "elements": "str", "default": []},
             "network_node_machine_id": {"type": "str"},
             "network_node_accept_machine": {"type": "str"},
+            "network_node_lost": {"type": "bool", "default": False},
         },
         "supports_check_mode": True,
     }

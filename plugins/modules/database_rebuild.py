@@ -132,6 +132,18 @@ options:
                   - The VLAN.
                 type: int
                 required: true
+      lost_machines:
+        description:
+          - The lost machines that the network node tells workers.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          mark:
+            description:
+              - HMAC-SHA256 of its machine-id, with the UUID of the cloud as the key.
+            type: str
+            required: true
       applied:
         description:
           - The work orders that the host has applied, from M(cloudrepo.slices.applied_orders_info).

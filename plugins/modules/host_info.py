@@ -123,6 +123,14 @@ roles:
   type: list
   elements: str
   sample: [worker]
+lost_machines:
+  description:
+    - The marks of lost machines that the host tells workers as the network node, as
+      O(cloudrepo.slices.network_services#module:lost_machines).
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 highest_id:
   description: The highest id of all slices and VMs with objects on the host, null if there is none.
   returned: success

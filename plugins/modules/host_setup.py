@@ -294,6 +294,14 @@ roles:
   type: list
   elements: str
   sample: [worker]
+lost_machines:
+  description:
+    - The marks of lost machines that the host tells workers as the network node, as
+      O(cloudrepo.slices.network_services#module:lost_machines).
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 highest_id:
   description: The highest id of all slices and VMs with objects on the host, null if there is none.
   returned: success
@@ -417,11 +425,11 @@ def stages(params: dict[str, Any], missing_ok: bool) -> Iterator[Steps[Any]]:
     folders = Folders(params["state_dir"], read_links(params["nat_links"]))
     # Without it, packages would be installed before the first unit cannot be started.
     systemd.refuse_other_init()
-    seen = _Seen(host_facts.look(params, runner))
+    called_by = claims.caller(params)
+    seen = _Seen(_facts(params, runner, called_by))
     yield _look(lambda: seen)
     if params["uplink"] and params["management_addresses"]:
         yield _look(lambda: _answers(params, runner))
-    called_by = claims.caller(params)
     if called_by is not None:
         yield claim_steps.claim(params, called_by)
         yield claim_steps.role(params["owner"], state_dir=params["state_dir"])
@@ -455,6 +463,13 @@ class _Seen:
 
 def _look(look: Callable[[], _Seen]) -> Steps[_Seen]:
     return Steps(plan=look, apply=lambda _seen: None, result=lambda seen: seen.result)
+
+
+def _facts(params: dict[str, Any], runner: Runner, called_by: claims.Caller | None) -> dict[str, Any]:
+    """Return the facts, without the lost machines of another cloud, from which the host is taken over."""
+    facts = host_facts.look(params, runner)
+    is_other = called_by is not None and facts["claim"] is not None and facts["claim"]["uuid"] != called_by.uuid
+    return {**facts, "lost_machines": []} if is_other else facts
 
 
 def _answers(params: dict[str, Any], runner: Runner) -> _Seen:

@@ -99,6 +99,20 @@ options:
       - MTU of the network node's uplink. Networks with a gateway or DHCP that require a larger MTU are refused. If this
         was never set, there is no limit.
     type: int
+  network_node_lost_machines:
+    description:
+      - The lost machines that the network node tells workers, as M(cloudrepo.slices.host_info) returns them. Those that
+        the database does not know, because it was rebuilt or restored, are stored and returned as RV(lost_machines),
+        until they are registered with their O(machine_id).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      mark:
+        description:
+          - HMAC-SHA256 of its machine-id, with the UUID of the cloud as the key.
+        type: str
+        required: true
   workers:
     description:
       - A list of workers, instead of O(ip).
@@ -203,6 +217,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._module import re
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.control import entries, listed, transact
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Module
 from ansible_collections.cloudrepo.slices.plugins.module_utils.names import NUMBER
+from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import LostMachine, NetworkOrder
 
 SPEC: dict[str, dict[str, Any]] = {
     "ip": {"type": "str"},
@@ -225,19 +240,22 @@ def arguments() -> dict[str, Any]:
     """Return keyword arguments for AnsibleModule."""
     options = listed(SPEC, "workers", "ip")
     options["argument_spec"]["network_node_trunk_mtu"] = {"type": "int"}
+    options["argument_spec"]["network_node_lost_machines"] = NetworkOrder.arguments()["lost_machines"]
     return options
 
 
 def run(module: Module) -> None:
     """Run the module and exit it."""
-    wants = entries(module.params, SPEC, "workers")
+    params = module.params
+    wants = entries(params, SPEC, "workers")
     transact(
         module,
         lambda cluster: registries.register_workers(
             cluster,
             wants,
-            network_node_trunk_mtu=module.params["network_node_trunk_mtu"],
-            acting_user=module.params["acting_user"],
+            network_node_trunk_mtu=params["network_node_trunk_mtu"],
+            acting_user=params["acting_user"],
+            lost_marks=[LostMachine.from_dict(each).mark for each in params["network_node_lost_machines"]],
         ),
     )
 

@@ -15,6 +15,7 @@ from ..errors import Refusal, Refused
 from ..report import NETWORK_NODE
 from ..vlans import pool_number, pool_of
 from ..work_order import revision_text
+from .machines import network_node_mark
 
 
 def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None:
@@ -50,11 +51,12 @@ def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None
 def are_all(cluster: Cluster, hosts: Iterable[InUse]) -> bool:
     """Return whether these are all hosts that may have values of slices that are not in the cluster.
 
-    Workers that are not in the inventory are still registered. Only the network node has addresses.
+    Hosts that are not in the inventory are still registered, and only the network node has addresses.
     """
     asked = {each.target for each in hosts}
     workers = {ip for ip, worker in cluster.workers.items() if not worker.lost}
-    return workers <= asked and (NETWORK_NODE in asked or not cluster.left_behind(ADDRESS))
+    needs_node = network_node_mark(cluster) is not None or bool(cluster.left_behind(ADDRESS))
+    return workers <= asked and (NETWORK_NODE in asked or not needs_node)
 
 
 def behind(cluster: Cluster, hosts: Iterable[InUse]) -> list[Refusal]:

@@ -22,6 +22,8 @@ from .placement import POLICIES, Placement
 def declare(cluster: Cluster, ip: str) -> None:
     """Mark a worker as lost. Its VMs become C(error).
 
+    The network node only learns of it if the worker's machine-id is known (C(unfenced)).
+
     Raises:
         Refused: the worker is not registered.
     """
@@ -36,6 +38,31 @@ def declare(cluster: Cluster, ip: str) -> None:
         cluster.lost_machines |= {worker.machine_id}
     # Otherwise a late work order could replace the network node's list with an older one.
     cluster.revise()
+
+
+def unfenced(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each worker of C(wants) that is lost and that the network node cannot recognize."""
+    return [
+        f"worker {want['ip']}: its machine-id is unknown, as after a rebuild of the database, so unless it was "
+        "declared lost before, it starts its VMs if it comes back; keep it switched off or cut off from the trunk "
+        "until cloudrepo.slices.site reaches it"
+        for want in wants
+        if want["state"] == "lost" and cluster.workers[want["ip"]].machine_id is None
+    ]
+
+
+def take_in(cluster: Cluster, marks: Collection[str]) -> None:
+    """Keep the marks that only the network node has, because the database was rebuilt or restored since.
+
+    Args:
+        cluster: changed in place.
+        marks: the list of the network node.
+    """
+    unknown = {*marks} - {machine.mark for machine in machines(cluster)}
+    if unknown:
+        cluster.lost_marks |= unknown
+        # Otherwise a late work order could replace the network node's list with one without them.
+        cluster.revise()
 
 
 def succeed(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> None:
@@ -55,8 +82,14 @@ def succeed(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> None:
         cluster.revise()
 
 
+def known(cluster: Cluster) -> frozenset[str]:
+    """Return all lost machines, by machine-id if it is known, otherwise by mark."""
+    marks = {_mark(cluster, each) for each in cluster.lost_machines}
+    return cluster.lost_machines | {mark for mark in cluster.lost_marks if mark not in marks}
+
+
 def changes(before: Collection[str], after: Collection[str]) -> list[Change]:
-    """Return each machine that is lost or no longer lost, by its machine-id."""
+    """Return each machine of C(known) that is lost or no longer lost."""
     return [
         *(between("lost machine", each, None, {}) for each in sorted({*after} - {*before})),
         *(between("lost machine", each, {}, None) for each in sorted({*before} - {*after})),
@@ -69,9 +102,10 @@ def mark_returned(cluster: Cluster, want: Mapping[str, Any]) -> None:
     if machine_id is None:
         return
     worker = cluster.workers[want["ip"]]
-    if worker.lost or machine_id in cluster.lost_machines:
+    if worker.lost or _is_lost(cluster, machine_id):
         worker.extra.pop(LOST, None)
         cluster.lost_machines -= {machine_id}
+        cluster.lost_marks -= {_mark(cluster, machine_id)}
         cluster.revise()
 
 
@@ -79,17 +113,18 @@ def machines(cluster: Cluster) -> tuple[LostMachine, ...]:
     """Return the machines that must not start VMs, in the form that hosts get."""
     if cluster.cloud is None:
         return ()
-    return tuple(LostMachine(machine_mark(cluster.cloud.uuid, each)) for each in sorted(cluster.lost_machines))
+    marks = {machine_mark(cluster.cloud.uuid, each) for each in cluster.lost_machines}
+    return tuple(map(LostMachine, sorted(marks | cluster.lost_marks)))
 
 
 def returned(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the addresses of the workers of C(wants) that were lost, and that C(mark_returned) uses again."""
-    lost = cluster.lost_machines
+    lost = addresses(cluster)
     return [
         want["ip"]
         for want in wants
         if want["state"] == "present" and want.get("machine_id") is not None
-        if want["machine_id"] in lost or want["ip"] in addresses(cluster)
+        if _is_lost(cluster, want["machine_id"]) or want["ip"] in lost
     ]
 
 
@@ -159,6 +194,15 @@ def unplaced(cluster: Cluster, slices: Sequence[Slice], vm_ids: Collection[int])
         # There may be room for the others without it.
         first = next(iter(refused))
         found[first] = refused[first]
+
+
+def _is_lost(cluster: Cluster, machine_id: str) -> bool:
+    return machine_id in cluster.lost_machines or _mark(cluster, machine_id) in cluster.lost_marks
+
+
+def _mark(cluster: Cluster, machine_id: str) -> str:
+    """Return the mark of a machine; empty before there is a cloud, whose hosts have no marks either."""
+    return "" if cluster.cloud is None else machine_mark(cluster.cloud.uuid, machine_id)
 
 
 def _places(

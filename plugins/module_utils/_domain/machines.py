@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..allocations import ADDRESS
 from ..bounds import MACHINE_ID
 from ..changes import Change
-from ..cluster import NETWORK_NODE_MACHINE, WORKERS_LIST, Cluster
+from ..cluster import LEFT_BEHIND, NETWORK_NODE_MACHINE, WORKERS_LIST, Cluster
 from ..errors import Refusal, Refused
 from ..identity import machine_mark
 from ..models import VM, Slice
@@ -48,7 +49,7 @@ def mark(cluster: Cluster, worker: Worker) -> str | None:
 
 
 def network_node_mark(cluster: Cluster) -> str | None:
-    """Return the same of the network node."""
+    """Return the same of the network node, C(None) also if there is no network node."""
     return _mark(cluster, cluster.extra.get(NETWORK_NODE_MACHINE))
 
 
@@ -72,6 +73,24 @@ def note_network_node(cluster: Cluster, machine_id: str | None, *, accepted: str
     if known not in (None, machine_id) and accepted != machine_id:
         raise Refused([Refusal("another_network_node", "network node", {"got": machine_id, "known": known})])
     cluster.extra[NETWORK_NODE_MACHINE] = machine_id
+
+
+def lose_network_node(cluster: Cluster, machine_id: str | None) -> None:
+    """Forget the network node, which is gone for good, so that nothing waits for its reports.
+
+    Args:
+        cluster: changed in place.
+        machine_id: the machine-id of the host in the group network_node, C(None) if none was reached.
+
+    Raises:
+        Refused: a host was reached.
+    """
+    if machine_id is not None:
+        raise Refused([Refusal("network_node_reached", "network node", {"got": machine_id})])
+    left = {kind: held for kind, held in cluster.extra.get(LEFT_BEHIND, {}).items() if kind != ADDRESS}
+    others = {key: value for key, value in cluster.extra.items() if key not in (NETWORK_NODE_MACHINE, LEFT_BEHIND)}
+    # Nothing else has addresses.
+    cluster.extra = {**others, LEFT_BEHIND: left} if left else others
 
 
 def _mark(cluster: Cluster, machine_id: str | None) -> str | None:

@@ -54,8 +54,8 @@ def receipt(cluster: Cluster, slice_: Slice, target: str) -> str | None:
         {what: sorted(held) for what, held in slice_.extra.get("releasing", {}).items()},
         sorted(str(disk.uuid) for vm in slice_.vms for disk in vm.given_up_disks),
     ]
-    if target == NETWORK_NODE and cluster.lost_machines:
+    if target == NETWORK_NODE and (lost := cluster.lost_machines | cluster.lost_marks):
         # Otherwise a lost worker could still use what the report on an order from before its declaration releases.
-        parts.append(sorted(cluster.lost_machines))
+        parts.append(sorted(lost))
     message = f"receipt {json.dumps(parts, sort_keys=True)}"
     return hmac.new(str(key).encode(), message.encode(), hashlib.sha256).hexdigest()[:32]

@@ -14,7 +14,7 @@ from ..lifecycle import POWERS, UNKNOWN, Observed
 from ..models import VM, Slice
 from ..report import NETWORK_NODE, Answer, HostReport, VmReport
 from ..work_order import revision_text
-from . import data_disks, lost_workers, receipts, undelete
+from . import data_disks, lost_workers, machines, receipts, undelete
 from .teardown import drop_released, forget
 
 
@@ -84,8 +84,9 @@ def record(
 
     VMs that are being deleted, and VLANs and addresses that are being released, are only removed when all hosts that
     may have them have reported success, each with its receipt for exactly these (C(receipts)). The same applies to data
-    disks that VMs have given up, unless a running VM still has them open. Nothing waits for lost workers. VMs that have
-    not been handed out wait for their own order. A VM keeps its state if a report on a newer order was recorded
+    disks that VMs have given up, unless a running VM still has them open. Nothing waits for lost workers. The
+    network node has to report even if it is not in the inventory, once the cluster knows its machine. VMs that have not
+    been handed out wait for their own order. A VM keeps its state if a report on a newer order was recorded
     (C(superseded)).
     """
     counted, lost = CountedReports.of(cluster, reports), set(lost_workers.addresses(cluster))
@@ -207,7 +208,7 @@ def _forget_what_is_gone(
     done = {target for target, own in by_target.items() if all(_has_done(cluster, each, slice_) for each in own)}
     lost = set(lost_workers.addresses(cluster))
     concerned = {vm.worker_ip for vm in slice_.vms} - lost
-    if NETWORK_NODE in by_target:
+    if NETWORK_NODE in by_target or machines.network_node_mark(cluster) is not None:
         concerned.add(NETWORK_NODE)
     if concerned <= done:
         holding = {vm.vm_id for own in by_target.values() for each in own for vm in each.vms if vm.holds_given_up}

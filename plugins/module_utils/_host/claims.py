@@ -18,7 +18,7 @@ from ..claim import Claim
 from ..errors import Refusal, Refused, SlicesError
 from ..holdings import KnownMachine
 from ..vlans import MANAGEMENT_VLAN, Vlans
-from . import applied_orders, files, host_info, revisions, vm_folders
+from . import applied_orders, fences, files, host_info, revisions, vm_folders
 
 FILE = "cloud.json"
 _HOST = "this host"
@@ -248,6 +248,7 @@ def apply(todo: ClaimPlan, *, state_dir: str) -> None:
         if todo.is_handed_over:
             revisions.forget(state_dir)
             applied_orders.forget(state_dir)
+            fences.forget(state_dir)
         text = json.dumps(todo.wanted.to_dict(), indent=2, ensure_ascii=False)
         files.write_text(f"{state_dir}/{FILE}", f"{text}\n", mode=0o600)
 

@@ -83,6 +83,11 @@ def read(state_dir: str) -> tuple[str, ...]:
     return _marks((files.read_text(_path(state_dir)) or "").splitlines())
 
 
+def forget(state_dir: str) -> None:
+    """Forget the list, which was another cloud's."""
+    files.remove(_path(state_dir))
+
+
 def list_text(state_dir: str) -> str:
     """Return what the network node answers."""
     return "".join(f"{line}\n" for line in (*read(state_dir), _END))

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import claims, host_info, in_use, roles
+from . import claims, fences, host_info, in_use, roles
 from .runner import Runner
 
 
 def look(params: dict[str, Any], runner: Runner) -> dict[str, Any]:
-    """Return resources, claim, roles, and ids and addresses in use.
+    """Return resources, claim, roles, lost machines, and ids and addresses in use.
 
     Args:
         params: the arguments C(uplink), C(packages) and C(state_dir).
@@ -27,5 +27,6 @@ def look(params: dict[str, Any], runner: Runner) -> dict[str, Any]:
         "missing_packages": host_info.missing_packages(params["packages"], runner),
         "claim": claim and claim.to_dict(),
         "roles": list(roles.read(params["state_dir"])),
+        "lost_machines": [{"mark": mark} for mark in fences.read(params["state_dir"])],
         **in_use.look(params["state_dir"], runner),
     }

@@ -30,7 +30,7 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
 
     Raises:
         Refused: the acting user is not an admin, the title is not one, or the VLANs cannot be those of the
-            cloud or are those of a neighbour, or the network node is another machine.
+            cloud or are those of a neighbour, or the network node is another machine, or is lost and was reached.
     """
     require_admin(cluster, params["acting_user"], "cloud")
     if params["title"] is not None:
@@ -47,6 +47,8 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         cluster.set_cloud(cloud)
     cloud_vlans.compare(cloud.title, cluster.vlans, neighbours)
     cluster.keep(kept)
+    if params["network_node_lost"]:
+        machines.lose_network_node(cluster, params["network_node_machine_id"])
     machines.note_network_node(
         cluster, params["network_node_machine_id"], accepted=params["network_node_accept_machine"]
     )

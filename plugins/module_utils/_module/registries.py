@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,18 +97,32 @@ def _put_or_remove(cluster: Cluster, registry: Registry, want: Mapping[str, Any]
 
 
 def register_workers(
-    cluster: Cluster, wants: Sequence[Mapping[str, Any]], *, network_node_trunk_mtu: int | None, acting_user: str
+    cluster: Cluster,
+    wants: Sequence[Mapping[str, Any]],
+    *,
+    network_node_trunk_mtu: int | None,
+    acting_user: str,
+    lost_marks: Collection[str] = (),
 ) -> Outcome:
     """Add, change or remove workers, and store the MTU of the network node's uplink if it is given.
+
+    Args:
+        cluster: changed in place.
+        wants: entries of M(cloudrepo.slices.worker).
+        network_node_trunk_mtu: the MTU, C(None) if it is not known.
+        acting_user: who calls.
+        lost_marks: the marks of lost machines that the network node has.
 
     What slices need and these hosts no longer offer is returned as C(unfit).
     """
     require_admin(cluster, acting_user, WORKERS.kind)
     moved = [each.change for each in machines.follow(cluster, wants)]
-    returned, lost = lost_workers.returned(cluster, wants), cluster.lost_machines
+    lost = lost_workers.known(cluster)
+    lost_workers.take_in(cluster, lost_marks)
+    returned = lost_workers.returned(cluster, wants)
     lost_workers.succeed(cluster, wants)
     done = register(cluster, WORKERS, wants, acting_user=acting_user)
-    done = replace(done, changes=[*moved, *done.changes, *lost_workers.changes(lost, cluster.lost_machines)])
+    done = replace(done, changes=[*moved, *done.changes, *lost_workers.changes(lost, lost_workers.known(cluster))])
     changes, before = list(done.changes), cluster.extra.get(NETWORK_NODE_TRUNK_MTU)
     if network_node_trunk_mtu is not None and network_node_trunk_mtu != before:
         note_network_node(cluster, network_node_trunk_mtu)
@@ -120,7 +134,9 @@ def register_workers(
         "lost_machines": [each.to_dict() for each in lost_workers.machines(cluster)],
         "revision": cluster.revision,
     }
-    return replace(done, changes=changes, result={**done.result, **found})
+    unfenced = lost_workers.unfenced(cluster, wants)
+    warnings = {"warnings": unfenced} if unfenced else {}
+    return replace(done, changes=changes, result={**done.result, **found, **warnings})
 
 
 def _unfit(cluster: Cluster) -> list[str]:

@@ -100,4 +100,10 @@ PLAYBOOK = {
         "{object} has no host, so nothing provides gateways, DHCP and the addresses on the management VLAN",
         "add a host to it and run cloudrepo.slices.site",
     ),
+    "network_node_left_out": Rule(
+        "addresses, VLANs and deleted slices are only freed once the network node has released them",
+        "{object} has no host, but the network node of the database may still serve what slices give up",
+        "add it to the group again and repeat the run; if it is gone for good or was retired, run "
+        "cloudrepo.slices.site with -e network_node_lost=true first",
+    ),
 }

@@ -69,6 +69,12 @@ REGISTRY = {
         "was reinstalled, and then cloudrepo.slices.deploy with -e slice_all=true; otherwise put it back into the "
         "group",
     ),
+    "network_node_reached": Rule(
+        "only a network node that is gone for good is lost",
+        "the host in the group network_node was reached, its machine-id is {got}; {rule}",
+        "run cloudrepo.slices.site without network_node_lost, and with -e network_node_accept_machine={got} if this "
+        "machine has replaced the former one",
+    ),
     "address_in_use": Rule(
         "an address belongs to one worker",
         "machine {got} now has the address {ip}, which in the database is that of {known} with {vms} VMs; {rule}",

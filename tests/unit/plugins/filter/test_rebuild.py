@@ -17,7 +17,8 @@ CLAIM = {"uuid": "4c1f6a7e-8c1d-4f39-9a53-0d6f2b7e9c10", "title": "lab", "since"
 ORDER = {"slice_id": 1000, "record": "{}"}
 FACTS = {"machine_id": "0" * 32, "cores": 8, "ram_gb": 31.2, "netem": False, "trunk_mtu": None, "interfaces": []}
 USED = {"highest_id": 1036, "highest_revision": None, "slices": [{"slice_id": 1035}]}
-INFO = {**FACTS, **USED, "claim": CLAIM}
+LOST = [{"mark": "1" * 64}]
+INFO = {**FACTS, **USED, "claim": CLAIM, "lost_machines": LOST}
 W1: dict[str, Any] = {
     "inventory_hostname": "w1",
     "worker_ip": "10.0.10.1",
@@ -31,7 +32,7 @@ W2: dict[str, Any] = {"inventory_hostname": "w2", "ansible_host": "10.0.10.2"}
 def test_a_host_is_listed_for_each_of_its_roles() -> None:
     first, second, third = rebuild_hosts({"w1": W1, "w2": W2}, GROUPS)
     facts = {"cloud_uuid": CLAIM["uuid"], "cloud_title": "lab", "machine_id": "0" * 32, "cores": 8, "ram_gb": 31.2}
-    used = {"netem": False, "highest_id": 1036, "slices": [{"slice_id": 1035}]}
+    used = {"netem": False, "highest_id": 1036, "slices": [{"slice_id": 1035}], "lost_machines": LOST}
     assert first == {"host": "w1", "target": "10.0.10.1", **facts, **used, "applied": [ORDER]}
     silent = "the host did not respond, or was not part of the run"
     assert second == {"host": "w2", "target": "10.0.10.2", "failure": silent}

@@ -50,9 +50,8 @@ def test_reports_of_successful_failed_and_unreachable_hosts() -> None:
         "n": {"ansible_host": "10.0.10.9", "network_node_result": {"changed": False, "answers": [ANSWER]}},
     }
     groups = {"workers": ["w1", "w2", "w3", "w4"], "network_node": ["n"]}
-    reports = host_reports(
-        hostvars, groups, orders("10.0.10.1", "10.0.10.2", "10.0.10.3"), services=[{"slice_id": 1000, "revision": 7}]
-    )
+    order = {"slices": [{"slice_id": 1000, "revision": 7}]}
+    reports = host_reports(hostvars, groups, orders("10.0.10.1", "10.0.10.2", "10.0.10.3"), network_node=order)
     assert {report.pop("revision") for report in reports} == {7}
     assert [report.pop("moment") for report in reports] == [MOMENT, None, None, None, None]
     assert reports == [
@@ -191,11 +190,28 @@ def test_orphaned_overlays_are_listed_with_their_host() -> None:
 @pytest.mark.parametrize("needs", [{"reservations": [{"vm_name": "vm1"}]}, {"networks": [{"vlan_id": 100}]}])
 def test_a_missing_network_node_is_a_failure_of_slices_that_need_it(needs: dict[str, Any]) -> None:
     services = [{"slice_id": 1000, "trunk": [{"vlan_id": 101}]}, {"slice_id": 1001, **needs}]
-    [report] = host_reports({}, {"workers": []}, {}, services=services)
+    [report] = host_reports({}, {"workers": []}, {}, network_node={"slices": services})
     [failure] = report_failures([report])
     assert "the group network_node of the inventory has no host" in failure
     assert "run cloudrepo.slices.site" in failure
-    assert host_reports({}, {"workers": []}, {}, services=services[:1]) == []
+    assert host_reports({}, {"workers": []}, {}, network_node={"slices": services[:1]}) == []
+
+
+def test_a_known_network_node_that_is_missing_is_a_failure_of_slices_that_give_something_up() -> None:
+    """Otherwise a delete would free what the network node still serves."""
+    deleting = {"slice_id": 1000, "revision": 7, "receipt": ANSWER["receipt"]}
+    order = {"slices": [deleting], "machine_mark": "1" * 64}
+    [report] = host_reports({}, {"workers": []}, {}, network_node=order)
+    assert (report["target"], report["revision"]) == ("network_node", 7)
+    assert report_failures([report]) == [
+        "network_node: the group network_node of the inventory has no host, but the network node of the database may "
+        "still serve what slices give up; add it to the group again and repeat the run; if it is gone for good or was "
+        "retired, run cloudrepo.slices.site with -e network_node_lost=true first"
+    ]
+    assert host_reports({}, {"workers": []}, {}, network_node={**order, "machine_mark": None}) == []
+    assert host_reports({}, {"workers": []}, {}, network_node={**order, "slices": [{"slice_id": 1003}]}) == []
+    [report] = host_reports({"n": {}}, {"network_node": ["n"]}, {}, network_node=order)
+    assert report_failures([report]) == ["n: the host did not respond, or was not part of the run"]
 
 
 def test_workers_without_all_base_images_are_listed_with_the_reasons() -> None:

@@ -347,6 +347,7 @@ def test_vms_are_listed_by_worker() -> None:
         ("network_node_machine_id", 7),
         ("lost_machines", [7]),
         ("lost_machines", "a"),
+        ("lost_marks", [7]),
         ("hosts", [7]),
         ("history", {"entries": "x"}),
         ("history", {"days": "x"}),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import systemd
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import fences, systemd
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.host_info import TRY_NETEM
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices import duplicates
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import Runner
@@ -157,6 +157,20 @@ def test_a_host_of_another_cloud_is_refused_before_anything_is_changed(monkeypat
     done = modules.run(monkeypatch, host_setup, a_host(), **other)
     assert done["refusals"][0]["code"] == "another_cloud"
     assert not (tmp_path / "lib").exists()
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_lost_machines_of_another_cloud_are_not_returned(check_mode, monkeypatch, tmp_path):
+    args = arguments(tmp_path)
+    modules.run(monkeypatch, host_setup, a_host("not-installed"), **args)
+    held = tmp_path / "state" / fences.FILE
+    held.write_text("1" * 64 + "\n")
+    own = modules.run(monkeypatch, host_setup, a_host("not-installed"), **args)
+    assert own["lost_machines"] == [{"mark": "1" * 64}]
+    other = {**args, "cloud_uuid": UUID.replace("4", "5"), "claim": True, "_ansible_check_mode": check_mode}
+    runner = a_host_with_open_vswitch() if check_mode else a_host("not-installed")
+    taken = modules.run(monkeypatch, host_setup, runner, **other)
+    assert (taken["lost_machines"], held.exists()) == ([], check_mode)
 
 
 @pytest.mark.parametrize("check_mode", [True, False])

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from ..module_utils._domain import builders
@@ -102,6 +103,35 @@ def test_a_machine_that_was_replaced_is_lost_until_it_is_back(door: Door) -> Non
         assert done["returned"] == [back["ip"]]
         assert door.data().get("lost_machines", []) == ([other] if back["ip"] == ONE else [])
         assert done["revision"] == door.data()["revision"] > held["revision"]
+
+
+def test_lost_machines_that_only_the_network_node_knows_are_kept_until_they_are_back(door: Door) -> None:
+    """As after the restoration of a backup from before the declaration: site would tell the network node to forget."""
+    door("cloud", title="lab")
+    mark = machine_mark(door.data()["cloud"]["uuid"], MACHINES[TWO])
+    told = {"workers": [entry(ONE, MACHINES[ONE])], "network_node_lost_machines": [{"mark": mark}]}
+    planned = door("worker", check_mode=True, **told)
+    done = door("worker", **told)
+    assert planned["diff"] == done["diff"]
+    assert f"lost machine {mark}" in done["diff"]["after"]
+    assert (done["lost_machines"], done["returned"]) == ([{"mark": mark}], [])
+    assert door("worker", **told)["changed"] is False
+    order = door("slice_plan", all=True)["work_orders"]["network_node"]
+    assert order["lost_machines"] == [{"mark": mark}]
+    back = door("worker", **{**told, "workers": [entry(TWO, MACHINES[TWO])]})
+    assert (back["lost_machines"], back["returned"], "lost_marks" in door.data()) == ([], [TWO], False)
+
+
+def test_a_malformed_mark_is_refused(door: Door) -> None:
+    done = door("worker", ip=ONE, network_node_lost_machines=[{"mark": "x"}])
+    assert "must be 64 hexadecimal digits" in done["msg"]
+
+
+def test_a_lost_worker_whose_machine_is_unknown_is_a_warning(door: Door) -> None:
+    door("worker", ip=NINE)
+    (warning,) = door("worker", ip=NINE, state="lost")["warnings"]
+    assert warning.startswith(f"worker {NINE}: its machine-id is unknown")
+    assert "warnings" not in door("worker", ip=ONE, state="lost")
 
 
 def test_a_lost_machine_that_is_back_is_a_change_although_its_worker_is_the_same(door: Door) -> None:

@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import counters, lost_workers, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
+    counters,
+    lost_workers,
+    machines,
+    teardown,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import ADDRESS, VLAN_POOL, address_number
@@ -118,6 +123,11 @@ def test_addresses_are_released_only_if_the_network_node_is_among_the_hosts() ->
     counters.take_in(held, [InUse("node", 1036, None, (STRANGER,))], complete=True)
     assert not counters.are_all(held, workers)
     assert counters.are_all(held, [*workers, InUse("node", target=NETWORK_NODE)])
+    held.extra.pop("left_behind")
+    assert counters.are_all(held, workers)
+    held.identify(title="lab")
+    machines.note_network_node(held, "ab" * 16)
+    assert not counters.are_all(held, workers), "it may have VLANs of slices as well"
 
 
 def test_a_database_that_is_older_than_its_hosts_is_detected() -> None:

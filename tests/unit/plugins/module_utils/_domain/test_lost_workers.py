@@ -150,6 +150,51 @@ def test_the_network_node_gets_lost_machines_until_they_are_used_again() -> None
     assert "lost_machines" not in work_orders(made, [slice_], "/s")["network_node"]
 
 
+def test_marks_that_only_the_network_node_has_are_kept_until_their_machines_are_back() -> None:
+    """As after the restoration of a backup from before the declaration."""
+    made, slice_ = held()
+    made.workers[LOST].extra.update(lost=False, machine_id=MACHINE)
+    mark = machine_mark(made.identify(title="lab").uuid, MACHINE)
+    made.extra["revision"] = AHEAD_OF_CLOCKS
+    lost_workers.take_in(made, [])
+    lost_workers.take_in(made, [mark, "1" * 64])
+    lost_workers.take_in(made, [mark])
+    assert made.revision == AHEAD_OF_CLOCKS + 1, "an older order must not replace the network node's list"
+    assert [each.mark for each in lost_workers.machines(made)] == sorted([mark, "1" * 64])
+    assert lost_workers.known(made) == {mark, "1" * 64}
+    assert Cluster.from_dict(made.to_dict()).lost_marks == {mark, "1" * 64}
+    lost_workers.declare(made, LOST)
+    assert lost_workers.known(made) == {MACHINE, "1" * 64}, "each machine is named once"
+    back = {"ip": LOST, "state": "present", "machine_id": MACHINE}
+    assert lost_workers.returned(made, [back]) == [LOST]
+    lost_workers.welcome(made, back)
+    assert work_orders(made, [slice_], "/s")["network_node"]["lost_machines"] == [{"mark": "1" * 64}]
+    lost_workers.take_in(made, [mark])
+    assert lost_workers.returned(made, [back]) == [LOST], "also if the worker itself was never marked as lost"
+
+
+def test_marks_of_lost_machines_that_are_known_are_not_kept_as_well() -> None:
+    made, _slice = held()
+    made.workers[LOST].extra.update(lost=False, machine_id=MACHINE)
+    mark = machine_mark(made.identify(title="lab").uuid, MACHINE)
+    lost_workers.declare(made, LOST)
+    before = made.to_dict()
+    lost_workers.take_in(made, [mark])
+    assert made.to_dict() == before
+
+
+def test_a_lost_worker_without_a_machine_id_is_a_warning() -> None:
+    made, _slice = held()
+    wants = [{"ip": LOST, "state": "lost"}, {"ip": LEFT, "state": "present"}]
+    assert lost_workers.unfenced(made, wants) == [
+        f"worker {LOST}: its machine-id is unknown, as after a rebuild of the database, so unless it was declared lost "
+        "before, it starts its VMs if it comes back; keep it switched off or cut off from the trunk until "
+        "cloudrepo.slices.site reaches it"
+    ]
+    made.workers[LOST].extra["machine_id"] = MACHINE
+    assert lost_workers.unfenced(made, wants) == []
+
+
 def test_another_machine_at_the_address_does_not_clear_a_lost_one() -> None:
     made, _slice = held()
     made.workers[LOST].extra.update(lost=False, machine_id=MACHINE)

@@ -231,6 +231,29 @@ def test_the_network_node_is_its_machine() -> None:
     assert made.extra[NETWORK_NODE_MACHINE] == B
 
 
+def test_a_lost_network_node_is_forgotten_with_the_addresses_that_only_it_may_have() -> None:
+    made = cluster()
+    made.identify("lab")
+    machines.note_network_node(made, A)
+    made.extra["left_behind"] = {"address": [5], "vlan_pool": [7]}
+    with pytest.raises(Refused) as refused:
+        machines.lose_network_node(made, A)
+    assert refused.value.message == (
+        f"network node: the host in the group network_node was reached, its machine-id is {A}; only a network node "
+        "that is gone for good is lost; run cloudrepo.slices.site without network_node_lost, and with "
+        f"-e network_node_accept_machine={A} if this machine has replaced the former one"
+    )
+    assert machines.network_node_mark(made) is not None
+    for _each in range(2):
+        machines.lose_network_node(made, None)
+        assert (machines.network_node_mark(made), made.extra["left_behind"]) == (None, {"vlan_pool": [7]})
+    del made.extra["left_behind"]
+    machines.lose_network_node(made, None)
+    assert "left_behind" not in made.extra
+    machines.note_network_node(made, B)
+    assert made.extra[NETWORK_NODE_MACHINE] == B
+
+
 def test_a_network_node_without_a_valid_machine_id_is_refused() -> None:
     made = cluster()
     with pytest.raises(Refused) as refused:

@@ -10,14 +10,23 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import cloud_vlans, displays, kinds, rebuild
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
+    cloud_vlans,
+    displays,
+    kinds,
+    lost_workers,
+    rebuild,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.rebuild import Rebuilt
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import VLAN_POOL
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, HostOrders, KnownDisplay
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldSlice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
+from ansible_collections.cloudrepo.slices.plugins.module_utils.network_order import LostMachine
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
 
 from .builders import cluster, put, topology, vm
@@ -83,6 +92,21 @@ def test_users_flavors_workers_and_counters_are_rebuilt_from_the_orders() -> Non
     assert held.cloud is not None
     assert held.extra["network_node_machine_id"] == "1" * 32
     assert (held.cloud.uuid, held.cloud.title, held.extra["network_node_trunk_mtu"]) == (LAB, "lab", 1500)
+
+
+def test_a_lost_machine_of_a_worker_that_is_left_out_starts_no_vms() -> None:
+    """Nobody but the network node knows its machine."""
+    hosts = hosts_of(web())
+    mark = machine_mark(LAB, "f" * 32)
+    hosts[0] = replace(hosts[0], lost_machines=(LostMachine("0" * 64),))
+    hosts[1] = HostOrders("worker2", B, failure="unreachable")
+    hosts[2] = replace(hosts[2], lost_machines=(LostMachine(mark),))
+    held = rebuilt(hosts, without=["worker2"]).cluster
+    lost_workers.declare(held, B)
+    order = work_orders(held, list(held.slices.values()), "/s")["network_node"]
+    assert order["lost_machines"] == [{"mark": mark}], "that of a former network node is outdated"
+    lost_workers.welcome(held, {"ip": B, "machine_id": "f" * 32})
+    assert lost_workers.machines(held) == ()
 
 
 def test_a_vm_boots_the_kernel_again_that_it_had() -> None:

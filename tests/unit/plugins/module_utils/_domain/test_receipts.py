@@ -79,6 +79,8 @@ def test_the_receipt_of_the_network_node_is_only_valid_with_its_list_of_lost_mac
     assert (told()[:2], told()[2] == before[2]) == (before[:2], False)
     lost_workers.mark_returned(made, {"ip": "10.0.10.2", "machine_id": "ab" * 16})
     assert told() == before
+    lost_workers.take_in(made, ["1" * 64])
+    assert (told()[:2], told()[2] == before[2]) == (before[:2], False)
 
 
 def test_without_a_key_there_is_no_receipt() -> None:

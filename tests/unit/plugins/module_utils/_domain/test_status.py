@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import status, teardown
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
+    lost_workers,
+    machines,
+    status,
+    teardown,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.data_disks import TRASHED
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.displays import make_key
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.receipts import receipt
@@ -225,6 +230,38 @@ def test_without_a_network_node_the_reports_of_workers_are_sufficient() -> None:
     tell(held, *BOTH[:2])
     teardown.remove(held, slice_)
     tell(held, report("10.0.10.1"), report("10.0.10.2"))
+    assert held.slices == {}
+
+
+def test_a_network_node_that_is_not_in_the_inventory_is_waited_for_until_it_is_lost() -> None:
+    """It may still serve addresses and VLANs that others would get."""
+    held = cluster()
+    held.identify(title="lab")
+    machines.note_network_node(held, "ab" * 16)
+    slice_ = put(held, topology())
+    tell(held, *BOTH)
+    slice_ = put(held, topology(vms=[vm("vm1")], links=[]))
+    tell(held, *BOTH[:2])
+    assert (slice_.vlan_pool_used, slice_.extra["releasing"]["addresses"]) == ([100], ["10.60.7.101"])
+    teardown.remove(held, slice_)
+    tell(held, *BOTH[:2])
+    assert list(held.slices) == [1000]
+    machines.lose_network_node(held, None)
+    tell(held, *BOTH[:2])
+    assert held.slices == {}
+
+
+def test_what_a_lost_worker_had_is_kept_until_the_network_node_has_the_list_of_lost_machines() -> None:
+    held = cluster()
+    held.identify(title="lab")
+    machines.note_network_node(held, "ab" * 16)
+    slice_ = put(held, topology())
+    tell(held, *BOTH)
+    lost_workers.declare(held, "10.0.10.2")
+    teardown.remove(held, slice_)
+    tell(held, report("10.0.10.1"))
+    assert list(held.slices) == [1000]
+    tell(held, report("10.0.10.1"), NODE)
     assert held.slices == {}
 
 

@@ -34,6 +34,13 @@ def test_an_order_replaces_the_list_of_lost_machines_and_reports_the_changes(tmp
     assert fences.read(str(tmp_path)) == (TWO,)
 
 
+def test_a_forgotten_list_is_empty(tmp_path: Path) -> None:
+    told(tmp_path, ONE)
+    for _each in range(2):
+        fences.forget(str(tmp_path))
+        assert fences.read(str(tmp_path)) == ()
+
+
 def test_without_a_cloud_the_list_of_lost_machines_is_kept(tmp_path: Path) -> None:
     told(tmp_path, ONE)
     assert told(tmp_path, cloud=None).changes == []

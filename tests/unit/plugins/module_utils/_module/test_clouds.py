@@ -31,6 +31,7 @@ def params(**changes: Any) -> dict[str, Any]:
         "expected_hosts": [],
         "network_node_machine_id": None,
         "network_node_accept_machine": None,
+        "network_node_lost": False,
         **changes,
     }
 
@@ -98,6 +99,17 @@ def test_another_network_node_is_refused_before_anything_is_changed_unless_it_is
     (change,) = clouds.identify(held, params(network_node_machine_id=new, network_node_accept_machine=new)).changes
     assert change.why == f"network_node_machine_id {old} → {new}"
     assert clouds.identify(held, params(network_node_machine_id=new)).changes == []
+
+
+def test_a_network_node_that_is_gone_for_good_is_forgotten_once() -> None:
+    held, machine = cluster(), "a" * 32
+    clouds.identify(held, params(network_node_machine_id=machine))
+    assert clouds.identify(held, params()).changes == []
+    with pytest.raises(Refused):
+        clouds.identify(held, params(network_node_machine_id=machine, network_node_lost=True))
+    (change,) = clouds.identify(held, params(network_node_lost=True)).changes
+    assert change.why.startswith(f"network_node_machine_id {machine} → ")
+    assert clouds.identify(held, params(network_node_lost=True)).changes == []
 
 
 def test_the_limits_of_the_history_are_stored() -> None:
