@@ -262,6 +262,12 @@ def test_kinds_determine_how_to_log_in(read: Read) -> None:
         ({"filters": ["cloudrepo_links"]}, ["web-vm1", "web-vm2"]),
         ({"filters": ["cloudrepo_links | length"]}, ["web-vm1", "web-vm2"]),
         ({"filters": ["cloudrepo_address"]}, ["web-vm1"]),
+        ({"filters": ["cloudrepo_connection == 'jump'"]}, ["web-vm1"]),
+        ({"filters": ["cloudrepo_kind == 'linux'"], "kinds": [{"name": "linux"}]}, ["web-vm1", "web-vm2", "lab-vm1"]),
+        (
+            {"hostname": "{{ cloudrepo_vm_name }}.{{ cloudrepo_owner }}.{{ cloudrepo_connection }}"},
+            ["vm1.admin.jump", "vm2.admin.console", "vm1.alice.console"],
+        ),
         ({"hostname": "{{ cloudrepo_vm_name }}.{{ cloudrepo_owner }}"}, ["vm1.admin", "vm2.admin", "vm1.alice"]),
     ],
 )
