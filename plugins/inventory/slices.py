@@ -227,6 +227,7 @@ TO_WORKER = {
         ("ansible_port", "port"),
         ("ansible_user", "user"),
         ("ansible_ssh_private_key_file", "private_key_file"),
+        ("ansible_ssh_args", "ssh_args"),
         ("ansible_ssh_common_args", "common_args"),
         ("ansible_ssh_extra_args", "extra_args"),
         ("ansible_control_path_dir", "control_path_dir"),
