@@ -43,6 +43,11 @@ PLAYBOOK = {
         "the inventory has a {kind} of this name, which the role would run on",
         "rename the VM, or set hostname under inventory in the topology",
     ),
+    "play_on_cloud": Rule(
+        "a scenario's playbooks must not run on hosts of the cloud",
+        "hosts: {pattern} matches hosts of the cloud: {hosts}",
+        "set hosts to cloudrepo_vms, or to VMs or groups of them",
+    ),
     "slice_of_scenario_missing": Rule(
         "the slice of a scenario must be created first", "{object} has no slice", "run molecule create"
     ),
