@@ -56,6 +56,11 @@ PLAYBOOK = {
         "{object} differs from the registered one: its SHA-256 is {got}, expected {expected}",
         "restore the file, or register its flavor or kind again for new VMs",
     ),
+    "image_not_downloaded": Rule(
+        "hosts must be able to download a base image whose source is a URL",
+        "{object} cannot be downloaded: {why}",
+        "check image and checksum of its flavor or kind, and whether this host reaches that server",
+    ),
     "no_such_interface": Rule(
         "a host must have the interfaces of its settings",
         "{variable} is {name}, but this host has only the interfaces {known}",
