@@ -89,6 +89,11 @@ PLAYBOOK = {
         "{variable} is {name}, which belongs to {master} ({kind}), which gets its frames",
         "name {master} instead",
     ),
+    "kvm_missing": Rule(
+        "the accelerator kvm needs /dev/kvm",
+        "apply_work_order_accelerator is kvm, but this host has no /dev/kvm",
+        "set it to kvm:tcg, or enable virtualization in the host's firmware or, if it is a VM itself, its hypervisor",
+    ),
     "hosts_without_address": Rule(
         "the addresses of all hosts must be known, so that VMs cannot reach them",
         "VMs could reach {hosts}, because the inventory has no IPv4 address for them",
