@@ -126,8 +126,8 @@ def _patterns(path: Path) -> Iterator[tuple[Path, str]]:
         if imported.is_file():
             yield from _patterns(imported)
         hosts = play.get("hosts") or ()
-        pattern = ",".join([hosts] if isinstance(hosts, str) else map(str, hosts))
-        if pattern and "{{" not in pattern:
+        listed = [hosts] if isinstance(hosts, str) else map(str, hosts)
+        if pattern := ",".join(each for each in listed if "{{" not in each):
             yield path, pattern
 
 

@@ -122,6 +122,7 @@ GROUPS = {
         ("localhost", None),
         ("printer", None),
         ("'{{ target }}'", None),
+        ("[workers, '{{ target }}']", "worker1, worker2"),
     ],
 )
 def test_plays_of_a_scenario_do_not_match_hosts_of_the_cloud(tmp_path: Path, hosts: str, told: str | None) -> None:
