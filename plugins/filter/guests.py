@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ansible import constants as C
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.loader import connection_loader
 
 from ansible_collections.cloudrepo.slices.plugins.filter.displays import display_place
 from ansible_collections.cloudrepo.slices.plugins.filter.workers import worker_address
@@ -19,8 +21,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.socket
 def console_connection(
     hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], address: str
 ) -> dict[str, Any]:
-    """Return how to connect to a worker: C({host, port, user, private_key_file, common_args, extra_args,
-    control_path_dir, through, become}).
+    """Return how to connect to a worker: C({host, port, user, private_key_file, host_key_checking, ssh_args,
+    common_args, extra_args, control_path_dir, through, become}).
 
     What nobody has set is C(None), so that Ansible and ssh use their own configuration.
 
@@ -45,29 +47,62 @@ def _worker(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], ad
 
 
 def _login(host: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what Ansible passes to ssh for a host; C(None) for what is neither in its variables nor in ansible.cfg."""
-    port = host.get("ansible_port") or C.DEFAULT_REMOTE_PORT
-    texts = {
-        "user": host.get("ansible_user") or C.DEFAULT_REMOTE_USER,
-        "private_key_file": host.get("ansible_ssh_private_key_file") or C.DEFAULT_PRIVATE_KEY_FILE,
-        "common_args": host.get("ansible_ssh_common_args"),
-        "extra_args": host.get("ansible_ssh_extra_args"),
-    }
+    """Return what Ansible passes to ssh for a host; C(None) for what is not set anywhere."""
+    port, text = _option("port", host), partial(_text, host=host)
     return {
         # The name of a host may be known to ssh only, which also knows its host key by it.
-        "host": str(host.get("ansible_host") or host["inventory_hostname"]),
-        "port": int(port) if port else None,
-        **{name: str(text) if text else None for name, text in texts.items()},
+        "host": text("host") or str(host["inventory_hostname"]),
+        "port": port and int(port),
+        "user": text("remote_user"),
+        "private_key_file": text("private_key_file"),
+        "host_key_checking": _option("host_key_checking", host),
+        "ssh_args": text("ssh_args"),
+        "common_args": text("ssh_common_args"),
+        "extra_args": text("ssh_extra_args"),
     }
+
+
+def _text(name: str, host: Mapping[str, Any]) -> str | None:
+    value = _option(name, host)
+    return str(value) if value else None
+
+
+def _option(name: str, host: Mapping[str, Any]) -> Any:
+    """Return an option of Ansible's ssh connection, as that would find it for a host; C(None) for its default.
+
+    It may be a variable, which often has several names, or be set on the command line, in the environment or in
+    C(ansible.cfg).
+    """
+    connection_loader.get("ssh", class_only=True)  # so that its options are known
+    value, origin = C.config.get_config_value_and_origin(
+        name, plugin_type="connection", plugin_name="ssh", variables=host
+    )
+    return None if origin == "default" else value
 
 
 def _ssh_options(login: Mapping[str, Any]) -> list[str]:
     """Return the words between C(ssh) and the host."""
-    words = [*shlex.split(login["common_args"] or ""), *shlex.split(login["extra_args"] or "")]
+    words = [*_unshared(shlex.split(login["ssh_args"] or ""))]
+    words += [*shlex.split(login["common_args"] or ""), *shlex.split(login["extra_args"] or "")]
+    if login["host_key_checking"] is False:
+        words += ["-o", "StrictHostKeyChecking=no"]
     for option, name in (("-i", "private_key_file"), ("-p", "port"), ("-l", "user")):
         if login[name]:
             words += [option, str(login[name])]
     return words
+
+
+def _unshared(words: Sequence[str]) -> Iterator[str]:
+    """Yield ssh options except for those that share a connection.
+
+    They are for Ansible's own connections. In a C(ProxyCommand), the process that keeps the connection would also keep
+    the pipes, whose end the outer ssh waits for.
+    """
+    rest = iter(words)
+    for word in rest:
+        option = [word, next(rest, "")] if word == "-o" else [word]
+        if not option[-1].removeprefix("-o").lower().startswith("control"):
+            yield from option
 
 
 def _is_local(host: Mapping[str, Any]) -> bool:
@@ -93,11 +128,10 @@ def jump_arguments(host: Mapping[str, Any]) -> str:
     if _is_local(host):
         return ""
     login = _login(host)
-    address = login["host"]
     command = ["ssh", *_ssh_options(login), "-o", "BatchMode=yes"]
-    # The outer ssh replaces %h and %p, which the host's own options may have as well.
-    own = shlex.join(command).replace("%", "%%")
-    return f"-o {shlex.quote(f'ProxyCommand={own} -W [%h]:%p {shlex.quote(address)}')}"
+    # The outer ssh replaces %h and %p. The host's own options may have them as well, and its address a zone.
+    own, address = (shlex.join(words).replace("%", "%%") for words in (command, [login["host"]]))
+    return f"-o {shlex.quote(f'ProxyCommand={own} -W [%h]:%p {address}')}"
 
 
 def connect_lines(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], vm: Mapping[str, Any]) -> list[str]:

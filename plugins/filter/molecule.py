@@ -5,19 +5,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 from ansible.constants import LOCALHOST
 from ansible.errors import AnsibleFilterError
+from ansible.inventory.manager import InventoryManager, split_host_pattern
+from ansible.parsing.dataloader import DataLoader
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.inventory_options import CLOUD_GROUPS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import import yaml_lines
 from ansible_collections.cloudrepo.slices.plugins.module_utils._import.graph import UnreadableTopology
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import TIME
 
 PREFIX = "mol"
+OF_RUN = ("plugin", "database", "names", "acting_user")
+"""The options of an inventory source by which a run finds its own slice."""
+PLAYBOOKS = ("prepare", "converge", "side_effect", "verify", "cleanup")
+"""The playbooks of a scenario besides those that create and destroy the VMs."""
 _LONGEST_SCENARIO = 63 - len(PREFIX) - len("--12345678")
 _TITLE = re.compile(r"Molecule scenario (.*), until ([0-9TZ:-]{20})")
 
@@ -66,6 +74,75 @@ def molecule_slices(
         number = sum(isinstance(each, Mapping) for each in listed)
         raise _error(Refusal("slices_of_scenario", "topology of the scenario", {"got": number}))
     return [{**listed[0], "name": name, "title": _title(scenario[:100], hours, now)}]
+
+
+def molecule_inventory(topology: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inventory source with the VMs of a run.
+
+    Args:
+        topology: the content of the scenario's file, with further options.
+        own: the options of the run.
+
+    Raises:
+        AnsibleFilterError: the file contains an option C(OF_RUN); those of another slice would run the role on its VMs,
+            and delete it in the end.
+    """
+    given = topology.get("inventory") or {}
+    if not isinstance(given, Mapping):
+        raise _error(Refusal("inventory_of_scenario", "topology of the scenario", {"got": given}))
+    replaced = [option for option in OF_RUN if option in given]
+    if replaced:
+        raise _error(Refusal("option_of_run", "topology of the scenario", {"got": replaced, "own": OF_RUN}))
+    return {**own, **given}
+
+
+def molecule_play_problems(folder: str, groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a sentence for each play of a scenario that would run on hosts of the cloud.
+
+    Playbooks that these import are read as well, except for those of collections. Plays for localhost are meant to run
+    on the controller, even if it is a host of the cloud.
+
+    Args:
+        folder: the scenario's folder.
+        groups: the hosts of each group of the inventory.
+
+    Raises:
+        AnsibleError: a playbook is not valid YAML.
+    """
+    cloud = {name for group in CLOUD_GROUPS for name in groups.get(group, ())}
+    paths = [path for name in PLAYBOOKS if (path := Path(folder, f"{name}.yml")).is_file()]
+    return [
+        Refusal("play_on_cloud", path.name, {"pattern": pattern, "hosts": sorted(hosts)}).message
+        for path, pattern in dict.fromkeys(each for path in paths for each in _patterns(path))
+        if (hosts := cloud.intersection(_matched(pattern, groups)))
+    ]
+
+
+def _patterns(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the patterns of hosts in a playbook and in the files that it imports, except for templates."""
+    plays = DataLoader().load_from_file(str(path)) or ()
+    for play in (each for each in plays if isinstance(each, Mapping)):
+        imported = path.parent / str(play.get("ansible.builtin.import_playbook") or play.get("import_playbook") or "")
+        if imported.is_file():
+            yield from _patterns(imported)
+        hosts = play.get("hosts") or ()
+        listed = [hosts] if isinstance(hosts, str) else map(str, hosts)
+        if pattern := ",".join(each for each in listed if "{{" not in each):
+            yield path, pattern
+
+
+def _matched(pattern: str, groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the names of the hosts that Ansible selects for a pattern, none if it means localhost alone."""
+    if {*split_host_pattern(pattern)} <= {*LOCALHOST}:
+        return []
+    manager = InventoryManager(DataLoader(), parse=False)
+    # Ansible warns of names that do not exist, and VMs and their groups do not exist yet.
+    words = {*re.findall(r"[A-Za-z_]\w*", pattern)} - {*groups.get("all", ())}
+    for group, hosts in {**dict.fromkeys(words, ()), **groups}.items():
+        manager.add_group(group)
+        for host in hosts:
+            manager.add_host(host, group=group)
+    return [host.name for host in manager.get_hosts(pattern)]
 
 
 def molecule_problems(
@@ -139,7 +216,9 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "molecule_expired": molecule_expired,
+            "molecule_inventory": molecule_inventory,
             "molecule_name": molecule_name,
+            "molecule_play_problems": molecule_play_problems,
             "molecule_problems": molecule_problems,
             "molecule_slices": molecule_slices,
             "molecule_topology": molecule_topology,

@@ -227,6 +227,7 @@ TO_WORKER = {
         ("ansible_port", "port"),
         ("ansible_user", "user"),
         ("ansible_ssh_private_key_file", "private_key_file"),
+        ("ansible_ssh_args", "ssh_args"),
         ("ansible_ssh_common_args", "common_args"),
         ("ansible_ssh_extra_args", "extra_args"),
         ("ansible_control_path_dir", "control_path_dir"),
@@ -258,7 +259,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         try:
             inventory_options.check(given, {"plugin", *self.get_options()})
             with _without_gc():
-                self._add(self._wanted(self._guests(path, cache)))
+                self._add(self._wanted(self._connected(self._guests(path, cache))))
         except SlicesError as error:
             raise AnsibleParserError(error.message) from None
 
@@ -303,6 +304,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             chosen = access.choose(cluster, names, owner=owner, everything=True, acting_user=decision.user)
             return rules.guests(chosen)
 
+    def _connected(self, guests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the VMs with all of their variables: filters and templates may use the kind and the connection too."""
+        kinds, jump_host = self._kinds(), self._jump_host()
+        return [{**guest, **self._connect(guest, rules.kind_of(guest, kinds), jump_host)} for guest in guests]
+
     def _wanted(self, guests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the VMs for which all filters are true."""
         wanted = list(guests)
@@ -325,21 +331,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             return str(error) or type(error).__name__
 
     def _add(self, guests: list[dict[str, Any]]) -> None:
-        kinds = inventory_options.kinds(self.get_option("kinds"), self.get_option("connection_preference"))
-        kind_of = {guest["cloudrepo_vm_id"]: rules.kind_of(guest, kinds) for guest in guests}
         groupings = self.get_option("group_by")
-        groups_of = {
-            guest["cloudrepo_vm_id"]: list(rules.groups_of(guest, kind_of[guest["cloudrepo_vm_id"]], groupings))
-            for guest in guests
-        }
+        groups_of = {guest["cloudrepo_vm_id"]: list(rules.groups_of(guest, groupings)) for guest in guests}
         group_names, problems_of_groups = rules.group_names(group for found in groups_of.values() for group in found)
         parent = inventory_options.parent_group(self.get_option("parent_group"), {*group_names.values()})
         # A pattern with the name of a group means its hosts, and what is delegated to localhost has secrets.
         taken = {*self.inventory.hosts, *self.inventory.groups, *group_names.values(), parent, *LOCALHOST}
         wanted = [(guest["cloudrepo_vm_id"], self._hostname(guest)) for guest in guests]
         names, problems = rules.unique_names(wanted, taken)
-        jump_host = self._jump_host()
-        if jump_host is None and any(self._would_jump(guest, kind_of[guest["cloudrepo_vm_id"]]) for guest in guests):
+        kinds = self._kinds()
+        if self._jump_host() is None and any(self._would_jump(guest, rules.kind_of(guest, kinds)) for guest in guests):
             problems.append(Refusal("jump_host_missing", "connection_preference"))
         self._report([*problems, *problems_of_groups])
         self.inventory.add_group(parent)
@@ -350,9 +351,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         direct = [] if "slice" in groupings else [parent]
         for guest in guests:
             vm_id = guest["cloudrepo_vm_id"]
-            variables = {**guest, **self._connect(guest, kind_of[vm_id], jump_host)}
             groups = [group_names[grouping, identity] for grouping, identity, _label_of_group in groups_of[vm_id]]
-            self._add_host(names[vm_id], variables, [*groups, *direct])
+            self._add_host(names[vm_id], guest, [*groups, *direct])
 
     def _add_host(self, name: str, variables: Mapping[str, Any], groups: Iterable[str]) -> None:
         self.inventory.add_host(name)
@@ -383,6 +383,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             return str(given)
         group = self.inventory.groups.get(NETWORK_NODE)
         return next((host.name for host in group.get_hosts()), None) if group else None
+
+    def _kinds(self) -> list[rules.Kind]:
+        return inventory_options.kinds(self.get_option("kinds"), self.get_option("connection_preference"))
 
     def _preference(self, kind: rules.Kind | None) -> Sequence[str]:
         preference: Sequence[str] = kind.connection_preference if kind else self.get_option("connection_preference")

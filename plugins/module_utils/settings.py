@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .bounds import DISK_RETENTION_H
+from .defaults import ACCELERATORS
 from .errors import Refusal
 from .grammar import ACCOUNT, ADDRESS, DEVICE, PACKAGE, PATH, Grammar, integer, malformed, many, one_of, optional
 
@@ -24,6 +25,7 @@ SETTINGS: Mapping[str, Grammar] = {
     "worker_bridge": DEVICE,
     "worker_uplink": optional(DEVICE),
     "worker_ovs_datapath_type": one_of(*DATAPATHS),
+    "worker_accelerator": one_of(*ACCELERATORS),
     "worker_console_log_kib": integer(1, MOST_LOG_KIB),
     "worker_disk_retention_h": integer(int(DISK_RETENTION_H.least), int(DISK_RETENTION_H.most)),
     "worker_network_node_address": ADDRESS_OR_EMPTY,

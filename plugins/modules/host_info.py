@@ -61,6 +61,11 @@ netem:
   returned: success
   type: bool
   sample: true
+kvm:
+  description: Whether there is C(/dev/kvm), which the accelerator V(kvm) needs.
+  returned: success
+  type: bool
+  sample: true
 trunk_mtu:
   description: The MTU of O(uplink), null if it is not set or does not exist.
   returned: success

@@ -23,6 +23,10 @@ _PASSWORD = re.compile(r"Missing sudo password|sudo: (a password is required|a t
 _OLD_PYTHON = re.compile(
     r"AnsiballZ_[\s\S]*SyntaxError: |'(ABCMeta|type)' object is not subscriptable|requires (a minimum of )?Python"
 )
+# In the words of shells and env, and of Ansible.
+_NO_PYTHON = re.compile(
+    r"python[0-9.]*['’]?: (No such file|(command )?not found)|[Mm]odule interpreter .* was not found"
+)
 _FORBIDDEN = re.compile(r"not in the sudoers file|is not allowed to (execute|run sudo)|may not run sudo")
 
 
@@ -70,4 +74,6 @@ def _refusal(name: str, user: str, said: str) -> Refusal | None:
         return Refusal("sudo_forbidden", name, {"user": user})
     if _OLD_PYTHON.search(said):
         return Refusal("python_too_old", name)
+    if _NO_PYTHON.search(said):
+        return Refusal("python_missing", name, {"host": name.removeprefix("host ")})
     return None

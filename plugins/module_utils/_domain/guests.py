@@ -174,9 +174,7 @@ def unique_names(
     return names, problems
 
 
-def groups_of(
-    guest: Mapping[str, Any], kind: Kind | None, groupings: Collection[str]
-) -> Iterator[tuple[str, str, str]]:
+def groups_of(guest: Mapping[str, Any], groupings: Collection[str]) -> Iterator[tuple[str, str, str]]:
     """Yield C((grouping, identity, label)) of each group that the VM belongs to."""
     slice_name, slice_id = guest["cloudrepo_slice_name"], str(guest["cloudrepo_slice_id"])
     found = [
@@ -186,7 +184,7 @@ def groups_of(
             for grouping, label in (
                 ("owner", guest["cloudrepo_owner"]),
                 ("flavor", guest["cloudrepo_flavor"]),
-                ("kind", kind.name if kind else guest["cloudrepo_kind"]),
+                ("kind", guest["cloudrepo_kind"]),
                 ("worker", guest["cloudrepo_worker"]),
                 ("state", guest["cloudrepo_state"]),
             )

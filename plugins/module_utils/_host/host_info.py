@@ -15,6 +15,7 @@ from . import files
 from .runner import Runner
 
 MACHINE_ID_PATH = "/etc/machine-id"
+KVM_PATH = "/dev/kvm"
 # In a temporary network namespace. modinfo finds neither built-in modules nor any module in containers.
 TRY_NETEM = ("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem")
 
@@ -47,6 +48,7 @@ class HostInfo:
         cores: logical CPUs that are online.
         ram_gb: GiB of memory.
         netem: whether the kernel can delay and lose packets.
+        kvm: whether the kernel runs VMs on hardware virtualization.
         interfaces: all network interfaces; none if the command C(ip) is missing.
     """
 
@@ -54,6 +56,7 @@ class HostInfo:
     cores: int
     ram_gb: float
     netem: bool
+    kvm: bool
     interfaces: tuple[Interface, ...]
 
     def mtu_of(self, name: str | None) -> int | None:
@@ -74,6 +77,7 @@ def look(runner: Runner) -> HostInfo:
         cores=os.cpu_count() or 1,
         ram_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         netem=runner.run(TRY_NETEM, check=False).rc == 0,
+        kvm=os.path.exists(KVM_PATH),
         interfaces=tuple(_interfaces(json.loads(shown.stdout))) if shown.rc == 0 else (),
     )
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ..errors import DatabaseError
+from ..errors import DatabaseError, Refusal
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -41,7 +42,7 @@ def locked(path: str, *, name: str, timeout_s: float) -> Iterator[None]:
         make_folder(os.path.dirname(path))
         descriptor = system.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     except OSError as error:
-        raise DatabaseError(f"{name} cannot be locked: {error}") from error
+        raise failed(name, "locked", error) from error
     try:
         _await(descriptor, name, timeout_s)
         with suppress(OSError):  # the lock is held without a name as well, for example on a full disk
@@ -50,6 +51,27 @@ def locked(path: str, *, name: str, timeout_s: float) -> Iterator[None]:
         yield
     finally:
         system.close(descriptor)
+
+
+def failed(name: str, doing: str, error: OSError) -> DatabaseError:
+    """Return the error of a database in whose folder a system call has failed.
+
+    Args:
+        name: the database for messages.
+        doing: what should have been done, such as C(written).
+        error: that of the call.
+    """
+    if not isinstance(error, PermissionError):
+        return DatabaseError(f"{name} cannot be {doing}: {error}")
+    figures = {"doing": doing, "user": _user(), "path": error.filename, "why": error.strerror}
+    return DatabaseError(Refusal("database_unwritable", name, figures).message)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def make_folder(path: str) -> None:

@@ -177,7 +177,7 @@ class SqlDatabase:
                 name = backups.keep_if_new(text)
                 backups.prune()
             except OSError as error:
-                raise DatabaseError(f"{self.name} cannot be backed up: {error}") from error
+                raise lock.failed(self.name, "backed up", error) from error
         return name
 
     def _transact(self, connection: Connection, write: bool, create: bool) -> Iterator[Cluster]:
@@ -219,7 +219,7 @@ class SqlDatabase:
             if self._high_water is not None:
                 self._high_water.note(cluster)
         except OSError as error:
-            raise DatabaseError(f"{self.name} cannot be written: {error}") from error
+            raise lock.failed(self.name, "written", error) from error
 
     @contextmanager
     def _connected(self, write: bool) -> Iterator[Connection]:

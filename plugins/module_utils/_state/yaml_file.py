@@ -78,7 +78,7 @@ class YamlFile:
                 name = self.backups.copy(self.path)
                 self.backups.prune()
             except OSError as error:
-                raise DatabaseError(f"{self.name} cannot be backed up: {error}") from error
+                raise lock.failed(self.name, "backed up", error) from error
         return name
 
     def read_backup(self, name: str) -> Cluster:
@@ -95,7 +95,7 @@ class YamlFile:
                     history.propose(history.numbered([entry]))
                     history.confirm()
             except OSError as error:
-                raise DatabaseError(f"{self.name} cannot be written: {error}") from error
+                raise lock.failed(self.name, "written", error) from error
 
     def restore(self, name: str, entry: Entry | None = None) -> None:
         """See C(Store.restore). A file that can no longer be read is backed up and replaced as well."""
@@ -163,7 +163,7 @@ class YamlFile:
             history.propose(noted)
             write_whole(self.path, data)
         except OSError as error:
-            raise DatabaseError(f"{self.name} cannot be written: {error}") from error
+            raise lock.failed(self.name, "written", error) from error
         # The change is stored. If the disk is too full for the rest, that is done with the next change.
         with suppress(OSError):
             if noted:

@@ -23,6 +23,12 @@ DATABASE = {
         "run as a user who may read it, such as root with become, or set the option database (in playbooks "
         "cloudrepo_database) to another",
     ),
+    "database_unwritable": Rule(
+        "a database is written by a user who may write to its folder",
+        "{object} cannot be {doing} by user {user}: {path}: {why}",
+        "run as root, set ansible_become to true for the orchestrator, or set cloudrepo_database to a path that this "
+        "user may write to",
+    ),
     "invalid_database_url": Rule("database must be a path or a URL of SQLAlchemy", "not a valid database URL; {rule}"),
     "password_in_query": Rule(
         "a password in the query string is not supported, because it would be logged",

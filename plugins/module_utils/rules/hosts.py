@@ -48,6 +48,12 @@ HOST = {
         "{rule}, but its interpreter is older",
         "set ansible_python_interpreter to /usr/bin/python3 of Debian 12",
     ),
+    "python_missing": Rule(
+        "modules for hosts need Python 3.9 or newer",
+        "{rule}, but its interpreter was not found",
+        "run ansible {host} -m ansible.builtin.raw -a 'apt-get install --yes python3', or set "
+        "ansible_python_interpreter to its path",
+    ),
     "package_lists_not_fetched": Rule(
         "hosts get packages from a mirror of Debian",
         "apt could not fetch its package lists, so packages are missing: {why}",

@@ -43,6 +43,11 @@ PLAYBOOK = {
         "the inventory has a {kind} of this name, which the role would run on",
         "rename the VM, or set hostname under inventory in the topology",
     ),
+    "play_on_cloud": Rule(
+        "a scenario's playbooks must not run on hosts of the cloud",
+        "hosts: {pattern} matches hosts of the cloud: {hosts}",
+        "set hosts to cloudrepo_vms, or to VMs or groups of them",
+    ),
     "slice_of_scenario_missing": Rule(
         "the slice of a scenario must be created first", "{object} has no slice", "run molecule create"
     ),
@@ -50,6 +55,11 @@ PLAYBOOK = {
         "a base image file must match its registered checksum",
         "{object} differs from the registered one: its SHA-256 is {got}, expected {expected}",
         "restore the file, or register its flavor or kind again for new VMs",
+    ),
+    "image_not_downloaded": Rule(
+        "hosts must be able to download a base image whose source is a URL",
+        "{object} cannot be downloaded: {why}",
+        "check image and checksum of its flavor or kind, and whether this host reaches that server",
     ),
     "no_such_interface": Rule(
         "a host must have the interfaces of its settings",
@@ -78,6 +88,11 @@ PLAYBOOK = {
         "frames of an interface must not go to a bond",
         "{variable} is {name}, a member of {master} ({kind}), so frames go to {master}",
         "name {master} instead",
+    ),
+    "kvm_missing": Rule(
+        "the accelerator kvm needs /dev/kvm",
+        "apply_work_order_accelerator is kvm, but this host has no /dev/kvm",
+        "set it to kvm:tcg, or enable virtualization in the host's firmware or, if it is a VM itself, its hypervisor",
     ),
     "hosts_without_address": Rule(
         "the addresses of all hosts must be known, so that VMs cannot reach them",

@@ -9,6 +9,14 @@ from .rule import Rule
 TOPOLOGY = {
     "topology_unreadable": Rule("a file with a topology must be in its format", "{why}"),
     "slices_of_scenario": Rule("a scenario has one slice, in the list slices of its topology", "{rule}, got {got}"),
+    "inventory_of_scenario": Rule(
+        "inventory must be a mapping of options of the inventory plugin", "{rule}, got {got!r}"
+    ),
+    "option_of_run": Rule(
+        "a scenario's inventory has the VMs of its own run, so {own} are set by molecule_create",
+        "inventory sets {got}; {rule}",
+        "remove what it sets there",
+    ),
     "duplicate_name": Rule("names are unique within a slice", "{count} {kind}s are named {name}; {rule}"),
     "ambiguous_title": Rule(
         "endpoints refer to one VM", "several VMs have the title {title!r}; {rule}", "give the names of the VMs instead"

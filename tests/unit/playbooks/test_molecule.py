@@ -103,6 +103,27 @@ def test_a_scenario_may_name_the_hosts_of_its_vms_itself(tmp_path: Path) -> None
     assert inventory(tmp_path)["hostname"] == hostname
 
 
+@pytest.mark.parametrize("options", ["{names: [prod]}", "{names: prod, database: /other.yaml, group_by: [slice]}"])
+def test_a_scenario_does_not_use_another_slice_than_its_own(tmp_path: Path, options: str) -> None:
+    """The role would run on its VMs, and C(molecule_destroy) would delete it."""
+    done = molecule(tmp_path, "molecule_create", text=f"slices: [{{vms: [{{name: vm1}}]}}]\ninventory: {options}")
+    assert done.rc != 0
+    assert "plugin, database, names, acting_user are set by molecule_create; remove what it sets there" in done.stdout
+    assert not (tmp_path / "run/inventory/cloudrepo.slices.yml").exists()
+
+
+def test_a_playbook_of_the_scenario_does_not_run_on_hosts_of_the_cloud(tmp_path: Path) -> None:
+    (tmp_path / "scenario").mkdir()
+    (tmp_path / "scenario/converge.yml").write_text("- hosts: all\n  roles: [web]\n")
+    done = molecule(tmp_path, "molecule_create", text="slices: [{vms: [{name: vm1, flavor: cirros}]}]")
+    assert done.failure["msg"] == (
+        "converge.yml: hosts: all matches hosts of the cloud: localhost, netnode, worker1; set hosts to cloudrepo_vms, "
+        "or to VMs or groups of them"
+    )
+    assert "WARNING" not in done.stderr
+    assert not (tmp_path / "run/inventory/cloudrepo.slices.yml").exists()
+
+
 def test_a_run_without_molecule_is_refused(tmp_path: Path) -> None:
     done = run(tmp_path, "molecule_create", {})
     assert done.failure["msg"] == (

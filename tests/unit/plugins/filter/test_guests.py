@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -32,16 +33,37 @@ HOSTVARS: dict[str, dict[str, Any]] = {
     "worker3.example.org": {"inventory_hostname": "worker3.example.org", "worker_ip": "192.0.2.13"},
 }
 GROUPS = {"workers": list(HOSTVARS)}
+CONFIGURED = {
+    "ANSIBLE_REMOTE_USER": "ops",
+    "ANSIBLE_REMOTE_PORT": "2022",
+    "ANSIBLE_PRIVATE_KEY_FILE": "/k",
+    "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -oControlPersist=9 -o 'ControlPath /c' -F cfg",
+    "ANSIBLE_SSH_COMMON_ARGS": "-J bastion",
+    "ANSIBLE_SSH_EXTRA_ARGS": "-4",
+    "ANSIBLE_HOST_KEY_CHECKING": "false",
+}
 NOTHING_SET = {
     "port": None,
     "user": None,
     "private_key_file": None,
+    "host_key_checking": True,
+    "ssh_args": None,
     "common_args": None,
     "extra_args": None,
     "control_path_dir": None,
     "through": "ssh",
     "become": False,
 }
+
+
+@pytest.fixture(autouse=True)
+def configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The configuration of the machine that runs the tests does not matter."""
+    for name in CONFIGURED:
+        monkeypatch.delenv(name, raising=False)
+    # In the ansible.cfg of this checkout, which applies if tests are run in it.
+    monkeypatch.setenv("ANSIBLE_SSH_ARGS", "")
+    monkeypatch.setenv("ANSIBLE_HOST_KEY_CHECKING", "true")
 
 
 def with_variables(**variables: Any) -> dict[str, dict[str, Any]]:
@@ -56,6 +78,8 @@ def test_a_worker_is_found_by_its_address_in_the_database() -> None:
         "port": 2222,
         "user": "ops",
         "private_key_file": "/key",
+        "host_key_checking": True,
+        "ssh_args": None,
         "common_args": "-F none",
         "extra_args": "-o Compression=yes",
         "control_path_dir": "/cp",
@@ -74,15 +98,61 @@ def test_a_worker_that_is_not_in_the_inventory_is_reached_by_its_address() -> No
         assert console_connection(HOSTVARS, groups, "192.0.2.14") == {"host": "192.0.2.14", **NOTHING_SET}
 
 
-def test_what_ansible_cfg_sets_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("REMOTE_USER", "ops"), ("REMOTE_PORT", 2022), ("PRIVATE_KEY_FILE", "/k"), ("BECOME", True)):
-        monkeypatch.setattr(guests.C, f"DEFAULT_{name}", value)
-    found = console_connection(HOSTVARS, GROUPS, "192.0.2.13")
-    assert (found["user"], found["port"], found["private_key_file"], found["become"]) == ("ops", 2022, "/k", True)
+def test_what_ansible_is_configured_with_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guests.C, "DEFAULT_BECOME", True)
+    for name, value in CONFIGURED.items():
+        monkeypatch.setenv(name, value)
+    assert console_connection(HOSTVARS, GROUPS, "192.0.2.13") == {
+        **NOTHING_SET,
+        "host": "worker3.example.org",
+        "port": 2022,
+        "user": "ops",
+        "private_key_file": "/k",
+        "host_key_checking": False,
+        "ssh_args": CONFIGURED["ANSIBLE_SSH_ARGS"],
+        "common_args": "-J bastion",
+        "extra_args": "-4",
+        "become": True,
+    }
+    options = "-C -F cfg -J bastion -4 -o StrictHostKeyChecking=no -i /k -p 2022 -l ops"
     assert jump_arguments(HOSTVARS["worker3.example.org"]) == (
-        "-o 'ProxyCommand=ssh -i /k -p 2022 -l ops -o BatchMode=yes -W [%h]:%p worker3.example.org'"
+        f"-o 'ProxyCommand=ssh {options} -o BatchMode=yes -W [%h]:%p worker3.example.org'"
     )
-    assert console_connection(HOSTVARS, GROUPS, "192.0.2.12")["user"] == "ops"
+    assert console_connection(HOSTVARS, GROUPS, "192.0.2.12")["common_args"] == "-F none"
+
+
+def test_all_names_of_a_variable_are_used() -> None:
+    """Those of the first releases of Ansible still work, and have precedence."""
+    host = {
+        "inventory_hostname": "gate",
+        "ansible_user": "nobody",
+        "ansible_ssh_host": "192.0.2.1",
+        "ansible_ssh_port": "2222",
+        "ansible_ssh_user": "ops",
+        "ansible_private_key_file": "/key",
+        "ansible_ssh_args": "-F cfg",
+        "ansible_ssh_host_key_checking": False,
+    }
+    assert jump_arguments(host) == (
+        "-o 'ProxyCommand=ssh -F cfg -o StrictHostKeyChecking=no -i /key -p 2222 -l ops -o BatchMode=yes -W [%h]:%p "
+        "192.0.2.1'"
+    )
+
+
+def test_a_jump_host_may_have_a_link_local_address(tmp_path: Path) -> None:
+    """ssh refuses a C(ProxyCommand) with a percent sign before any other letter than those that it replaces."""
+    (tmp_path / "ssh").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\n')
+    (tmp_path / "ssh").chmod(0o755)
+    arguments = shlex.split(jump_arguments({"inventory_hostname": "gate", "ansible_host": "fe80::1%eth1"}))
+    told = subprocess.run(
+        [str(shutil.which("ssh")), "-F", "none", *arguments, "user@10.60.7.101"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "SHELL": "/bin/sh"},
+    )
+    assert "percent_expand" not in told.stderr
+    assert (tmp_path / "called").read_text() == "-o BatchMode=yes -W [10.60.7.101]:22 fe80::1%eth1\n"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,85 @@ def test_a_vm_named_like_a_host_or_group_is_told() -> None:
     kinds = {"worker1": "host", "workers": "group", "all": "group", "localhost": "host"}
     assert [each.partition(", ")[0] for each in told] == [
         f"VM {name}: the inventory has a {kind} of this name" for name, kind in kinds.items()
+    ]
+
+
+OWN = {"plugin": "cloudrepo.slices.slices", "names": ["mol-a-1"], "hostname": "{{ cloudrepo_vm_name }}"}
+
+
+def test_a_scenario_adds_options_to_the_inventory_of_its_run() -> None:
+    assert molecule.molecule_inventory({"slices": []}, OWN) == OWN
+    given = {"hostname": "vm", "group_by": ["kind"]}
+    assert molecule.molecule_inventory({"inventory": given}, OWN) == {**OWN, **given}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {"names": "prod", "hostname": "vm"},
+            "inventory sets names; a scenario's inventory has the VMs of its own run, so plugin, database, names, "
+            "acting_user are set by molecule_create; remove what it sets there",
+        ),
+        ({"acting_user": "bob", "plugin": "x", "database": "/x"}, "inventory sets plugin, database, acting_user; a"),
+        (["names"], "inventory must be a mapping of options of the inventory plugin, got ['names']"),
+    ],
+)
+def test_a_scenario_does_not_replace_what_identifies_its_run(given: Any, told: str) -> None:
+    with pytest.raises(AnsibleFilterError) as caught:
+        molecule.molecule_inventory({"inventory": given}, OWN)
+    assert str(caught.value).startswith(f"topology of the scenario: {told}")
+
+
+GROUPS = {
+    "all": ["localhost", "worker1", "worker2", "gate", "printer"],
+    "ungrouped": ["printer"],
+    "orchestrator": ["localhost"],
+    "servers": ["worker1", "worker2", "gate"],
+    "workers": ["worker1", "worker2"],
+    "network_node": ["gate"],
+}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "told"),
+    [
+        ("all", "gate, localhost, worker1, worker2"),
+        ("'*'", "gate, localhost, worker1, worker2"),
+        ("all:!orchestrator", "gate, worker1, worker2"),
+        ("[vm1, network_node]", "gate"),
+        ("worker?", "worker1, worker2"),
+        ("workers[1]", "worker2"),
+        ("~work.*2", "worker2"),
+        ("localhost:servers:&network_node", "gate"),
+        ("cloudrepo_vms", None),
+        ("cloudrepo_vms[0]:vm1:slice_web:!vm2", None),
+        ("localhost", None),
+        ("printer", None),
+        ("'{{ target }}'", None),
+        ("[workers, '{{ target }}']", "worker1, worker2"),
+    ],
+)
+def test_plays_of_a_scenario_do_not_match_hosts_of_the_cloud(tmp_path: Path, hosts: str, told: str | None) -> None:
+    (tmp_path / "verify.yml").write_text(f"- name: Test\n  hosts: {hosts}\n  tasks: []\n")
+    found = molecule.molecule_play_problems(str(tmp_path), GROUPS)
+    assert [each.partition(" matches hosts of the cloud: ")[2].partition(";")[0] for each in found] == (
+        [told] if told else []
+    )
+
+
+def test_playbooks_that_a_scenario_imports_are_read_and_those_of_collections_are_not(tmp_path: Path) -> None:
+    scenario = tmp_path / "default"
+    scenario.mkdir()
+    for name in ("converge", "verify"):
+        (scenario / f"{name}.yml").write_text("- import_playbook: ../both.yml\n- hosts: vm1\n")
+    (scenario / "prepare.yml").write_text("- ansible.builtin.import_playbook: cloudrepo.slices.molecule_prepare\n")
+    (scenario / "create.yml").write_text("- hosts: all\n")
+    (scenario / "cleanup.yml").write_text("")
+    (tmp_path / "both.yml").write_text("- hosts: gate\n")
+    assert molecule.molecule_play_problems(str(scenario), GROUPS) == [
+        "both.yml: hosts: gate matches hosts of the cloud: gate; set hosts to cloudrepo_vms, or to VMs or groups of "
+        "them"
     ]
 
 

@@ -262,6 +262,12 @@ def test_kinds_determine_how_to_log_in(read: Read) -> None:
         ({"filters": ["cloudrepo_links"]}, ["web-vm1", "web-vm2"]),
         ({"filters": ["cloudrepo_links | length"]}, ["web-vm1", "web-vm2"]),
         ({"filters": ["cloudrepo_address"]}, ["web-vm1"]),
+        ({"filters": ["cloudrepo_connection == 'jump'"]}, ["web-vm1"]),
+        ({"filters": ["cloudrepo_kind == 'linux'"], "kinds": [{"name": "linux"}]}, ["web-vm1", "web-vm2", "lab-vm1"]),
+        (
+            {"hostname": "{{ cloudrepo_vm_name }}.{{ cloudrepo_owner }}.{{ cloudrepo_connection }}"},
+            ["vm1.admin.jump", "vm2.admin.console", "vm1.alice.console"],
+        ),
         ({"hostname": "{{ cloudrepo_vm_name }}.{{ cloudrepo_owner }}"}, ["vm1.admin", "vm2.admin", "vm1.alice"]),
     ],
 )
@@ -585,10 +591,15 @@ def test_connections_use_the_options_of_the_hosts_in_between(read: Read, tmp_pat
         check=True,
         capture_output=True,
         text=True,
-        env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_PYTHON_INTERPRETER": sys.executable},
+        env={
+            **os.environ,
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -F none",
+        },
     )
     told = {line.split(" ")[0]: json.loads(line.partition("=> ")[2])["msg"] for line in done.stdout.splitlines()}
-    own = "ssh -l ops -o BatchMode=yes -W [%h]:%p 10.0.10.3"
+    own = "ssh -F none -l ops -o BatchMode=yes -W [%h]:%p 10.0.10.3"
     assert told == {
         "web-vm1": ["10.60.7.101", None, None, None, f"-o 'ProxyCommand={own}'", None],
         "web-vm2": ["10.0.10.2", None, None, None, None, "local"],

@@ -33,6 +33,11 @@ OLD = (
     "ansible_python_interpreter to /usr/bin/python3 of Debian 12"
 )
 
+NO_PYTHON = (
+    "host worker1: modules for hosts need Python 3.9 or newer, but its interpreter was not found; run ansible worker1 "
+    "-m ansible.builtin.raw -a 'apt-get install --yes python3', or set ansible_python_interpreter to its path"
+)
+
 
 # As ansible-core 2.19 and sudo 1.9 say it.
 @pytest.mark.parametrize(
@@ -50,6 +55,12 @@ OLD = (
         ('  File "/tmp/AnsiballZ_host_info.py", line 7\nSyntaxError: future feature annotations is not defined', OLD),
         ('  File "/tmp/AnsiballZ_host_info.py", line 7\n  File "x.zip"\n    ^\nSyntaxError: invalid syntax', OLD),
         ("ansible-core requires a minimum of Python version 3.8. Current version: 3.7.16", OLD),
+        ("/bin/sh: 1: /usr/bin/python3: not found", NO_PYTHON),
+        ("bash: line 1: python3.11: command not found", NO_PYTHON),
+        ("/bin/sh: /usr/bin/python3: No such file or directory", NO_PYTHON),
+        ("/usr/bin/env: ‘python3’: No such file or directory", NO_PYTHON),
+        ("sudo: /usr/bin/python3: command not found", NO_PYTHON),
+        ("The module interpreter '/usr/bin/python3' was not found.", NO_PYTHON),
     ],
 )
 def test_a_refusal_of_sudo_has_its_next_step(said: str, message: str) -> None:
@@ -88,6 +99,7 @@ def test_a_user_that_is_not_known_is_described() -> None:
         {"failed": True, "msg": "sudo: not found"},
         {"failed": True, "exception": "TypeError: 'NoneType' object is not subscriptable"},
         {"failed": True, "module_stderr": 'File "/tmp/AnsiballZ_host_info.py"\nMemoryError'},
+        {"failed": True, "module_stderr": "/usr/bin/python3: can't open file '/tmp/x.py': No such file or directory"},
         {"changed": False, "module_stderr": "sudo: not found"},
         {"failed": True, "msg": "No start of json char found", "module_stderr": "Segmentation fault"},
     ],

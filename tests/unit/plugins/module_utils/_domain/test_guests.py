@@ -190,9 +190,9 @@ def test_the_first_possible_connection_is_used(
 
 def test_a_vm_is_in_the_requested_groups() -> None:
     slice_ = put(cluster(), topology(networks=[{"name": "lan", "members": ["vm1"]}]))
-    guest = rules.guests([slice_])[0]
+    guest = {**rules.guests([slice_])[0], "cloudrepo_kind": "linux"}
     every = ("slice", "owner", "flavor", "kind", "worker", "state", "network")
-    assert list(rules.groups_of(guest, LINUX, every)) == [
+    assert list(rules.groups_of(guest, every)) == [
         ("slice", "1000", "web"),
         ("owner", "admin", "admin"),
         ("flavor", "cirros", "cirros"),
@@ -201,7 +201,9 @@ def test_a_vm_is_in_the_requested_groups() -> None:
         ("state", "pending", "pending"),
         ("network", "1000/lan", "web_lan"),
     ]
-    assert list(rules.groups_of(guest, None, ("kind", "state"))) == [("state", "pending", "pending")]
+    assert list(rules.groups_of({**guest, "cloudrepo_kind": None}, ("kind", "state"))) == [
+        ("state", "pending", "pending")
+    ]
 
 
 def test_the_address_is_that_of_the_first_interface_that_has_one() -> None:

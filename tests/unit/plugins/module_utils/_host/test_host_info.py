@@ -59,6 +59,16 @@ def test_a_host_without_netem_and_ip() -> None:
     assert (info.netem, info.interfaces) == (False, ())
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_hardware_virtualization_needs_its_device(
+    is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_info, "KVM_PATH", str(tmp_path / "kvm"))
+    if is_there:
+        (tmp_path / "kvm").touch()
+    assert look(FakeRunner().tell(*SHOW, rc=127).tell(*TRY_NETEM)).kvm is is_there
+
+
 def test_cores_and_memory_of_this_machine() -> None:
     info = look(FakeRunner().tell(*SHOW, rc=127).tell(*TRY_NETEM))
     with open("/proc/meminfo", encoding="ascii") as file:

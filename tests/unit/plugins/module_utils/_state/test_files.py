@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,24 @@ def test_a_full_disk_is_reported_with_the_path(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(DatabaseError, match=r"cannot be written: .*No space left on device: '.*/d\.yaml\.new'"):
         change_quota(YamlFile(store.path, lock_timeout_s=1, backups=0))
     assert Path(store.path).read_bytes() == before
+
+
+def test_a_folder_that_a_user_may_not_write_to_is_told_with_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Denied(WithoutReflinks):
+        def mkdir(self, path: str, _mode: int) -> None:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    store = YamlFile(str(tmp_path / "d.yaml"), lock_timeout_s=1, backups=3)
+    change(store)
+    monkeypatch.setattr(lock, "system", Denied())
+    user, folder = pwd.getpwuid(os.geteuid()).pw_name, tmp_path / "d.yaml.backups"
+    for act, doing in ((lambda: change(store), "written"), (store.backup, "backed up")):
+        with pytest.raises(DatabaseError) as caught:
+            act()
+        told = f"cannot be {doing} by user {user}: {folder}: Permission denied; run as root, set ansible_become"
+        assert told in caught.value.message
 
 
 def test_a_file_that_cannot_be_read_back_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

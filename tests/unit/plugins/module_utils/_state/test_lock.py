@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -124,6 +125,33 @@ def test_a_lock_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
         lock.locked(str(tmp_path / "file" / "d.lock"), name="the database", timeout_s=1),
     ):
         pytest.fail("the block must not run")
+
+
+class Denied:
+    """The system calls of a user who may not write to the folder."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def mkdir(self, path: str, _mode: int) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    def open(self, path: str, _flags: int, _mode: int = 0) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+
+@pytest.mark.parametrize("folder", [".", "cloudrepo"])
+def test_a_user_who_may_not_write_is_told_how_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    path = tmp_path / folder / "d.lock"
+    monkeypatch.setattr(lock, "system", Denied())
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_000)
+    with pytest.raises(DatabaseError) as caught, lock.locked(str(path), name="database /d", timeout_s=1):
+        pytest.fail("the block must not run")
+    denied = path if folder == "." else path.parent
+    assert caught.value.message == (
+        f"database /d cannot be locked by user 4000000000: {denied}: Permission denied; run as root, set "
+        "ansible_become to true for the orchestrator, or set cloudrepo_database to a path that this user may write to"
+    )
 
 
 def test_file_descriptors_are_closed_and_not_inherited(tmp_path: Path) -> None:
