@@ -243,9 +243,11 @@ def _set_up(want: cloud_init.CloudInit | None, stored: Mapping[str, Any] | None)
 
 def _as_stored(want: cloud_init.GuestInterface, stored: cloud_init.GuestInterface | None) -> cloud_init.GuestInterface:
     """Return the stored interface if it has the same addresses. Their order matters only within an IP version."""
-    if stored is None or any(_of_version(version, want) != _of_version(version, stored) for version in (4, 6)):
-        return want
-    return stored
+    try:
+        is_same = stored is not None and all(_of_version(each, want) == _of_version(each, stored) for each in (4, 6))
+    except ValueError:  # somebody has edited the database, and what is wanted replaces it
+        is_same = False
+    return stored if stored is not None and is_same else want
 
 
 def _of_version(version: int, interface: cloud_init.GuestInterface) -> list[Any]:

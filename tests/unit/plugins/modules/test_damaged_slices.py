@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
@@ -119,6 +119,7 @@ def check(data: dict[str, Any]) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(path=st.sampled_from(PLACES), odd=st.sampled_from([GONE, *ODD]))
+@example(path=("slices", "1000", "vms", 1, "cloud_init", "interfaces", 0, "addresses", 0), odd="")
 def test_an_edited_slice_stops_no_other(path: tuple[Any, ...], odd: Any) -> None:
     data = edited(path, odd)
     try:
