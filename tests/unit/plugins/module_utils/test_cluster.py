@@ -589,7 +589,7 @@ def test_a_replacement_continues_what_its_incarnation_has_issued(same: bool) -> 
     present.revise()
     backup = copied(present)
     if not same:
-        backup.become(cloud.reborn())
+        backup.set_cloud(cloud.reborn())
     present.revise()
     before = present.issued
     present.replace(backup)

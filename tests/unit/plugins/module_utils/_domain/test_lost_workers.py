@@ -167,7 +167,7 @@ def test_marks_that_only_the_network_node_has_are_kept_until_their_machines_are_
     assert lost_workers.known(made) == {MACHINE, "1" * 64}, "each machine is named once"
     back = {"ip": LOST, "state": "present", "machine_id": MACHINE}
     assert lost_workers.returned(made, [back]) == [LOST]
-    lost_workers.welcome(made, back)
+    lost_workers.mark_returned(made, back)
     assert work_orders(made, [slice_], "/s")["network_node"]["lost_machines"] == [{"mark": "1" * 64}]
     lost_workers.take_in(made, [mark])
     assert lost_workers.returned(made, [back]) == [LOST], "also if the worker itself was never marked as lost"

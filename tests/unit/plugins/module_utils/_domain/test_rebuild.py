@@ -105,7 +105,7 @@ def test_a_lost_machine_of_a_worker_that_is_left_out_starts_no_vms() -> None:
     lost_workers.declare(held, B)
     order = work_orders(held, list(held.slices.values()), "/s")["network_node"]
     assert order["lost_machines"] == [{"mark": mark}], "that of a former network node is outdated"
-    lost_workers.welcome(held, {"ip": B, "machine_id": "f" * 32})
+    lost_workers.mark_returned(held, {"ip": B, "machine_id": "f" * 32})
     assert lost_workers.machines(held) == ()
 
 
