@@ -162,7 +162,7 @@ def test_the_disk_of_another_vm_is_an_orphan_at_the_path_of_one_in_the_database(
     assert worker_orphans.find([known], replace(LEFT, origins={PATH: Origin(uuid(7), None)})) == ()
     (disk,) = worker_orphans.find([known], replace(LEFT, origins={PATH: Origin(uuid(9), "cloudrepo-5")}))
     assert (disk.name, disk.path, disk.twin) == (PATH, PATH, other)
-    held = replace(LEFT, strays={STRAY: (None, (4096, 0.0))}, origins={STRAY: Origin(uuid(9), None)})
+    held = replace(LEFT, misplaced={STRAY: (None, (4096, 0.0))}, origins={STRAY: Origin(uuid(9), None)})
     (stray,) = worker_orphans.find([known], held)
     assert (stray.name, stray.twin) == (STRAY, other)
 
