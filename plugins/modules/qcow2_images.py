@@ -120,7 +120,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments i
     GRAMMARS,
     WORK_ORDER_ARGUMENTS,
 )
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import growth, lost, overlays
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import growth, lost, overlays, trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.qmp import SocketMonitor
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.runner import SubprocessRunner
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.work_order import read_slices
@@ -137,12 +137,16 @@ def main() -> None:
         have = overlays.observe(orders, state_dir=state_dir)
         accounts = find_accounts(params["user"], orders, missing_ok=missing_ok)
 
-        def apply(todo: overlays.DiskPlan) -> None:
+        def apply(todo: overlays.DiskPlan) -> dict[str, list[str]]:
             overlays.need_bases(todo, have)
-            overlays.apply(todo, have, state_dir=state_dir, accounts=accounts, runner=SubprocessRunner())
+            removed = list[str]()
+            overlays.apply(
+                todo, have, state_dir=state_dir, accounts=accounts, runner=SubprocessRunner(), removed=removed
+            )
             faults = growth.opened(todo.grow, SocketMonitor())
             if faults:
-                raise SlicesError("\n".join(faults.values()))
+                raise SlicesError("\n".join(faults.values()), warnings=trash.warnings(removed))
+            return {"warnings": trash.warnings(removed)} if removed else {}
 
         def plan() -> overlays.DiskPlan:
             missing = lost.find(orders, have.overlays, have.known, {})

@@ -282,13 +282,10 @@ def missing_inputs(
     )
 
 
-def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: Stopwatch) -> list[str]:
+def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: Stopwatch, removed: list[str]) -> None:
     """Remove objects that are not in the order, and create everything that VMs need to start.
 
-    VMs are stopped first, because QEMU has their disks and taps open.
-
-    Returns:
-        Disks and folders of the trash that were removed early, because there was no space for keeping them.
+    VMs are stopped first, because QEMU has their disks and taps open. See C(overlays.apply) for C(removed).
     """
     vms = settings.vms
     with watch.stage("qemu"):
@@ -296,8 +293,12 @@ def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: 
         unit_overrides.remove(todo.overrides, tools.runner)
         unit_overrides.restart(todo.overrides, tools.runner)
     with watch.stage("images"):
-        removed = overlays.apply(
-            todo.disks, have.disks, state_dir=vms.state_dir, accounts=vms.accounts, runner=tools.runner
+        overlays.apply(
+            todo.disks,
+            have.disks,
+            state_dir=vms.state_dir,
+            accounts=vms.accounts,
+            runner=tools.runner,
+            removed=removed,
         )
     datapath.apply(todo.wires, tools.runner, settings=settings.wires, watch=watch)
-    return removed

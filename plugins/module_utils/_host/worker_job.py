@@ -191,7 +191,7 @@ class Job:
             SlicesError: a change failed that does not belong to one slice.
         """
         is_noted = self._note(todo)
-        with ownership.named_in_failure(todo.seen.refused):
+        with ownership.named_in_failure(todo.seen.refused), self._warned():
             try:
                 self._prepare(todo)
             except one_by_one.FAILURES as error:
@@ -231,11 +231,18 @@ class Job:
         units = systemd.look_again([Unit(vm.slice_id, vm.vm_id) for vm in vms], self.tools.runner)
         return any(unit.live for unit in units.values())
 
+    @contextmanager
+    def _warned(self) -> Iterator[None]:
+        """Add the warnings to the error if the block fails. What they are about has happened nevertheless."""
+        try:
+            yield
+        except SlicesError as error:
+            error.fields.update(self._warnings)
+            raise
+
     @property
     def _warnings(self) -> dict[str, list[str]]:
-        paths = ", ".join(self.removed)
-        full = f"the file system of the trash is nearly full, so these were removed before their time: {paths}"
-        said = [*self.late, *([full] if self.removed else [])]
+        said = [*self.late, *trash.warnings(self.removed)]
         return {"warnings": said} if said else {}
 
     def _note(self, todo: Todo) -> bool:
@@ -273,8 +280,8 @@ class Job:
         return Todo(seen, todo)
 
     def _prepare(self, todo: Todo) -> None:
-        self.removed.extend(
-            worker.prepare(todo.plan, todo.seen.have, self.tools, settings=self.settings, watch=self.watch)
+        worker.prepare(
+            todo.plan, todo.seen.have, self.tools, settings=self.settings, watch=self.watch, removed=self.removed
         )
 
     def _start(self, todo: Todo) -> tuple[list[dict[str, Any]], list[str]]:

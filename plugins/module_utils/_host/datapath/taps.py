@@ -162,14 +162,7 @@ def plan(orders: Iterable[SliceOrder], have: Devices, *, accounts: Accounts, fre
         for nic in vm.interfaces
     }
     free = {nic.tap for vm in all_vms(orders) if vm.vm_id in freed for nic in vm.interfaces}
-    strangers = [
-        Refusal("device_is_no_tap", str(vm), {"device": nic.tap})
-        for vm in all_vms(orders)
-        for nic in vm.interfaces
-        if nic.tap in have.others
-    ]
-    if strangers:
-        raise Refused(strangers)
+    _need_taps(orders, have)
     removed = _to_remove(orders, wanted, have, accounts)
     pairs = [(have.taps[name], tap) for name, tap in wanted.items() if name in have.taps]
     foreign = [(old, new) for old, new in pairs if not old.persistent or _other_owner(old, new)]
@@ -310,6 +303,12 @@ def _other_owner(old: Tap, new: Tap) -> bool:
 
 def _is_ours(name: str) -> bool:
     return name.startswith(PREFIX)
+
+
+def _need_taps(orders: Iterable[SliceOrder], have: Devices) -> None:
+    nics = [(vm, nic) for vm in all_vms(orders) for nic in vm.interfaces if nic.tap in have.others]
+    if nics:
+        raise Refused([Refusal("device_is_no_tap", str(vm), {"device": nic.tap}) for vm, nic in nics])
 
 
 def _need_free_group(have: Devices) -> None:

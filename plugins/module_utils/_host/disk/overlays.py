@@ -353,14 +353,22 @@ def need_bases(todo: DiskPlan, have: Disks) -> None:
         raise Refused([Refusal("base_image_missing", f"base image {path}") for path in missing])
 
 
-def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner) -> list[str]:
+def apply(
+    todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner, removed: list[str]
+) -> None:
     """Remove overlays and folders, set the owners of the others, then create folders and overlays.
 
-    Returns:
-        Disks and folders of the trash that were removed early, because there was no space for keeping them.
+    Args:
+        todo: the changes.
+        have: the disks and VM folders on the host.
+        state_dir: the parent of the VM folders.
+        accounts: the users that run QEMU.
+        runner: runs C(qemu-img).
+        removed: gets disks and folders of the trash that are removed early, because there is no space for keeping them,
+            also if this fails later.
     """
     retention_s = todo.retention_h * 3600
-    removed = _discard(todo, have, state_dir)
+    _discard(todo, have, state_dir, removed)
     for vm_id, _slice_id in todo.remove:
         vm_folders.remove(folder_of(state_dir, vm_id))
     for path, (_slice_id, _old, new) in todo.given.items():
@@ -392,12 +400,11 @@ def apply(todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, ru
     present = [*todo.present, *(disk for _vm, disk in todo.create)]
     origins.note(present)
     register.note(state_dir, present=present, gone=todo.forget)
-    return removed
 
 
-def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> list[str]:
-    """Move given-up overlays to the trash, or remove them. Return what should be in the trash and was removed."""
-    by_vm, removed = dict[int, list[str]](), list[str]()
+def _discard(todo: DiskPlan, have: Disks, state_dir: str, removed: list[str]) -> None:
+    """Move given-up overlays to the trash, or remove them. C(removed) gets what should be in the trash and is not."""
+    by_vm = dict[int, list[str]]()
     # A guest boots with the variables of its firmware, which nobody could make again.
     booted = {each.vm_id for _slice_id, each in todo.discard if each.name is None}
     for _slice_id, each in todo.discard:
@@ -413,7 +420,6 @@ def _discard(todo: DiskPlan, have: Disks, state_dir: str) -> list[str]:
             )
         for path in paths:
             files.remove(path)
-    return removed
 
 
 def _restore(disk: Disk, path: str, account: Account) -> None:

@@ -234,6 +234,13 @@ def empty(state_dir: str, *, retention_s: float, statvfs: StatVfs = os.statvfs) 
     return removed
 
 
+def warnings(removed: Collection[str]) -> list[str]:
+    """Return the warning about disks and folders of the trash that were removed early, if there are any."""
+    paths = ", ".join(removed)
+    full = f"the file system of the trash is nearly full, so these were removed before their time: {paths}"
+    return [full] if removed else []
+
+
 def _remove(entry: Entry) -> int:
     """Remove a folder, and return the bytes that become free."""
     sizes = [os.lstat(each.path).st_blocks * 512 for each in os.scandir(entry.path)]

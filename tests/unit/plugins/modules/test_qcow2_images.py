@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import trash
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.modules import qcow2_images
 
@@ -38,3 +39,16 @@ def test_an_unlisted_folder_is_removed(monkeypatch, tmp_path):
 
     assert (result["removed"], result["kept_backing"]) == ([1001], [])
     assert list((tmp_path / "vms").iterdir()) == []
+
+
+def test_what_is_removed_from_the_trash_of_a_nearly_full_file_system_is_a_warning(monkeypatch, tmp_path):
+    folder = tmp_path / "trash/1-1777"
+    folder.mkdir(parents=True)
+    (folder / "a_img.qcow2").write_text("of another tenant")
+    monkeypatch.setattr(trash, "_is_full", lambda _state, _expected: True)
+    args = {"slices": [{"slice_id": 1000, "vms": []}], "state_dir": str(tmp_path), "user": "me"}
+    result = modules.run(monkeypatch, qcow2_images, FakeRunner(), **args)
+    told = f"the file system of the trash is nearly full, so these were removed before their time: {folder}"
+    (warning,) = result["warnings"]
+    assert told in str(warning)
+    assert not folder.exists()

@@ -554,6 +554,18 @@ def test_a_delete_tells_what_it_removes_from_the_trash_of_a_nearly_full_file_sys
     assert list((tmp_path / "trash").iterdir()) == []
 
 
+def test_a_delete_that_fails_also_tells_what_it_has_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_job(tmp_path, ready(tmp_path).tell(*STOP).tell(*START), orders=data_order(tmp_path, is_given_up=False))
+    monkeypatch.setattr(trash, "_is_full", lambda _state, _expected: True)
+    keeping = replace(place(tmp_path), disk_retention_h=24)
+    runner = looked_at("Id=cloudrepo-1000@1001.service\nActiveState=active\nMainPID=4821\n")
+    runner.tell("ip", "-batch", "-", rc=1, stderr="RTNETLINK answers: No buffer space available")
+    with pytest.raises(SlicesError, match="No buffer space") as caught:
+        run_job(tmp_path, runner, orders=data_order(tmp_path, is_given_up=True), settings=keeping)
+    (warning,) = caught.value.fields["warnings"]
+    assert warning.startswith(nearly_full(f"{tmp_path}/trash/"))
+
+
 def test_an_order_that_makes_no_space_fails_on_a_full_file_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,7 +160,7 @@ def apply_plan(
     order = orders(*vms, state_dir=str(tmp_path), given_up=given_up)
     have = overlays.observe(order, state_dir=str(tmp_path))
     todo = overlays.plan(order, have, accounts=ME, retention_h=retention_h)
-    overlays.apply(todo, have, state_dir=str(tmp_path), accounts=ME, runner=runner)
+    overlays.apply(todo, have, state_dir=str(tmp_path), accounts=ME, runner=runner, removed=[])
     return todo
 
 
@@ -484,7 +484,7 @@ def test_chown_does_not_follow_links(tmp_path):
     root = overlays.Access("file", os.getuid(), os.getgid(), 0o640)
     todo = overlays.DiskPlan(given={str(link): (1000, root, root)})
     with pytest.raises(OSError, match="symbolic links"):
-        overlays.apply(todo, Disks(), state_dir=str(tmp_path), accounts=ACCOUNTS, runner=FakeRunner())
+        overlays.apply(todo, Disks(), state_dir=str(tmp_path), accounts=ACCOUNTS, runner=FakeRunner(), removed=[])
     assert target.stat().st_mode & 0o777 == 0o604
 
 
@@ -830,8 +830,10 @@ def test_a_disk_that_was_just_removed_from_the_trash_is_not_restored(
 
 
 def test_without_anything_to_discard_nothing_was_removed(tmp_path: Path) -> None:
+    removed = list[str]()
     where = {"state_dir": str(tmp_path), "accounts": ME, "runner": FakeRunner()}
-    assert overlays.apply(overlays.DiskPlan(), Disks(), **where) == []
+    overlays.apply(overlays.DiskPlan(), Disks(), **where, removed=removed)
+    assert removed == []
 
 
 def test_disks_are_not_kept_in_the_trash_unless_it_is_asked_for() -> None:
