@@ -13,8 +13,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils.argument_types import type_refusals
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import MOST_REFUSALS, Refusal, Refused
-from ansible_collections.cloudrepo.slices.plugins.module_utils.misfits import misfits
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import unknown_options
 
 OPTION = "slices"
@@ -94,7 +94,7 @@ def _refusals(wanted: Any, name: str, option: Mapping[str, Any]) -> list[Refusal
     # Plain values, without Ansible's tags.
     checked = ArgumentSpecValidator(option["options"], **rules).validate(json.loads(json.dumps(wanted, default=str)))
     if not checked.error_messages:
-        return list(misfits(checked.validated_parameters, option["options"], f"{name}: "))
+        return list(type_refusals(checked.validated_parameters, option["options"], f"{name}: "))
     unknown = list(unknown_options(wanted, option["options"]))
     if unknown and isinstance(checked.errors[0], UnsupportedError):
         options = [each.place + (f" (did you mean {each.near}?)" if each.near else "") for each in unknown]

@@ -22,7 +22,7 @@ def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None
     """Raise counters above the values in use on hosts, and reserve the values that are not of slices in the cluster.
 
     A slice in the cluster may have values on hosts that it does not have in a restored database. Hosts that have
-    applied work orders of a later state of the cluster, which was put back, accept its next ones.
+    applied work orders of a later state of the cluster, which was reverted, accept its next ones.
 
     Args:
         cluster: changed in place.
@@ -104,7 +104,7 @@ def highest_known(revisions: Iterable[int | None]) -> int | None:
 
 
 def _take_in_revisions(cluster: Cluster, revisions: Iterable[int | None]) -> None:
-    """List what hosts have applied from a database that was put back as issued, so that they accept its work orders.
+    """List what hosts have applied from a database that was reverted as issued, so that they accept its work orders.
 
     While a host has a higher revision than the database (C(behind)), it must refuse them all the same.
     """

@@ -157,8 +157,8 @@ def _cluster(hosts: Sequence[HostOrders], merged: Merged) -> Cluster:
     nodes = [host.machine_id for host in hosts if host.target == NETWORK_NODE and host.machine_id is not None]
     if nodes:
         cluster.extra[NETWORK_NODE_MACHINE] = nodes[0]
-    told = (host.lost_machines for host in hosts if host.target == NETWORK_NODE)
-    cluster.lost_marks = frozenset(machine.mark for machines in told for machine in machines)
+    lists = (host.lost_machines for host in hosts if host.target == NETWORK_NODE)
+    cluster.lost_marks = frozenset(machine.mark for machines in lists for machine in machines)
     displays.make_key(cluster)
     return cluster
 

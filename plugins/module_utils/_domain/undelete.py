@@ -69,7 +69,7 @@ def renew(cluster: Cluster, slice_: Slice, *, until: str) -> None:
 def end_of_retention(cluster: Cluster, now: str, retention_h: int) -> str:
     """Return when a disk that is deleted now is removed from the trash, in UTC.
 
-    The clock may have been put back since the last change of the cluster.
+    The clock may have been set back since the last change of the cluster.
     """
     last = datetime.fromtimestamp((cluster.revision or 0) // 1000, timezone.utc)
     return (max(_read(now), last) + timedelta(hours=retention_h)).strftime(TIME)

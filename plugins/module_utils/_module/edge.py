@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
+from ..argument_types import type_refusals
 from ..changes import Change, diff, is_changed
 from ..errors import DatabaseError, Refusal, Refused, SlicesError
 from ..grammar import Grammars, malformed
-from ..misfits import misfits
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def run(module: Module, action: Callable[[], Outcome], grammars: Grammars | None
         always: return values, whether it fails or not.
     """
     try:
-        refuse_misfits(module)
+        refuse_wrong_types(module)
         refuse_malformed(module.params, grammars or {})
         outcome = action()
     except SlicesError as error:
@@ -96,13 +96,13 @@ def _advice(error: BaseException | None) -> str:
     return f"; the task runs as uid {os.geteuid()}, and modules for hosts need root: set become to true"
 
 
-def refuse_misfits(module: Module) -> None:
+def refuse_wrong_types(module: Module) -> None:
     """Refuse null for required options, and booleans for integers, which Ansible accepts.
 
     Raises:
         Refused: for every such value, and every list that contains null.
     """
-    refusals = list(misfits(module.params, module.argument_spec))
+    refusals = list(type_refusals(module.params, module.argument_spec))
     for group in module.required_one_of or ():
         if all(module.params.get(name) is None for name in group):
             refusals.append(Refusal("all_options_are_null", ", ".join(group)))

@@ -22,8 +22,8 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
     claims.require(params, missing_ok=missing_ok)
     folders = Folders(params["state_dir"], read_links(params["nat_links"]))
     orders, refused = read_services(params["slices"], links=folders.links)
-    told = (params["revision"], *(order.revision for order in orders))
-    revisions.require_issued(told, params["issued_revisions"], state_dir=params["state_dir"])
+    numbers = (params["revision"], *(order.revision for order in orders))
+    revisions.require_issued(numbers, params["issued_revisions"], state_dir=params["state_dir"])
     job = Job(
         orders,
         folders,

@@ -320,7 +320,7 @@ HOST = {
     "database_put_back": Rule(
         "a work order comes from a database with all work orders that the host has applied",
         "{object} has applied revision {applied}, which the database of this work order ({got}) has never issued: it "
-        "was put back to an earlier state",
+        "was reverted to an earlier state",
         "restore a newer state if there is one; otherwise run cloudrepo.slices.site, which takes in what hosts have in "
         "use, and deploy again",
     ),

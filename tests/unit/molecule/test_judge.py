@@ -75,7 +75,7 @@ def a_round() -> dict[str, Any]:
             {"name": "red1 at red1", "enters": True, "entered": True},
         ],
     }
-    observed["heard"] = {host: {"frames": seen, "lost": 0} for host, seen in frames.items()}
+    observed["counted"] = {host: {"frames": seen, "lost": 0} for host, seen in frames.items()}
     for vm_id, peer in ((1001, 1002), (1002, 1001)):
         add_frames(observed, f"tap_{vm_id}_eth0", "in", f"{vm_id}:{ATTACK}", 20)
         add_frames(observed, f"tap_{vm_id}_eth1", "in", f"{vm_id}:{ALLOWED}", 1)
@@ -95,7 +95,7 @@ def a_round() -> dict[str, Any]:
 def add_frames(observed: dict[str, Any], interface: str, direction: str, what: str, count: int) -> None:
     """Add frames to the counters of a host's interface; interfaces that are not taps are those of the network node."""
     host = "node" if not interface.startswith("tap_") else "worker1"
-    both = observed["heard"][host]["frames"].setdefault(interface, {"in": {}, "out": {}})
+    both = observed["counted"][host]["frames"].setdefault(interface, {"in": {}, "out": {}})
     both[direction][what] = both[direction].get(what, 0) + count
 
 
@@ -172,7 +172,7 @@ def test_permitted_destinations_may_be_unreachable() -> None:
 
 def test_a_control_that_reaches_no_target_makes_the_round_inconclusive() -> None:
     observed = a_round()
-    del observed["heard"]["node"]["frames"]["gw400"]
+    del observed["counted"]["node"]["frames"]["gw400"]
     assert judge.judge(observed)[1] == [
         "control: nothing of blue1 reached gateway: To the gateway",
         "control: nothing of blue2 reached gateway: To the gateway",
@@ -182,13 +182,13 @@ def test_a_control_that_reaches_no_target_makes_the_round_inconclusive() -> None
 @pytest.mark.parametrize(("sent", "is_wrong"), [(19, True), (20, False), (21, False)])
 def test_an_attack_whose_frames_did_not_leave_its_guest_is_inconclusive(sent: int, is_wrong: bool) -> None:
     observed = a_round()
-    observed["heard"]["worker1"]["frames"]["tap_1001_eth0"]["in"][f"1001:{ATTACK}"] = sent
+    observed["counted"]["worker1"]["frames"]["tap_1001_eth0"]["in"][f"1001:{ATTACK}"] = sent
     assert judge.judge(observed)[1] == ["control: red1 sent 19 of 20 frames: Forged"] * is_wrong
 
 
 def test_a_listener_that_lost_frames_makes_the_round_inconclusive() -> None:
     observed = a_round()
-    observed["heard"]["worker2"]["lost"] = 1
+    observed["counted"]["worker2"]["lost"] = 1
     assert judge.judge(observed)[1] == ["control: worker2 lost 1 frames that it should have counted"]
 
 
@@ -196,7 +196,7 @@ def test_frames_sent_into_the_trunk_reach_only_their_destination() -> None:
     observed = a_round()
     add_frames(observed, "tap_1005_eth2", "out", "0:000", 2)
     add_frames(observed, "tap_1005_eth2", "out", "0:001", 1)
-    del observed["heard"]["node"]["frames"]["nat_1000"]
+    del observed["counted"]["node"]["frames"]["nat_1000"]
     table, wrong = judge.judge(observed)
     assert wrong == [
         "leak: 2 frames that were sent into the trunk reached blue2 eth2: Untagged",
@@ -256,7 +256,7 @@ def test_frames_from_other_senders_at_a_guest_are_leaks(nic: str, what: str) -> 
 
 def test_a_scan_that_misses_an_open_port_is_inconclusive() -> None:
     observed = a_round()
-    del observed["heard"]["worker1"]["frames"]["tap_1002_eth0"]["out"]["open 203.0.113.1:80"]
+    del observed["counted"]["worker1"]["frames"]["tap_1002_eth0"]["out"]["open 203.0.113.1:80"]
     assert judge.judge(observed)[1] == ["control: the scan of red2 by eth0 did not see 203.0.113.1:80"]
 
 

@@ -18,7 +18,7 @@ INNER = "nat_1000 In  IP 169.254.64.1 > 203.0.113.1: ICMP echo request, id 1, se
 
 
 @pytest.mark.parametrize(
-    ("lines", "pings", "told"),
+    ("lines", "pings", "shown"),
     [
         ([], 0, []),
         ([PING, PING, INNER], 2, ["1 nat_1000 169.254.64.1", "2 wan0 203.0.113.2"]),
@@ -29,26 +29,26 @@ INNER = "nat_1000 In  IP 169.254.64.1 > 203.0.113.1: ICMP echo request, id 1, se
         (["gw400 In  IP 10.60.7.101 > 203.0.113.1: ICMP echo request"], 0, []),
     ],
 )
-def test_packets_by_their_outgoing_interface(lines: list[str], pings: int, told: list[str]) -> None:
-    assert (ways_out.count_pings(lines), ways_out.sources(lines)) == (pings, told)
+def test_packets_by_their_outgoing_interface(lines: list[str], pings: int, shown: list[str]) -> None:
+    assert (ways_out.count_pings(lines), ways_out.sources(lines)) == (pings, shown)
 
 
 @pytest.mark.parametrize("missing", [0, 3, 10**9])
 def test_both_pings_are_awaited(
     missing: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "told").write_text(f"{PING}\n")
+    (tmp_path / "log").write_text(f"{PING}\n")
     slept: list[float] = []
     stopped: list[list[str]] = []
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
         if len(slept) == missing:
-            (tmp_path / "told").write_text(f"{PING}\n" * 2)
+            (tmp_path / "log").write_text(f"{PING}\n" * 2)
 
     if not missing:
-        (tmp_path / "told").write_text(f"{PING}\n" * 2)
-    monkeypatch.setattr(ways_out, "TOLD", tmp_path / "told")
+        (tmp_path / "log").write_text(f"{PING}\n" * 2)
+    monkeypatch.setattr(ways_out, "LOG", tmp_path / "log")
     monkeypatch.setattr(ways_out.time, "sleep", sleep)
     monkeypatch.setattr(ways_out.time, "monotonic", lambda: sum(slept))
     monkeypatch.setattr(ways_out.subprocess, "run", lambda command, check: stopped.append(command) if check else None)

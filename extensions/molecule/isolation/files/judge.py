@@ -3,7 +3,7 @@
 """Evaluates a round of attacks from the counted frames. Prints a table; fails if a frame leaked or a control failed.
 
 Standard input is JSON:
-- C(heard): the output of listen.py by host;
+- C(counted): the output of listen.py by host;
 - C(guests): C(vm_id), C(slice_id), C(tenant), C(peer), C(address), C(macs) by interface, and C(router), the MAC of the
   network's gateway, by name of the guest;
 - C(tries): the attacks of a tenant's guests by tenant, each with C(name), C(via), C(frames), C(times), and the places
@@ -89,7 +89,7 @@ def sort_out(observed: Observed, verdict: Verdict) -> Counts:
     taps = {f"tap_{guest['vm_id']}_{nic}": (name, nic) for name, guest in guests.items() for nic in guest["macs"]}
     tenants = {str(guest["slice_id"]): guest["tenant"] for guest in guests.values()}
     counts = Counts()
-    for host, figures in observed["heard"].items():
+    for host, figures in observed["counted"].items():
         if figures["lost"]:
             verdict.wrong.append(f"control: {host} lost {figures['lost']} frames that it should have counted")
         for interface, direction, what, count in counted(figures):
@@ -153,7 +153,7 @@ def places_of(name: str, guest: Observed, attempt: Observed) -> tuple[set[str], 
 def judge_injected(observed: Observed, counts: Counts, verdict: Verdict) -> None:
     """Check the frames that were sent into the trunk of each host from outside."""
     for number, each in enumerate(observed["injected"]):
-        row = Counter(sent=len(observed["heard"]))
+        row = Counter(sent=len(observed["counted"]))
         reached = counts.reached[f"0:{number:03}"]
         for place in sorted(set(each["reaches"]) - set(reached)):
             verdict.wrong.append(f"control: nothing that was sent into the trunk reached {place}: {each['name']}")

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-TOLD = Path("/run/ways-out")
+LOG = Path("/run/ways-out")
 PINGS = 2
 PATIENCE_S = 20
 PAUSE_S = 0.1
@@ -34,19 +34,19 @@ def sources(lines: Sequence[str]) -> list[str]:
     return [f"{count} {interface} {source}" for (interface, source), count in sorted(left.items())]
 
 
-def told() -> list[str]:
+def log_lines() -> list[str]:
     """Return the output of tcpdump so far."""
-    return TOLD.read_text(encoding="utf-8", errors="replace").splitlines()
+    return LOG.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 def main() -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while count_pings(told()) != PINGS:
+    while count_pings(log_lines()) != PINGS:
         if time.monotonic() > deadline:
-            raise SystemExit(f"{count_pings(told())} of {PINGS} pings were seen")
+            raise SystemExit(f"{count_pings(log_lines())} of {PINGS} pings were seen")
         time.sleep(PAUSE_S)
     subprocess.run(["systemctl", "stop", "ways-out"], check=True)
-    print("\n".join(sources(told())))
+    print("\n".join(sources(log_lines())))
 
 
 if __name__ == "__main__":

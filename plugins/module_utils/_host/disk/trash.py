@@ -31,7 +31,7 @@ NAME = "trash"
 RETENTION = "retention_s"
 """The name of the file with the retention time in a folder of the trash."""
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-# How long a folder is kept at least if its retention time is not known: longer than most were told, but not for ever.
+# How long a folder is kept at least if its retention time is not known: longer than most, but not for ever.
 _UNKNOWN_RETENTION_S = 24 * 3600
 # A file system is nearly full if less than a twentieth and less than this is free.
 _LEAST_SHARE, _LEAST_BYTES = 20, 10 << 30

@@ -130,10 +130,10 @@ def test_one_option_of_a_group_must_not_be_null(given: dict[str, Any], count: in
     module = StandIn(given, required_one_of=[("a", "b")])
     if count:
         with pytest.raises(Refused) as caught:
-            edge.refuse_misfits(module)
+            edge.refuse_wrong_types(module)
         assert caught.value.refusals == [Refusal("all_options_are_null", "a, b")]
     else:
-        edge.refuse_misfits(module)
+        edge.refuse_wrong_types(module)
 
 
 def test_an_operating_system_error_names_its_file_and_one_without_a_file_is_a_bug() -> None:

@@ -38,7 +38,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "this host",
             {"applied": "7 (then)", "got": "9 (now)"},
             "this host has applied revision 7 (then), which the database of this work order (9 (now)) has never "
-            "issued: it was put back to an earlier state; restore a newer state if there is one; otherwise run "
+            "issued: it was reverted to an earlier state; restore a newer state if there is one; otherwise run "
             "cloudrepo.slices.site, which takes in what hosts have in use, and deploy again",
         ),
         (

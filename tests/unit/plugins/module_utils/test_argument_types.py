@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils.misfits import misfits
+from ansible_collections.cloudrepo.slices.plugins.module_utils.argument_types import type_refusals
 
 SPEC: dict[str, dict[str, Any]] = {
     "name": {"required": True},
@@ -40,11 +40,11 @@ SPEC: dict[str, dict[str, Any]] = {
     ],
 )
 def test_null_and_booleans_are_refused_for_other_values(values: dict[str, Any], wanted: list[tuple[str, str]]) -> None:
-    assert [(refusal.code, refusal.object) for refusal in misfits(values, SPEC)] == wanted
+    assert [(refusal.code, refusal.object) for refusal in type_refusals(values, SPEC)] == wanted
 
 
 def test_a_refused_boolean_is_named_with_the_words_that_yaml_reads_as_one() -> None:
-    [refusal] = misfits({"name": "web", "vlan_pools": True}, SPEC)
+    [refusal] = type_refusals({"name": "web", "vlan_pools": True}, SPEC)
     assert refusal.message == (
         "vlan_pools must be an integer, got True; set it to a number (YAML reads yes, no, on and off as booleans)"
     )

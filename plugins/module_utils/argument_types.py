@@ -10,7 +10,9 @@ from typing import Any
 from .errors import Refusal
 
 
-def misfits(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], path: str = "") -> Iterator[Refusal]:
+def type_refusals(
+    values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], path: str = ""
+) -> Iterator[Refusal]:
     """Yield a refusal for every required option and every entry of a list that is null, and every integer that is a
     boolean, as which YAML reads C(yes) and C(on).
 
@@ -31,4 +33,4 @@ def misfits(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]], pa
             elif isinstance(each, bool) and is_integer:
                 yield Refusal("boolean_for_integer", f"{path}{name}", {"got": each})
             elif isinstance(each, Mapping) and option.get("options"):
-                yield from misfits(each, option["options"], f"{path}{name}.")
+                yield from type_refusals(each, option["options"], f"{path}{name}.")
