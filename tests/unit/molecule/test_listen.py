@@ -115,6 +115,15 @@ def test_a_frame_that_ends_within_a_header_is_recognized_by_its_sender(length: i
         assert listen.tell(ipv4(protocol, bytes(20))[:length]) == f"from {HOST} 0800"
 
 
+def test_only_interfaces_that_a_guest_could_reach_are_listened_on() -> None:
+    host = ["lo", "br-int", "trunk0", "tap_1001_eth1", "tap_1001_eth0", "nat_1000", "gw400", "mgmt0", "gw4000", "wan0"]
+    slices = {"slice-1003": ["lo", "net_160", "nat_1003"], "slice-1000": ["net_101", "net_100", "net_"]}
+    assert listen.watched(host, slices) == [
+        *("gw400", "mgmt0", "nat_1000", "tap_1001_eth0", "tap_1001_eth1"),
+        *("slice-1000/net_100", "slice-1000/net_101", "slice-1003/net_160"),
+    ]
+
+
 class Queue:
     """A packet socket with frames of one direction in its queue."""
 

@@ -1,12 +1,13 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""usage: listen.py FILE INTERFACE... (NAMESPACE/INTERFACE for one in another network namespace)
+"""usage: listen.py FILE
 
-Counts the frames on interfaces of a host until SIGTERM, then writes the counters to FILE as JSON:
-C({"frames": {INTERFACE: {"in" or "out": {WHAT: COUNT}}}, "lost": COUNT}). C(out) are frames that the host sends to the
-interface; on a tap, these are the frames to its guest. WHAT is the canary in a frame, such as C(1001:007) for the VM
-and the number of its attack, otherwise the kind of answer, otherwise the sender. FILE.ready is created when all sockets
-are open.
+Counts the frames on interfaces of a host until SIGTERM: taps, NAT links, the gateway's port, the management network,
+and as C(NAMESPACE/INTERFACE) the ports of networks in the namespaces of slices. Then writes the counters to FILE as
+JSON: C({"frames": {INTERFACE: {"in" or "out": {WHAT: COUNT}}}, "lost": COUNT}). C(out) are frames that the host sends
+to the interface; on a tap, these are the frames to its guest. WHAT is the canary in a frame, such as C(1001:007) for
+the VM and the number of its attack, otherwise the kind of answer, otherwise the sender. FILE.ready is created when all
+sockets are open.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import socket
 import struct
 import sys
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +35,9 @@ CLONE_NEWNET = 0x40000000
 SCAN_PORTS = range(20000, 30000)
 CANARY = re.compile(rb"~(\d+:\d+)~")
 INFRASTRUCTURE = "02:00:"
+NAMESPACES = Path("/run/netns")
+ON_HOST = re.compile(r"tap_.*|nat_.*|gw400|mgmt0")
+IN_SLICE = re.compile(r"net_\d+")
 
 
 class Listener(Protocol):
@@ -71,11 +76,26 @@ def tell(frame: bytes) -> str:
     return f"from {source} {kind}"
 
 
+def watched(host: Iterable[str], slices: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the interfaces to listen on, of those of the host and of each slice's namespace."""
+    ports = [f"{space}/{name}" for space, names in slices.items() for name in names if IN_SLICE.fullmatch(name)]
+    return sorted(filter(ON_HOST.fullmatch, host)) + sorted(ports)
+
+
+def names_in(namespace: Path) -> list[str]:
+    """Return the interfaces of a network namespace."""
+    enter(namespace)
+    try:
+        return [name for _index, name in socket.if_nameindex()]
+    finally:
+        enter(Path("/proc/1/ns/net"))
+
+
 def open_socket(interface: str) -> socket.socket:
     """Return a socket that receives all frames on C(interface)."""
     namespace, _slash, name = interface.rpartition("/")
     if namespace:
-        enter(Path("/run/netns", namespace))
+        enter(NAMESPACES / namespace)
     try:
         opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
@@ -110,7 +130,9 @@ def lost_by(listener: socket.socket) -> int:
     return int(dropped)
 
 
-def main(target: Path, interfaces: list[str]) -> None:
+def main(target: Path) -> None:
+    slices = {space.name: names_in(space) for space in NAMESPACES.glob("slice-*")}
+    interfaces = watched((name for _index, name in socket.if_nameindex()), slices)
     frames: dict[str, dict[str, Counter[str]]] = {each: {"in": Counter(), "out": Counter()} for each in interfaces}
     sockets = {interface: open_socket(interface) for interface in interfaces}
     selector = selectors.DefaultSelector()
@@ -137,4 +159,4 @@ def main(target: Path, interfaces: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(Path(sys.argv[1]))
