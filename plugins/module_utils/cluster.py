@@ -20,6 +20,7 @@ from .changes import SliceRef
 from .cloud import Cloud
 from .errors import Refusal, Refused
 from .history import Entry, History, Kept, NoHistory
+from .identity import machine_mark
 from .lifecycle import ERROR, Observed
 from .models import VM, Flavor, Slice, User
 from .stored_fields import FieldError, Record, at, integer, list_of, text
@@ -325,6 +326,13 @@ class Cluster:
         others = {key: value for key, value in self.extra.items() if key != LOST_MARKS}
         self.extra = {**others, LOST_MARKS: sorted(marks)} if marks else others
 
+    @property
+    def all_lost_marks(self) -> frozenset[str]:
+        """The marks of all lost machines, as far as there is a cloud that has marks."""
+        cloud = self.cloud
+        known = () if cloud is None else (machine_mark(cloud.uuid, each) for each in self.lost_machines)
+        return self.lost_marks.union(known)
+
     def lose(self, ip: str) -> None:
         """Mark a worker as lost. Its VMs become C(error)."""
         self.workers[ip].extra[LOST] = True
@@ -406,7 +414,8 @@ class Cluster:
             Refused: the backup gives up disks that VMs have now.
         """
         lost, marks, node = self.lost_machines, self.lost_marks, self.extra.get(NETWORK_NODE_MACHINE)
-        known = bool(lost or self.workers) and not self._is_of_another_cloud(backup)
+        is_other = self._is_of_another_cloud(backup)
+        known = bool(lost or self.workers) and not is_other
         if known:
             for ip, worker in backup.workers.items():
                 if not self._has_lost(worker):
@@ -418,6 +427,9 @@ class Cluster:
             self.lost_machines, self.lost_marks = lost, marks
             if node is not None:
                 self.extra[NETWORK_NODE_MACHINE] = node
+        elif not is_other:
+            # Those of the high-water mark.
+            self.lost_marks |= marks
 
     def _is_of_another_cloud(self, other: Cluster) -> bool:
         return self.cloud is not None and other.cloud is not None and self.cloud.uuid != other.cloud.uuid

@@ -58,7 +58,7 @@ def take_in(cluster: Cluster, marks: Collection[str]) -> None:
         cluster: changed in place.
         marks: the list of the network node.
     """
-    unknown = {*marks} - {machine.mark for machine in machines(cluster)}
+    unknown = {*marks} - cluster.all_lost_marks
     if unknown:
         cluster.lost_marks |= unknown
         # Otherwise a late work order could replace the network node's list with one without them.
@@ -111,10 +111,7 @@ def mark_returned(cluster: Cluster, want: Mapping[str, Any]) -> None:
 
 def machines(cluster: Cluster) -> tuple[LostMachine, ...]:
     """Return the machines that must not start VMs, in the form that hosts get."""
-    if cluster.cloud is None:
-        return ()
-    marks = {machine_mark(cluster.cloud.uuid, each) for each in cluster.lost_machines}
-    return tuple(map(LostMachine, sorted(marks | cluster.lost_marks)))
+    return tuple(map(LostMachine, sorted(cluster.all_lost_marks)))
 
 
 def returned(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> list[str]:

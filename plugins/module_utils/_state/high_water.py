@@ -4,7 +4,7 @@
 
 Restoring an older database, by hand or from a backup, also restores its counters. Ids would then be allocated again
 while hosts may still have objects with these ids. Therefore a restore does not lower the mark. The same applies to VLAN
-pools, addresses and VNC ports of slices that the older database does not have.
+pools, addresses and VNC ports of slices that the older database does not have, and to lost machines.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..bounds import MACHINE_ID
 from ..cloud import Cloud
 from ..cluster import LEFT_BEHIND, Cluster, numbers_by_kind
 from ..errors import DatabaseError
-from ..stored_fields import FieldError, Record, at, integer, list_of, uuid_text
+from ..stored_fields import FieldError, Record, at, integer, list_of, text, uuid_text
 from .files import read_whole, write_whole
 
 MACHINE_ID_PATH = "/etc/machine-id"
@@ -65,8 +65,8 @@ class HighWater:
     def lift(self, cluster: Cluster) -> None:
         """Raise the counters of a cluster that was read to the mark.
 
-        If its revision is lower, it is an older version. What was in use since and is not in it is left behind. What is
-        left behind can also change without a new revision.
+        If its revision is lower, it is an older version. What was in use since and is not in it is left behind, and
+        machines that were declared lost since remain so. What is left behind can also change without a new revision.
 
         Raises:
             DatabaseError: the mark cannot be read.
@@ -76,13 +76,16 @@ class HighWater:
             is_older = (cluster.revision or 0) < (mark["revision"] or 0)
             cluster.lift(next_vm_id=mark["next_vm_id"], revision=mark["revision"], issued=mark["issued"])
             cluster.leave_behind(mark["in_use" if is_older else "left_behind"])
+            if is_older and cluster.cloud is not None and cluster.cloud.incarnation == mark["incarnation"]:
+                cluster.lost_marks |= {*mark["lost_marks"]} - cluster.all_lost_marks
 
     def recognize(self, present: Cluster, backup: Cluster) -> None:
-        """Give a lost database the identity of its backup, if the mark is of the same incarnation."""
+        """Give a lost database the identity of its backup and the lost machines, if the mark is of that incarnation."""
         mark = self._read()
         if present.cloud is None and backup.cloud is not None and mark is not None:
             if mark["incarnation"] == backup.cloud.incarnation:
                 present.set_cloud(backup.cloud)
+                present.lost_marks = frozenset(mark["lost_marks"])
 
     def note(self, cluster: Cluster) -> None:
         """Write the counters of a cluster and what it has in use as the mark, before the cluster is stored.
@@ -97,6 +100,7 @@ class HighWater:
             "in_use": cluster.in_use(),
             "left_behind": cluster.extra.get(LEFT_BEHIND, {}),
             "issued": cluster.issued,
+            "lost_marks": sorted(cluster.all_lost_marks),
         }
         if mark != self._read():
             write_whole(self.path, (json.dumps(mark) + "\n").encode())
@@ -107,6 +111,7 @@ class HighWater:
             for key in ("in_use", "left_behind"):
                 record.check(key, numbers_by_kind)
             record.check("issued", list_of(integer))
+            record.check("lost_marks", list_of(text))
             return {
                 "next_vm_id": record.take("next_vm_id", int),
                 "revision": record.take("revision", int, None),
@@ -116,6 +121,7 @@ class HighWater:
                 "in_use": record.take_default("in_use", {}, dict),
                 "left_behind": record.take_default("left_behind", {}, dict),
                 "issued": record.take_default("issued", [], list),
+                "lost_marks": record.take_default("lost_marks", [], list),
             }
         except FileNotFoundError:
             return None

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import lost_workers
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.teardown import forget
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import high_water
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.high_water import HighWater
@@ -22,6 +23,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.cloud import Clou
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
+from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
 from .._domain import builders
 
@@ -91,6 +93,28 @@ def test_a_file_that_is_restored_by_hand_does_not_lower_counters(tmp_path: Path,
     assert look(store).issued == [AHEAD + 1, AHEAD + 2, AHEAD + 3], "hosts have applied them"
     assert take_id(store) == 1003
     assert look(store).revision == (revision or 0) + 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_machines_that_were_lost_since_an_older_version_remain_so(tmp_path: Path, name: str) -> None:
+    """The next work order would make the network node forget them."""
+    store, path = file_store(tmp_path, name)
+    take_id(store)
+    with store.transaction(write=True) as cluster:
+        cluster.workers["10.0.10.1"] = Worker("10.0.10.1", extra={"machine_id": "ab" * 16})
+        cluster.revise()
+    old, backup = path.read_bytes(), store.backup()
+    with store.transaction(write=True) as cluster:
+        lost_workers.declare(cluster, "10.0.10.1")
+    lost = {machine_mark(cloud_of(store).uuid, "ab" * 16)}
+    path.write_bytes(old)
+    assert (look(store).lost_machines, look(store).all_lost_marks) == (frozenset(), lost)
+    path.unlink()
+    store.restore(str(backup))
+    assert look(store).all_lost_marks == lost
+    with store.transaction(write=True) as cluster:
+        lost_workers.mark_returned(cluster, {"ip": "10.0.10.1", "machine_id": "ab" * 16})
+    assert look(store).all_lost_marks == frozenset()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -235,6 +259,7 @@ def test_the_high_water_mark_belongs_to_the_owner_and_is_written_when_it_increas
         "in_use": {},
         "left_behind": {},
         "issued": [AHEAD + 1],
+        "lost_marks": [],
     }
     assert mark.stat().st_mode & 0o777 == 0o600
     written = mark.stat().st_mtime_ns, mark.stat().st_ino
