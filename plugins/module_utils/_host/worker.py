@@ -163,22 +163,22 @@ def observe(orders: Iterable[SliceOrder], tools: Tools, *, settings: Settings, m
     pids = {vm_id: unit.pid for vm_id, unit in vms.units.vms.items()}
     running = {vm_id for vm_id, pid in pids.items() if pid is not None}
     disks = overlays.observe(orders, state_dir=settings.vms.state_dir, running=running)
-    in_place = disks.overlays.keys() - disks.deleted.keys()
-    booting = [vm for vm in all_vms(orders) if vm.disks[0].path in in_place]
     return Host(
         disks,
         wires,
         vms,
         outdated=bases.outdated(orders, disks.overlays, disks.bases, pids),
-        lost=lost.find(
-            orders,
-            disks.overlays,
-            disks.known,
-            pids,
-            firmware.lost(booting, vms.variables, vms.texts, settings.vms),
-        ),
+        lost=_lost(orders, disks, vms, settings),
         overrides=unit_overrides.observe({unit_overrides.HOST, *slice_ids(orders)}, unit_dir=tools.unit_dir),
     )
+
+
+def _lost(orders: Iterable[SliceOrder], disks: overlays.Disks, vms: qemu_plan.Host, settings: Settings) -> lost.Lost:
+    in_place = disks.overlays.keys() - disks.deleted.keys()
+    booting = [vm for vm in all_vms(orders) if vm.disks[0].path in in_place]
+    variables = firmware.lost(booting, vms.variables, vms.texts, settings.vms)
+    pids = {vm_id: unit.pid for vm_id, unit in vms.units.vms.items()}
+    return lost.find(orders, disks.overlays, disks.known, pids, variables)
 
 
 def conflicts(

@@ -57,7 +57,20 @@ def find(
         variables: the missing UEFI variables of VMs that have started with them, by VM id.
     """
     orders = tuple(orders)
-    refusals, held = {}, set()
+    refusals, held = _of_disks(orders, overlays, known, pids)
+    of_variables, lost = _of_variables(orders, variables, pids)
+    held |= {vm_id for vm_id, each in of_variables.items() if each.code == "disk_deleted"}
+    return Lost({**of_variables, **refusals}, frozenset(held), frozenset(lost))
+
+
+def _of_disks(
+    orders: Iterable[SliceOrder],
+    overlays: Mapping[str, Image],
+    known: Mapping[str, Known],
+    pids: Mapping[int, int | None],
+) -> tuple[dict[int, Refusal], set[int]]:
+    """Return why VMs have no usable disks, by VM id, and the VMs that still have a deleted one open."""
+    refusals, held = dict[int, Refusal](), set[int]()
     for vm, disk in all_disks(orders):
         image = overlays.get(disk.path)
         if image is not None and image.damage is not None:
@@ -73,19 +86,24 @@ def find(
         elif not disk.recreate:
             figures = {"path": disk.path, "seen": seen, "vm_id": vm.vm_id}
             refusals[vm.vm_id] = Refusal("disk_missing", str(vm), figures)
-    lost = set()
+    return refusals, held
+
+
+def _of_variables(
+    orders: Iterable[SliceOrder], variables: Mapping[int, str], pids: Mapping[int, int | None]
+) -> tuple[dict[int, Refusal], set[int]]:
+    """Return why VMs have no UEFI variables, and which of them do not get new ones."""
+    refusals, lost = dict[int, Refusal](), set[int]()
     for vm in all_vms(orders):
         path = variables.get(vm.vm_id)
         if path is None:
             continue
         deleted = _deleted(vm, path, pids)
-        if deleted is not None:
-            held.add(vm.vm_id)
         if deleted is not None or not vm.disks[0].recreate:
             lost.add(vm.vm_id)
             missing = Refusal("uefi_variables_missing", str(vm), {"path": path, "vm_id": vm.vm_id})
-            refusals.setdefault(vm.vm_id, deleted or missing)
-    return Lost(refusals, frozenset(held), frozenset(lost))
+            refusals[vm.vm_id] = deleted or missing
+    return refusals, lost
 
 
 def _damaged(vm: VM, disk: Disk, image: Image, why: str) -> Refusal:

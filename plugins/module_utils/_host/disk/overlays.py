@@ -369,6 +369,20 @@ def apply(
     """
     retention_s = todo.retention_h * 3600
     _discard(todo, have, state_dir, removed)
+    _prepare_folders(todo, state_dir, accounts)
+    for vm, disk, path in todo.restore:
+        _restore(disk, path, accounts.of(vm.slice_id))
+    _create(todo, have, accounts, runner)
+    growth.closed(todo.grow, accounts, runner)
+    gone = trash.empty(state_dir, retention_s=retention_s)
+    removed += [entry.path for entry in gone if entry.left_s(retention_s) > 0]
+    present = [*todo.present, *(disk for _vm, disk in todo.create)]
+    origins.note(present)
+    register.note(state_dir, present=present, gone=todo.forget)
+
+
+def _prepare_folders(todo: DiskPlan, state_dir: str, accounts: Accounts) -> None:
+    """Remove folders, set the owners of what stays, and create folders with their owner files."""
     for vm_id, _slice_id in todo.remove:
         vm_folders.remove(folder_of(state_dir, vm_id))
     for path, (_slice_id, _old, new) in todo.given.items():
@@ -384,8 +398,9 @@ def apply(
         )
         for vm in (*todo.make_folders, *todo.mark)
     )
-    for vm, disk, path in todo.restore:
-        _restore(disk, path, accounts.of(vm.slice_id))
+
+
+def _create(todo: DiskPlan, have: Disks, accounts: Accounts, runner: Runner) -> None:
     for alike in _alike(todo.create):
         _vm, first = alike[0]
         base = first.backing_file
@@ -394,12 +409,6 @@ def apply(
         for path, _account in owners:
             startup_notes.forget(path)
         files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
-    growth.closed(todo.grow, accounts, runner)
-    gone = trash.empty(state_dir, retention_s=retention_s)
-    removed += [entry.path for entry in gone if entry.left_s(retention_s) > 0]
-    present = [*todo.present, *(disk for _vm, disk in todo.create)]
-    origins.note(present)
-    register.note(state_dir, present=present, gone=todo.forget)
 
 
 def _discard(todo: DiskPlan, have: Disks, state_dir: str, removed: list[str]) -> None:

@@ -189,8 +189,7 @@ def plan(
     configuration after a crash. Only its carriers, the owner of its taps and how its guest is asked are updated.
 
     Raises:
-        Refused: there are C(conflicts), a VM does not fit the machine type, or the order has no password id for its
-            display.
+        Refused: there are C(conflicts), a VM does not fit the machine type, or its display has no password id.
     """
     orders = tuple(orders)
     vms = all_vms(orders)
@@ -213,15 +212,16 @@ def plan(
         pauses=pause.plan(actions.staying, [*actions.start, *(vm for vm, _reasons in actions.restart)], have.paused),
         faults=_faults(actions, have, constraints),
         seeds=seed.plan((vm for vm in vms if vm not in dict(actions.fixed)), have.seeds),
-        variables=tuple(
-            vm
-            for vm in vms
-            if vm.vm_id in have.variables
-            and vm.vm_id not in constraints.lost_variables
-            and vm not in dict(actions.fixed)
-        ),
+        variables=_variables(vms, actions, have, constraints),
         asked=tuple(vm for vm in (*actions.halt, *dict(actions.restart)) if _can_ask(vm, have)),
     )
+
+
+def _variables(vms: Iterable[VM], actions: _Actions, have: Host, constraints: Constraints) -> tuple[VM, ...]:
+    """Return the VMs that get new UEFI variables."""
+    fixed = dict(actions.fixed)
+    wanted = have.variables.keys() - constraints.lost_variables
+    return tuple(vm for vm in vms if vm.vm_id in wanted and vm not in fixed)
 
 
 def _decide(vms: Iterable[VM], have: Host, settings: Settings, constraints: Constraints, *, restart: bool) -> _Actions:
