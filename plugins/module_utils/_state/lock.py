@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ..errors import DatabaseError, Refusal
+from ..errors import DatabaseError, DatabaseRefused, Refusal
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -64,7 +64,7 @@ def failed(name: str, doing: str, error: OSError) -> DatabaseError:
     if not isinstance(error, PermissionError):
         return DatabaseError(f"{name} cannot be {doing}: {error}")
     figures = {"doing": doing, "user": _user(), "path": error.filename, "why": error.strerror}
-    return DatabaseError(Refusal("database_unwritable", name, figures).message)
+    return DatabaseRefused([Refusal("database_unwritable", name, figures)])
 
 
 def _user() -> str:

@@ -112,8 +112,8 @@ HOST = {
     "disk_cut_short": Rule(
         "a disk must be as large as its tables say",
         "disk {path} is damaged: {why}; {rule}",
-        "restore it, or run truncate --size={needed} {path} on its worker to go on with zeros in place of what is "
-        "missing",
+        "restore it, or run truncate --size={needed} {path} and qemu-img check -r all {path} on its worker to go on "
+        "with zeros in place of what is missing",
     ),
     "disk_deleted": Rule(
         "a disk that QEMU has open is not created again",

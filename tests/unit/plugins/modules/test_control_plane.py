@@ -96,7 +96,7 @@ def test_lifecycle_of_an_object(ready: Control, module: str, arguments: dict[str
     assert ready.path.read_text() == after
     assert ready.run(module, **{key: arguments[key], "state": "absent"})["changed"]
     assert not ready.run(module, **{key: arguments[key], "state": "absent"})["changed"]
-    counters = ("next_vm_id", "revision", "noted")
+    counters = ("next_vm_id", "revision", "noted", "issued_revisions")
     left, first = (yaml.safe_load(text) for text in (ready.path.read_text(), before))
     left["users"]["admin"].pop("uuid", None)  # the slice gave its owner one
     assert {**left, **dict.fromkeys(counters)} == {**first, **dict.fromkeys(counters)}

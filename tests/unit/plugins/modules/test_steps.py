@@ -43,7 +43,7 @@ def ok(result: dict[str, Any]) -> dict[str, Any]:
 def without_revisions(data: dict[str, Any]) -> dict[str, Any]:
     """Return the content of a database without the revisions of itself and of its slices."""
     slices = {key: {**slice_, "revision": 0} for key, slice_ in data["slices"].items()}
-    return {**data, "slices": slices, "revision": 0}
+    return {**data, "slices": slices, "revision": 0, "issued_revisions": []}
 
 
 def test_slice_and_the_small_modules_produce_the_same_database(web: Door, monkeypatch: pytest.MonkeyPatch) -> None:

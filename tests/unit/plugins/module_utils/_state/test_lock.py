@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import lock
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, DatabaseRefused
 
 from ....locks import is_held
 
@@ -145,8 +145,9 @@ def test_a_user_who_may_not_write_is_told_how_to(tmp_path: Path, monkeypatch: py
     path = tmp_path / folder / "d.lock"
     monkeypatch.setattr(lock, "system", Denied())
     monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_000)
-    with pytest.raises(DatabaseError) as caught, lock.locked(str(path), name="database /d", timeout_s=1):
+    with pytest.raises(DatabaseRefused) as caught, lock.locked(str(path), name="database /d", timeout_s=1):
         pytest.fail("the block must not run")
+    assert [each.code for each in caught.value.refusals] == ["database_unwritable"]
     denied = path if folder == "." else path.parent
     assert caught.value.message == (
         f"database /d cannot be locked by user 4000000000: {denied}: Permission denied; run as root, set "

@@ -32,7 +32,46 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             {"got": 2, "vms": 3},
             "user alice: used_vms is 2, but the slices have 3 VMs",
         ),
+        ("username_differs", "user bob", {"got": "rob"}, "user bob: username is rob"),
+        ("worker_ip_differs", "worker 10.0.10.1", {"got": "10.0.10.2"}, "worker 10.0.10.1: ip is 10.0.10.2"),
+        (
+            "interface_name_twice",
+            "VM lab/a (1004)",
+            {"name": "eth0"},
+            "VM lab/a (1004): several interfaces have the name eth0",
+        ),
+        (
+            "link_id_twice",
+            "slice lab (1003) of alice",
+            {"link_id": 1},
+            "slice lab (1003) of alice: several links have the id 1",
+        ),
+        ("vm_linked_to_itself", "link lab/1", {"vm_id": 1004}, "link lab/1 connects VM 1004 with itself"),
+        (
+            "interface_of_several_links",
+            "slice lab (1003) of alice",
+            {"interface": "eth1", "vm_id": 1004},
+            "slice lab (1003) of alice: eth1 of VM 1004 is on several links",
+        ),
+        (
+            "vlan_of_interface_not_allocated",
+            "VM lab/a (1004): eth1",
+            {"vlan": 161},
+            "VM lab/a (1004): eth1 is on VLAN 161, which is not allocated to the slice",
+        ),
+        (
+            "loopback_of_several_vms",
+            "slice lab (1003) of alice",
+            {"got": "10.1.0.1"},
+            "slice lab (1003) of alice: several VMs have loopback 10.1.0.1",
+        ),
+        (
+            "address_on_another_vlan",
+            "slice web (1000): eth0 of VM vm1 (1001)",
+            {"address": "10.60.7.101", "vlan": 400, "management": 300},
+            "slice web (1000): eth0 of VM vm1 (1001) with address 10.60.7.101 is on VLAN 400, not on 300",
+        ),
     ],
 )
-def test_a_message_has_object_and_both_figures(code: str, about: str, figures: dict[str, Any], message: str) -> None:
+def test_a_message_has_object_and_figures(code: str, about: str, figures: dict[str, Any], message: str) -> None:
     assert Refusal(code, about, figures).message == message

@@ -104,8 +104,8 @@ def test_a_disk_that_was_cut_short_is_not_started_and_can_be_restored_or_filled(
     (message,) = find(ordered(tmp_path), tmp_path).barred.values()
     assert message == (
         f"VM 1001 (vm1): disk {path} is damaged: it has 65536 bytes, and needs at least 196624; a disk must be as "
-        f"large as its tables say; restore it, or run truncate --size=196624 {path} on its worker to go on with zeros "
-        "in place of what is missing"
+        f"large as its tables say; restore it, or run truncate --size=196624 {path} and qemu-img check -r all {path} "
+        "on its worker to go on with zeros in place of what is missing"
     )
 
 
