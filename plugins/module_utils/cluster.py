@@ -42,7 +42,7 @@ DELETED_SLICES = "deleted_slices"
 REVISION = "revision"
 """The field beyond the model with the revision of work orders (docs/decisions/0014)."""
 ISSUED = "issued_revisions"
-"""The field beyond the model with the last revisions, oldest first. From these, hosts find that a database was put back
+"""The field beyond the model with the last revisions, oldest first. From these, hosts find that a database was reverted
 (docs/decisions/0014)."""
 CLOUD = "cloud"
 """The field beyond the model with the cloud's identity, which hosts store (docs/decisions/0018)."""

@@ -309,13 +309,13 @@ def _addresses(slice_: Slice) -> Iterator[Refusal]:
     for segment in addressing.segments(slice_):
         where = f"VLAN {segment.vlan_id} in {call(slice_)}"
         for version, name in addressing.FAMILIES.items():
-            told = [said[name] for _vm_id, _interface, said in addressing.ends(segment) if name in said]
+            listed = [said[name] for _vm_id, _interface, said in addressing.ends(segment) if name in said]
             subnet = addressing.subnet(version, addressing.cidr(segment, version))
-            for text in told:
+            for text in listed:
                 address = addressing.address(version, text)
                 if subnet is None or address is None or address not in subnet:
                     yield Refusal("address_not_in_subnet", where, {"got": text, "subnet": str(subnet)})
-            for text in _twice(told):
+            for text in _twice(listed):
                 yield Refusal("address_of_several_ends", where, {"got": text})
     loopbacks = [text for vm in slice_.live_vms for text in vm.extra.get(addressing.LOOPBACK, {}).values()]
     for text in _twice(loopbacks):

@@ -51,6 +51,6 @@ def faults(pinged: str, expected: Expected) -> list[str]:
 
 
 if __name__ == "__main__":
-    told = json.load(sys.stdin)
-    wrong = faults(told["pinged"], Expected(**told["expected"]))
-    raise SystemExit("\n".join([*wrong, told["pinged"]]) if wrong else 0)
+    given = json.load(sys.stdin)
+    wrong = faults(given["pinged"], Expected(**given["expected"]))
+    raise SystemExit("\n".join([*wrong, given["pinged"]]) if wrong else 0)

@@ -19,20 +19,20 @@ TICK_S = 0.01
 UPTIME = re.compile(r"^(\d+\.\d+) \d+\.\d+\s*$", re.MULTILINE)
 
 
-def rate_kbps(told: str) -> int:
+def rate_kbps(output: str) -> int:
     """Return the rate in kbit/s.
 
     Raises:
         ValueError: there are not two times, so the download failed.
     """
-    times = [float(time) for time in UPTIME.findall(told)]
+    times = [float(time) for time in UPTIME.findall(output)]
     if len(times) != 2:
-        raise ValueError(f"the output has {len(times)} times, expected 2: {told}")
+        raise ValueError(f"the output has {len(times)} times, expected 2: {output}")
     return int((SIZE_KBIT - BUCKET_KBIT) / max(times[1] - times[0], TICK_S))
 
 
-def main(most_kbps: int, told: str) -> None:
-    rate = rate_kbps(told)
+def main(most_kbps: int, output: str) -> None:
+    rate = rate_kbps(output)
     print(f"received {rate} kbit/s")
     if rate > most_kbps:
         raise SystemExit(f"received {rate} kbit/s, expected at most {most_kbps} kbit/s")

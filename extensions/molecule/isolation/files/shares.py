@@ -65,8 +65,8 @@ def floods(names: list[str]) -> Steps:
 
 
 def main(kind: str) -> None:
-    told = json.load(sys.stdin)
-    print(json.dumps(questions(told) if kind == "questions" else floods(told)))
+    given = json.load(sys.stdin)
+    print(json.dumps(questions(given) if kind == "questions" else floods(given)))
 
 
 if __name__ == "__main__":

@@ -148,12 +148,12 @@ def judge(steps: Steps, stdout: str) -> list[str]:
 
 
 def main(mode: str) -> None:
-    told = json.load(sys.stdin)
+    given = json.load(sys.stdin)
     if mode == "command":
-        print(command(read(told)))
+        print(command(read(given)))
         return
-    steps = read(told["steps"])
-    wrong = judge(steps, told["stdout"])
+    steps = read(given["steps"])
+    wrong = judge(steps, given["stdout"])
     print("\n".join(wrong or [f"{sum(map(len, steps))} probes are as expected"]))
     sys.exit(1 if wrong else 0)
 

@@ -89,8 +89,8 @@ def group(gid: int) -> str:
 def switch(ask: Ask) -> Iterator[str]:
     """Yield the state of Open vSwitch."""
     for table, columns in TABLES.items():
-        told = ask(["ovs-vsctl", "--format=csv", f"--columns={columns}", "list", table])
-        yield from (ALL_VLANS.sub("all", line) for line in told.splitlines())
+        output = ask(["ovs-vsctl", "--format=csv", f"--columns={columns}", "list", table])
+        yield from (ALL_VLANS.sub("all", line) for line in output.splitlines())
     yield from ask(["ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "dump-flows", "br-int"]).splitlines()
     # The bands of a meter are on separate lines.
     yield " ".join(ask(["ovs-ofctl", "-O", "OpenFlow14", "dump-meters", "br-int"]).splitlines())
