@@ -276,6 +276,7 @@ def test_the_high_water_mark_belongs_to_the_owner_and_is_written_when_it_increas
         '{"next_vm_id": 1}',
         '{"next_vm_id": "x", "revision": 1, "incarnation": null}',
         '{"next_vm_id": 1, "revision": 1, "incarnation": null, "in_use": {"vlan_pool": ["x"]}}',
+        '{"next_vm_id": 1, "revision": 1, "incarnation": null, "lost_marks": [7]}',
         '{"next_vm_id": 1, "revision": 1, "incarnation": null, "left_behind": []}',
         '{"next_vm_id": 1, "revision": 1, "incarnation": null, "issued": ["x"]}',
     ],
