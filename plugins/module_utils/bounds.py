@@ -107,6 +107,12 @@ TAP_NAME = Form(
     f"Linux, whose devices have names of {DEVICE_NAME_LENGTH} characters",
 )
 RECEIPT = Form(r"[0-9a-f]{32}", "32 hexadecimal digits", "receipt of a work order", "the first half of an HMAC-SHA256")
+ISSUED_REVISIONS = Form(
+    r"[0-9]{1,15}(,[0-9]{1,15})*",
+    "revisions, separated by commas",
+    "last revisions of a database in a work order",
+    "the database keeps the last 50",
+)
 MOMENT = Form(
     r"[0-9a-f-]{36} [0-9]{1,12}\.[0-9]{6}",
     "the id of a boot and the seconds since, with six decimals",
