@@ -107,8 +107,11 @@ TAP_NAME = Form(
     f"Linux, whose devices have names of {DEVICE_NAME_LENGTH} characters",
 )
 RECEIPT = Form(r"[0-9a-f]{32}", "32 hexadecimal digits", "receipt of a work order", "the first half of an HMAC-SHA256")
-ISSUED = Form(
-    r"[0-9]{1,15}(,[0-9]{1,15})*", "revisions, separated by commas", "last revisions of a database", "work orders"
+ISSUED_REVISIONS = Form(
+    r"[0-9]{1,15}(,[0-9]{1,15})*",
+    "revisions, separated by commas",
+    "last revisions of a database in a work order",
+    "the database keeps the last 50",
 )
 MOMENT = Form(
     r"[0-9a-f-]{36} [0-9]{1,12}\.[0-9]{6}",
@@ -162,7 +165,7 @@ SSH_KEY = Form(
 
 CHECKS_ON_WORKER = ("console", "command", "cloud_init")
 CHECKS_ON_NETWORK_NODE = ("ping", "ssh", "tcp", "http")
-"""The checks that show whether a guest is ready, by the host that makes them."""
+"""The checks that tell whether a guest is ready, by the host that makes them."""
 URL_PATH = Form(
     r"/[\x21-\x7e]{0,1023}",
     "/ and up to 1,023 ASCII characters without spaces",

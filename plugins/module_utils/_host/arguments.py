@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..bounds import DISK_RETENTION_H, ISSUED, REVISION, VLAN
+from ..bounds import DISK_RETENTION_H, ISSUED_REVISIONS, REVISION, VLAN
 from ..claim import VLAN_POOLS_RULE, Claim
 from ..defaults import ACCELERATORS, BRIDGE, DHCP_SERVER, GATEWAY, STATE_DIR, VNC_PLACES
 from ..grammar import (
@@ -149,7 +149,7 @@ GRAMMARS: Grammars = {
     "revision": integer(int(REVISION.least), int(REVISION.most)),
     "lost_machines": {"mark": MACHINE_MARK},
     "machine_mark": optional(MACHINE_MARK),
-    "issued_revisions": optional(text(ISSUED.pattern, ISSUED.rule)),
+    "issued_revisions": optional(text(ISSUED_REVISIONS.pattern, ISSUED_REVISIONS.rule)),
     "controller": HOST_NAME,
     "vlan_pools": text(POOLS_PATTERN, VLAN_POOLS_RULE),
     "management_vlan": integer(int(VLAN.least), int(VLAN.most)),

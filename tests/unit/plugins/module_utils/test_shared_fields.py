@@ -29,7 +29,7 @@ def test_each_sample_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("worker", "network_node", "names"),
     [
-        (WorkerOrder, NetworkOrder, {"cloud_uuid", "cloud_title", "cloud_incarnation", "complete"}),
+        (WorkerOrder, NetworkOrder, {"cloud_uuid", "cloud_title", "cloud_incarnation", "complete", "issued_revisions"}),
         (SliceOrder, Services, {"slice_id", "slice_uuid", "revision", "record", "receipt", "trunk"}),
     ],
 )
