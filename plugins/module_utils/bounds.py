@@ -165,7 +165,7 @@ SSH_KEY = Form(
 
 CHECKS_ON_WORKER = ("console", "command", "cloud_init")
 CHECKS_ON_NETWORK_NODE = ("ping", "ssh", "tcp", "http")
-"""The checks that tell whether a guest is ready, by the host that makes them."""
+"""The checks that show whether a guest is ready, by the host that makes them."""
 URL_PATH = Form(
     r"/[\x21-\x7e]{0,1023}",
     "/ and up to 1,023 ASCII characters without spaces",

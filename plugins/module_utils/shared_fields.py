@@ -39,7 +39,7 @@ REVISION = integer(
 ISSUED = text(
     "The last revisions of the database, oldest first, separated by commas.",
     "A host refuses the call before anything is changed if the last revision that it has applied is higher than the "
-    "first of these and is not among them, because the database was put back to an earlier state.",
+    "first of these and is not among them, because the database was reverted to an earlier state.",
     sample="1795371735001,1795371735123",
     form=bounds.ISSUED_REVISIONS,
 )
