@@ -298,7 +298,7 @@ def test_a_slice_that_its_hosts_have_not_deleted_is_kept_however_long_that_takes
     undelete.keep(held, slices[2], now=later, retention_h=24)
     assert [entry["slice"]["name"] for entry in held.extra[undelete.FIELD]] == ["web", "other"]
     undelete.renew(held, slices[0], until="2026-02-15T13:00:00Z")
-    untils = [entry["until"] for entry in held.extra[undelete.FIELD]]
-    assert untils == ["2026-02-15T13:00:00Z", "2026-02-15T12:00:00Z"]
+    kept_until = [entry["until"] for entry in held.extra[undelete.FIELD]]
+    assert kept_until == ["2026-02-15T13:00:00Z", "2026-02-15T12:00:00Z"]
     undelete.renew(held, slices[0], until=later)
-    assert [entry["until"] for entry in held.extra[undelete.FIELD]] == untils, "a shorter time is no news"
+    assert [entry["until"] for entry in held.extra[undelete.FIELD]] == kept_until, "a shorter time is no news"
