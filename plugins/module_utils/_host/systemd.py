@@ -76,6 +76,8 @@ class Units:
     Attributes:
         vms: units by VM id.
         enabled: slice id and VM id of enabled units.
+        ignored: those of them that systemd does not start with the host, because something else is in place of the link
+            to their template, such as a link to /dev/null.
         templates: the text of each slice's template, by slice id.
         slices: the ids of slices whose systemd slice is active.
         exposed: the ids of slices whose template is a link, or has another owner or mode than it was written with.
@@ -83,6 +85,7 @@ class Units:
 
     vms: Mapping[int, Unit] = field(default_factory=dict)
     enabled: frozenset[tuple[int, int]] = frozenset()
+    ignored: frozenset[tuple[int, int]] = frozenset()
     templates: Mapping[int, str] = field(default_factory=dict)
     slices: frozenset[int] = frozenset()
     exposed: frozenset[int] = frozenset()
@@ -142,9 +145,11 @@ def observe(wanted: Iterable[int], runner: Runner, *, unit_dir: str = UNIT_DIR) 
     blocks = show(names, runner)
     vms = [unit for unit in map(_unit, blocks) if unit is not None and unit.slice_id in ids]
     active = {block["Id"] for block in blocks if block.get("ActiveState") == "active"}
+    enabled = frozenset(pair for pair in _enabled(unit_dir) if pair[0] in ids)
     return Units(
         vms={unit.vm_id: unit for unit in vms},
-        enabled=frozenset(pair for pair in _enabled(unit_dir) if pair[0] in ids),
+        enabled=enabled,
+        ignored=frozenset(pair for pair in enabled if not _is_link_to_template(*pair, unit_dir)),
         templates=_templates(ids, unit_dir),
         slices=frozenset(slice_id for slice_id in ids if slice_name(slice_id) in active),
         exposed=frozenset(slice_id for slice_id in ids if _is_exposed(f"{unit_dir}/{template_name(slice_id)}")),
@@ -204,7 +209,9 @@ def enable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> Non
     """
     os.makedirs(f"{unit_dir}/{VM_WANTS}", exist_ok=True)
     for slice_id, vm_id in units:
-        os.symlink(f"{unit_dir}/{template_name(slice_id)}", f"{unit_dir}/{VM_WANTS}/{unit_name(slice_id, vm_id)}")
+        path = f"{unit_dir}/{VM_WANTS}/{unit_name(slice_id, vm_id)}"
+        files.remove(path)
+        os.symlink(f"{unit_dir}/{template_name(slice_id)}", path)
 
 
 def disable(units: Iterable[tuple[int, int]], *, unit_dir: str = UNIT_DIR) -> None:
@@ -300,6 +307,12 @@ def _enabled(unit_dir: str) -> Iterable[tuple[int, int]]:
         match = _UNIT.fullmatch(name)
         if match:
             yield int(match[1]), int(match[2])
+
+
+def _is_link_to_template(slice_id: int, vm_id: int, unit_dir: str) -> bool:
+    path = f"{unit_dir}/{VM_WANTS}/{unit_name(slice_id, vm_id)}"
+    template = f"{unit_dir}/{template_name(slice_id)}"
+    return os.path.islink(path) and os.path.realpath(path) == os.path.realpath(template)
 
 
 def all_templates(unit_dir: str) -> dict[int, str]:

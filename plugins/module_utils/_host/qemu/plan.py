@@ -201,7 +201,7 @@ def plan(
         templates=dict(_templates(orders, have, settings)),
         writes=tuple(_all_writes(vms, actions, have, settings)),
         enable=tuple(vm for vm in vms if vm in starting and not _is_enabled(vm, have)),
-        disable=tuple(vm for vm in vms if vm not in starting and _is_enabled(vm, have)),
+        disable=tuple(vm for vm in vms if vm not in starting and (vm.slice_id, vm.vm_id) in have.units.enabled),
         halt=actions.halt,
         start=actions.start,
         restart=actions.restart,
@@ -242,7 +242,7 @@ def _decide(vms: Iterable[VM], have: Host, settings: Settings, constraints: Cons
 
 
 def _is_enabled(vm: VM, have: Host) -> bool:
-    return (vm.slice_id, vm.vm_id) in have.units.enabled
+    return (vm.slice_id, vm.vm_id) in have.units.enabled - have.units.ignored
 
 
 def _active(vm: VM, have: Host) -> str:

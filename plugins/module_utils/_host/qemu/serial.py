@@ -35,6 +35,9 @@ _SEND_S = 10.0
 # A guest may write without end.
 _HEARD = 1 << 16
 _PROBE_EVERY_S = (1.0, 1.0, 2.0, 2.0, 5.0)
+# The prompt of a shell that waits for the rest of a command, such as the end of a quote.
+_SEQUENCE = r"(?:\x1b\[[0-9;?]*[A-Za-z])*"
+_CONTINUATION = re.compile(rf"(?:^|\n){_SEQUENCE}(?:> {_SEQUENCE})+\Z")
 
 
 DIALOGUE = re.compile(r"\b(?:READY[0-9]*|BEGIN|END|FREE)- ?[0-9a-f]{16}|\bcr_(?:command|part|rc)\b")
@@ -138,7 +141,11 @@ def run(
 
 
 def _wake(console: Console, nonce: str, deadline: float, now: Callable[[], float]) -> None:
-    """Probe until the shell responds. No interrupt is sent, because it might stop the guest's boot."""
+    """Probe until the shell responds.
+
+    No interrupt is sent, because it might stop the guest's boot, unless the shell waits for the rest of a line that a
+    killed caller began: it would take all that follows for a part of it.
+    """
     seen = ""
     tries = 0
     while now() < deadline:
@@ -149,6 +156,8 @@ def _wake(console: Console, nonce: str, deadline: float, now: Callable[[], float
             seen = (seen + console.receive(until - now()))[-_HEARD:]
             if re.search(rf"READY[0-9]+-{nonce}", seen):
                 return
+        if _CONTINUATION.search(seen):
+            console.send(_INTERRUPT)
     raise SlicesError("no shell responded on the serial console in time", console=seen[-2000:])
 
 
@@ -166,29 +175,38 @@ def _script(command: str, nonce: str) -> Iterable[str]:
         yield f"cr_part=$(printf '{escaped}.'); cr_command=$cr_command${{cr_part%.}}"
     yield (
         f'{_say("BEGIN-", nonce)}; (eval "$cr_command") </dev/null 2>&1; cr_rc=$?; '
-        f"{_say('END-', nonce, ':$cr_rc:')}; stty echo 2>/dev/null"
+        f"{_say('END-', nonce, ':$cr_rc:0:')}; stty echo 2>/dev/null"
     )
 
 
 def _read(
     console: Console, nonce: str, deadline: float, now: Callable[[], float], longest: int | None = None
 ) -> Answer:
-    end = re.compile(rf"END-{nonce}:([0-9]+):")
-    seen = ""
+    """Return the answer.
+
+    All requests are answered before: what the guest has not read of the last one when the console is closed is lost,
+    and its shell would wait for the rest of that line.
+    """
+    end = re.compile(rf"END-{nonce}:([0-9]+):([0-9]+):")
+    seen, asked = "", 0
+    found = list[re.Match[str]]()
     patience_s = 2.0
     ask_at = now() + patience_s
     while now() < deadline:
         seen += console.receive(min(deadline, ask_at) - now())
         if longest is not None:
             seen = _shortened(seen, nonce, longest)
-        match = end.search(seen)
-        if match:
-            return Answer(rc=int(match[1]), stdout=_between(seen, nonce, match.start()))
+        found = list(end.finditer(seen))
+        if found and int(found[-1][2]) == asked:
+            break
         if now() >= ask_at:
             # A kernel message may have split the end marker. The shell reads this request when the command has ended.
-            console.send(f"{_say('END-', nonce, ':$cr_rc:')}\n")
+            asked += 1
+            console.send(f"{_say('END-', nonce, f':$cr_rc:{asked}:')}\n")
             patience_s *= 2
             ask_at = now() + patience_s
+    if found:
+        return Answer(rc=int(found[0][1]), stdout=_between(seen, nonce, found[0].start()))
     _interrupt(console, nonce)
     raise SlicesError("the command timed out and was interrupted", stdout=_between(seen, nonce, len(seen)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_units_are_observed_in_one_call(tmp_path):
     wants = tmp_path / "multi-user.target.wants"
     wants.mkdir()
     for name in ("cloudrepo-1000@1001.service", "cloudrepo-2000@2001.service", "ssh.service"):
-        (wants / name).symlink_to("/dev/null")
+        (wants / name).symlink_to(tmp_path / f"{name.partition('@')[0]}@.service")
     systemd.write_templates(dict.fromkeys((1000, 2000), template_text("cloudrepo-0")), unit_dir=str(tmp_path))
     runner = FakeRunner().tell("systemctl", "show", MORE, stdout=SHOWN)
 
@@ -95,6 +96,23 @@ def test_units_are_enabled_until_they_are_disabled(tmp_path):
 
     systemd.disable([(1000, 1001), (1000, 1003)], unit_dir=str(tmp_path))
     assert systemd.enabled_names(str(tmp_path)) == ["cloudrepo-1000@1002.service"]
+
+
+@pytest.mark.parametrize("target", ["/dev/null", "cloudrepo-1001@.service", None])
+def test_what_is_no_link_to_the_template_is_ignored_and_replaced(tmp_path: Path, target: str | None) -> None:
+    link = tmp_path / "multi-user.target.wants/cloudrepo-1000@1001.service"
+    systemd.enable([(1000, 1001), (1000, 1002)], unit_dir=str(tmp_path))
+    link.unlink()
+    if target is None:
+        link.touch()
+    else:
+        link.symlink_to(target)
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout="")
+    found = systemd.observe({1000}, runner, unit_dir=str(tmp_path))
+    assert (found.enabled, found.ignored) == ({(1000, 1001), (1000, 1002)}, {(1000, 1001)})
+
+    systemd.enable([(1000, 1001)], unit_dir=str(tmp_path))
+    assert systemd.observe({1000}, runner, unit_dir=str(tmp_path)).ignored == set()
 
 
 @pytest.mark.parametrize(
@@ -164,7 +182,7 @@ def test_all_units_are_seen_whatever_their_slices(tmp_path) -> None:
     wants = tmp_path / "multi-user.target.wants"
     wants.mkdir()
     for name in ("cloudrepo-1000@1001.service", "cloudrepo-2000@2001.service", "ssh.service"):
-        (wants / name).symlink_to("/dev/null")
+        (wants / name).symlink_to(tmp_path / f"{name.partition('@')[0]}@.service")
     systemd.write_templates(dict.fromkeys((1000, 2000), template_text("cloudrepo-0")), unit_dir=str(tmp_path))
     runner = FakeRunner().tell("systemctl", "show", MORE, stdout=SHOWN)
     assert systemd.observe_all(runner, unit_dir=str(tmp_path)) == Units(

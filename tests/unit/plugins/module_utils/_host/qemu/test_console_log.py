@@ -45,7 +45,7 @@ def test_the_dialogue_of_commands_is_left_out(tmp_path: Path) -> None:
             """See C(Console)."""
             nonce = "0123456789abcdef"
             answer = f"READY1-{nonce}\n" if "READY1" in text else ""
-            answer += f"BEGIN-{nonce}\nEND-{nonce}:0:\n" if "BEGIN" in text else ""
+            answer += f"BEGIN-{nonce}\nEND-{nonce}:0:0:\n" if "BEGIN" in text else ""
             self.text += text + answer
             self.left += answer
 

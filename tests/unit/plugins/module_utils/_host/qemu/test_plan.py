@@ -281,9 +281,22 @@ def test_a_barred_vm_is_not_started_or_restarted_and_its_unit_is_disabled(restar
 def test_the_unit_of_a_vm_that_is_no_longer_barred_is_enabled_again():
     order = orders(vm(1001))
     have = running(order, unit(1001, "inactive", None))
+    ignored = replace(have, units=replace(have.units, ignored=have.units.enabled))
+    assert (
+        plan(order, ignored).enable == plan(order, replace(have, units=replace(have.units, enabled=frozenset()))).enable
+    )
     todo = plan(order, replace(have, units=replace(have.units, enabled=frozenset())))
 
     assert (ids(todo.start), ids(todo.enable), todo.faults) == ([1001], [1001], {})
+
+
+def test_the_unit_of_a_vm_that_systemd_does_not_start_with_the_host_is_enabled_again():
+    order = orders(vm(1001), vm(1002, state="stopped"))
+    have = running(order, unit(1001), unit(1002, "inactive", None))
+    ignored = replace(have, units=replace(have.units, ignored=have.units.enabled))
+
+    assert (ids(plan(order, have).enable), ids(plan(order, ignored).enable)) == ([], [1001])
+    assert ids(plan(order, ignored).disable) == ids(plan(order, have).disable) == [1002]
 
 
 def test_a_vm_whose_unit_was_changed_keeps_running_and_is_listed_for_a_restart():

@@ -74,6 +74,28 @@ def test_the_probe_is_repeated_until_the_shell_answers(console):
     assert run(console, "echo up").stdout == "up\n"
 
 
+def test_a_shell_that_waits_for_the_rest_of_a_line_is_interrupted(console):
+    """A caller was killed while the guest had only read the beginning of its line."""
+    console.send("printf '\\n%s%s%s\n")
+
+    assert run(console, "echo up").stdout == "up\n"
+
+
+def test_a_console_is_not_closed_before_the_last_request_is_answered():
+    """The guest has not read the whole request yet when the first end marker comes."""
+    timed = Timed({"READY1-": f"READY1-{NONCE}", "BEGIN-": f"\nBEGIN-{NONCE}\nall\n"})
+    timed.later = {3.0: f"\nEND-{NONCE}:0:0:\n", 5.0: f"\nEND-{NONCE}:0:1:\n"}
+    assert serial.run(timed, "true", timeout_s=20, nonce=NONCE, now=timed.now) == serial.Answer(rc=0, stdout="all\n")
+    assert (timed.times("END-"), timed.at) == ([0, 2], 5.0)
+
+
+def test_a_command_that_has_ended_is_no_error_if_the_last_request_is_not_answered():
+    timed = Timed({"READY1-": f"READY1-{NONCE}", "BEGIN-": f"\nBEGIN-{NONCE}\nall\n"})
+    timed.later = {3.0: f"\nEND-{NONCE}:4:0:\n"}
+    assert serial.run(timed, "true", timeout_s=20, nonce=NONCE, now=timed.now) == serial.Answer(rc=4, stdout="all\n")
+    assert timed.times("\x03") == [], "nothing that runs is interrupted"
+
+
 def test_a_command_that_does_not_end_is_an_error_with_its_output(console):
     def now() -> float:
         return 20.0 if "begun\r\n" in console.heard else 0.0
@@ -174,10 +196,15 @@ def test_the_output_of_a_command_that_does_not_end_is_what_follows_its_begin(sai
 
 
 class Timed:
-    """A console with a clock that only waiting advances, whose answers are given by what was typed last."""
+    """A console with a clock that only waiting advances, whose answers are given by what was typed last.
+
+    Attributes:
+        later: further output by the time at which it comes.
+    """
 
     def __init__(self, answers: dict[str, str]) -> None:
         self.at = 0.0
+        self.later: dict[float, str] = {}
         self.typed: list[tuple[float, str]] = []
         self._answers = answers
         self._said = ""
@@ -193,7 +220,8 @@ class Timed:
         assert timeout_s > 0
         said, self._said = self._said, ""
         if not said:
-            self.at += timeout_s
+            until = min([self.at + timeout_s, *(at for at in self.later if at > self.at)])
+            self.at, said = until, self.later.get(until, "")
         return said
 
     def times(self, word: str) -> list[float]:
