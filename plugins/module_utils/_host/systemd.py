@@ -76,19 +76,18 @@ class Units:
     Attributes:
         vms: units by VM id.
         enabled: slice id and VM id of enabled units.
-        ignored: those of them that systemd does not start with the host, because something else is in place of the link
-            to their template, such as a link to /dev/null.
         templates: the text of each slice's template, by slice id.
         slices: the ids of slices whose systemd slice is active.
         exposed: the ids of slices whose template is a link, or has another owner or mode than it was written with.
+        ignored: those enabled units that systemd does not start with the host (C(ignored_names)).
     """
 
     vms: Mapping[int, Unit] = field(default_factory=dict)
     enabled: frozenset[tuple[int, int]] = frozenset()
-    ignored: frozenset[tuple[int, int]] = frozenset()
     templates: Mapping[int, str] = field(default_factory=dict)
     slices: frozenset[int] = frozenset()
     exposed: frozenset[int] = frozenset()
+    ignored: frozenset[tuple[int, int]] = frozenset()
 
 
 def refuse_other_init() -> None:
@@ -145,14 +144,13 @@ def observe(wanted: Iterable[int], runner: Runner, *, unit_dir: str = UNIT_DIR) 
     blocks = show(names, runner)
     vms = [unit for unit in map(_unit, blocks) if unit is not None and unit.slice_id in ids]
     active = {block["Id"] for block in blocks if block.get("ActiveState") == "active"}
-    enabled = frozenset(pair for pair in _enabled(unit_dir) if pair[0] in ids)
     return Units(
         vms={unit.vm_id: unit for unit in vms},
-        enabled=enabled,
-        ignored=frozenset(pair for pair in enabled if not _is_link_to_template(*pair, unit_dir)),
+        enabled=frozenset(pair for pair in _pairs(enabled_names(unit_dir)) if pair[0] in ids),
         templates=_templates(ids, unit_dir),
         slices=frozenset(slice_id for slice_id in ids if slice_name(slice_id) in active),
         exposed=frozenset(slice_id for slice_id in ids if _is_exposed(f"{unit_dir}/{template_name(slice_id)}")),
+        ignored=frozenset(pair for pair in _pairs(ignored_names(unit_dir)) if pair[0] in ids),
     )
 
 
@@ -165,7 +163,7 @@ def observe_all(runner: Runner, *, unit_dir: str = UNIT_DIR) -> Units:
     units = [unit for unit in map(_unit, show(["cloudrepo-*@*.service"], runner)) if unit is not None]
     return Units(
         vms={unit.vm_id: unit for unit in units},
-        enabled=frozenset(_enabled(unit_dir)),
+        enabled=frozenset(_pairs(enabled_names(unit_dir))),
         templates=all_templates(unit_dir),
     )
 
@@ -302,17 +300,26 @@ def enabled_names(unit_dir: str) -> list[str]:
     return _names(f"{unit_dir}/{VM_WANTS}")
 
 
-def _enabled(unit_dir: str) -> Iterable[tuple[int, int]]:
-    for name in enabled_names(unit_dir):
+def ignored_names(unit_dir: str) -> list[str]:
+    """Return the names of enabled units that systemd does not start with the host.
+
+    Something else is in place of the link to the unit or its template, such as a link to /dev/null.
+    """
+    return [name for name in enabled_names(unit_dir) if not _is_followed(f"{unit_dir}/{VM_WANTS}", name)]
+
+
+def _is_followed(folder: str, name: str) -> bool:
+    path = f"{folder}/{name}"
+    template = re.sub(r"@.*(\.[a-z]+)$", r"@\1", name)
+    return os.path.islink(path) and os.path.basename(os.readlink(path)) in (name, template)
+
+
+def _pairs(names: Iterable[str]) -> Iterable[tuple[int, int]]:
+    """Yield slice id and VM id of the names that are those of VMs."""
+    for name in names:
         match = _UNIT.fullmatch(name)
         if match:
             yield int(match[1]), int(match[2])
-
-
-def _is_link_to_template(slice_id: int, vm_id: int, unit_dir: str) -> bool:
-    path = f"{unit_dir}/{VM_WANTS}/{unit_name(slice_id, vm_id)}"
-    template = f"{unit_dir}/{template_name(slice_id)}"
-    return os.path.islink(path) and os.path.realpath(path) == os.path.realpath(template)
 
 
 def all_templates(unit_dir: str) -> dict[int, str]:

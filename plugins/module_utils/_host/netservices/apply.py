@@ -60,7 +60,8 @@ def _start_units(todo: ServicesPlan, runner: Runner) -> dict[int, str]:
     """Enable, reload and restart units, and return the slices of which some did not start, with the reasons."""
     enable = [unit for unit, _one in todo.enable]
     if enable:
-        runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--", *enable])
+        # By force, because a link to /dev/null may be in the way.
+        runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--force", "--", *enable])
     words = _ask("reload-or-restart", todo.asked_for("reload-or-restart"), todo, runner)
     words.update(_restart(todo, runner))
     _map(todo, runner)

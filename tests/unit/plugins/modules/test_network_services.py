@@ -41,7 +41,9 @@ def looked_at() -> FakeRunner:
 
 def host() -> FakeRunner:
     """Return a host on which the order of a slice with a reservation can also be applied."""
-    runner = looked_at().tell("systemctl", "--no-reload", "enable", "--quiet", "--", "slices-names@1000.service")
+    runner = looked_at().tell(
+        "systemctl", "--no-reload", "enable", "--quiet", "--force", "--", "slices-names@1000.service"
+    )
     runner.tell("systemctl", "reload", "--", "slices-dhcp.service")
     runner.tell("systemctl", "restart", "--", "slices-names@1000.service")
     for prefix in ((), IN_GATEWAY):

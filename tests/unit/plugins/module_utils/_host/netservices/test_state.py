@@ -107,7 +107,8 @@ def test_the_host_is_observed(tmp_path):
     (tmp_path / "names/1000.hosts").write_text("10.60.7.101 vm1\n")
     (tmp_path / "names/1000.pending").touch()
     (tmp_path / "netns/slice-1000").touch()
-    (tmp_path / "units/multi-user.target.wants" / NAMES).touch()
+    (tmp_path / "units/multi-user.target.wants" / NAMES).symlink_to("/etc/systemd/system/slices-names@.service")
+    (tmp_path / "units/multi-user.target.wants" / NETWORK).symlink_to("/dev/null")
     runner = FakeRunner()
     active = f"Id={DHCP}\nActiveState=active\n\nId={NAMES}\nActiveState=inactive\n"
     runner.tell(*SHOW, DHCP, NAMES, NETWORK, stdout=active)
