@@ -25,7 +25,7 @@ _OLD_PYTHON = re.compile(
 )
 # In the words of shells and env, and of Ansible.
 _NO_PYTHON = re.compile(
-    r"python[0-9.]*['’]?: (No such file|(command )?not found)|[Mm]odule interpreter .* was not found"
+    r"python[0-9.]*['\u2019]?: (No such file|(command )?not found)|[Mm]odule interpreter .* was not found"
 )
 _FORBIDDEN = re.compile(r"not in the sudoers file|is not allowed to (execute|run sudo)|may not run sudo")
 

@@ -58,7 +58,7 @@ NO_PYTHON = (
         ("/bin/sh: 1: /usr/bin/python3: not found", NO_PYTHON),
         ("bash: line 1: python3.11: command not found", NO_PYTHON),
         ("/bin/sh: /usr/bin/python3: No such file or directory", NO_PYTHON),
-        ("/usr/bin/env: ‘python3’: No such file or directory", NO_PYTHON),
+        ("/usr/bin/env: \u2018python3\u2019: No such file or directory", NO_PYTHON),
         ("sudo: /usr/bin/python3: command not found", NO_PYTHON),
         ("The module interpreter '/usr/bin/python3' was not found.", NO_PYTHON),
     ],
