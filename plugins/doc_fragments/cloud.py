@@ -24,3 +24,14 @@ options:
       - The UUID of the cloud's database. A copy of the database has another one.
     type: str
 """
+
+    # For modules that apply the work order of a host as a whole.
+    ISSUED = r"""
+options:
+  issued_revisions:
+    description:
+      - The last revisions of the database, oldest first, separated by commas.
+      - A host refuses the call before anything is changed if the last revision that it has applied is higher than the
+        first of these and is not among them, because the database was reverted to an earlier state.
+    type: str
+"""

@@ -48,6 +48,7 @@ def _worker(hostvars: Mapping[str, Any], groups: Mapping[str, Sequence[str]], ad
 
 def _login(host: Mapping[str, Any]) -> dict[str, Any]:
     """Return what Ansible passes to ssh for a host; C(None) for what is not set anywhere."""
+    connection_loader.get("ssh", class_only=True)  # so that its options are known
     port, text = _option("port", host), partial(_text, host=host)
     return {
         # The name of a host may be known to ssh only, which also knows its host key by it.
@@ -73,7 +74,6 @@ def _option(name: str, host: Mapping[str, Any]) -> Any:
     It may be a variable, which often has several names, or be set on the command line, in the environment or in
     C(ansible.cfg).
     """
-    connection_loader.get("ssh", class_only=True)  # so that its options are known
     value, origin = C.config.get_config_value_and_origin(
         name, plugin_type="connection", plugin_name="ssh", variables=host
     )

@@ -313,8 +313,7 @@ class Cluster:
 
     @lost_machines.setter
     def lost_machines(self, machine_ids: frozenset[str]) -> None:
-        others = {key: value for key, value in self.extra.items() if key != LOST_MACHINES}
-        self.extra = {**others, LOST_MACHINES: sorted(machine_ids)} if machine_ids else others
+        self._set_list(LOST_MACHINES, machine_ids)
 
     @property
     def lost_marks(self) -> frozenset[str]:
@@ -323,8 +322,12 @@ class Cluster:
 
     @lost_marks.setter
     def lost_marks(self, marks: frozenset[str]) -> None:
-        others = {key: value for key, value in self.extra.items() if key != LOST_MARKS}
-        self.extra = {**others, LOST_MARKS: sorted(marks)} if marks else others
+        self._set_list(LOST_MARKS, marks)
+
+    def _set_list(self, key: str, texts: frozenset[str]) -> None:
+        """Set a field beyond the model, which is left out if it is empty."""
+        others = {name: value for name, value in self.extra.items() if name != key}
+        self.extra = {**others, key: sorted(texts)} if texts else others
 
     @property
     def all_lost_marks(self) -> frozenset[str]:

@@ -30,6 +30,7 @@ author:
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.cloud
+  - cloudrepo.slices.cloud.issued
 options:
   bridge:
     description:
@@ -225,12 +226,6 @@ options:
       - A host ignores C(lost_machines) of an order that is older than the one whose list it has. The list of an order
         without a revision is always accepted.
     type: int
-  issued_revisions:
-    description:
-      - The last revisions of the database, oldest first, separated by commas.
-      - A host refuses the call before anything is changed if the last revision that it has applied is higher than the
-        first of these and is not among them, because the database was reverted to an earlier state.
-    type: str
   complete:
     description:
       - Whether the order contains all slices of the database. In check mode, all that this host has of other slices is

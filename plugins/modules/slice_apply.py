@@ -30,6 +30,7 @@ author:
 extends_documentation_fragment:
   - cloudrepo.slices.attributes
   - cloudrepo.slices.cloud
+  - cloudrepo.slices.cloud.issued
   - cloudrepo.slices.work_order
   - cloudrepo.slices.datapath
   - cloudrepo.slices.running
@@ -40,12 +41,6 @@ options:
       - HMAC-SHA256 of the worker's machine-id, with the UUID of the cloud as the key.
       - A host with another machine-id, which has got this worker's address, refuses the call before anything is
         changed.
-    type: str
-  issued_revisions:
-    description:
-      - The last revisions of the database, oldest first, separated by commas.
-      - A host refuses the call before anything is changed if the last revision that it has applied is higher than the
-        first of these and is not among them, because the database was reverted to an earlier state.
     type: str
   complete:
     description:

@@ -85,7 +85,7 @@ def succeed(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> None:
 def known(cluster: Cluster) -> frozenset[str]:
     """Return all lost machines, by machine-id if it is known, otherwise by mark."""
     marks = {_mark(cluster, each) for each in cluster.lost_machines}
-    return cluster.lost_machines | {mark for mark in cluster.lost_marks if mark not in marks}
+    return cluster.lost_machines | (cluster.lost_marks - marks)
 
 
 def changes(before: Collection[str], after: Collection[str]) -> list[Change]:

@@ -128,8 +128,8 @@ def register_workers(
         note_network_node(cluster, network_node_trunk_mtu)
         was, will = (None if mtu is None else {"trunk_mtu": mtu} for mtu in (before, network_node_trunk_mtu))
         changes.append(between("host", "network_node", was, will))
-    machines_ = [each.to_dict() for each in lost_workers.machines(cluster)]
-    found = {"unfit": _unfit(cluster), "returned": returned, "lost_machines": machines_, "revision": cluster.revision}
+    marks = [each.to_dict() for each in lost_workers.machines(cluster)]
+    found = {"unfit": _unfit(cluster), "returned": returned, "lost_machines": marks, "revision": cluster.revision}
     unfenced = lost_workers.unfenced(cluster, wants)
     warnings = {"warnings": unfenced} if unfenced else {}
     return replace(done, changes=changes, result={**done.result, **found, **warnings})

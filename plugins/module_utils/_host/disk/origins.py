@@ -13,6 +13,7 @@ import pwd
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 from ...errors import Refusal
 from ...vm_order import VM, Disk
@@ -44,12 +45,10 @@ class Origin:
 
 def read(paths: Iterable[str]) -> dict[str, Origin]:
     """Return the origins of files, without those that do not exist. Links are not followed."""
-    users: dict[int, str | None] = {}
-    found = {}
+    found, name = {}, cache(_name)
     for path in paths:
         with suppress(OSError):
-            uid = os.lstat(path).st_uid
-            found[path] = Origin(_uuid(path), users[uid] if uid in users else users.setdefault(uid, _name(uid)))
+            found[path] = Origin(_uuid(path), name(os.lstat(path).st_uid))
     return found
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from .. import files
 from . import qcow2_clusters
-from .qcow2 import Header, HeaderError, Image, read_header, read_image
+from .qcow2 import Header, HeaderError, Image, read_open
 
 
 def read(path: str, *, images: str, is_open: bool = False) -> Image | None:
@@ -29,13 +29,10 @@ def read(path: str, *, images: str, is_open: bool = False) -> Image | None:
             milliseconds for each GiB of data.
     """
     try:
-        image = read_image(path)
-        if image is None:
-            return None
-        if image.format != "qcow2":
-            return replace(image, damage="it does not begin with the header of a qcow2 image")
         with open(path, "rb", opener=files.at_once) as file:
-            header = read_header(file)
+            image, header = read_open(file)
+            if header is None:
+                return replace(image, damage="it does not begin with the header of a qcow2 image")
             damage = _fault(header, images)
             return _complete(image, file, header, is_open=is_open) if damage is None else replace(image, damage=damage)
     except FileNotFoundError:

@@ -115,12 +115,22 @@ def read_image(path: str) -> Image | None:
     """
     try:
         with open(path, "rb", opener=files.at_once) as file:
-            if read_at(file, 0, len(MAGIC)) != MAGIC:
-                return Image(format="raw", virtual_bytes=os.fstat(file.fileno()).st_size)
-            header = read_header(file)
-            return Image(format="qcow2", virtual_bytes=header.virtual_bytes, backing_file=header.backing_file)
+            image, _header = read_open(file)
+            return image
     except FileNotFoundError:
         return None
+
+
+def read_open(file: BinaryIO) -> tuple[Image, Header | None]:
+    """Return the format, size and backing file of an open image, and its header if it is a qcow2 image.
+
+    Raises:
+        HeaderError: see C(read_header).
+    """
+    if read_at(file, 0, len(MAGIC)) != MAGIC:
+        return Image(format="raw", virtual_bytes=os.fstat(file.fileno()).st_size), None
+    header = read_header(file)
+    return Image(format="qcow2", virtual_bytes=header.virtual_bytes, backing_file=header.backing_file), header
 
 
 def read_header(file: BinaryIO) -> Header:
