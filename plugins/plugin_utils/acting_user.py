@@ -137,21 +137,18 @@ def read_key(environment: Mapping[str, str]) -> Key:
         with open(path, encoding="utf-8") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & 0o077:
-                raise _unusable(path, f"its mode is {mode:04o} and must be 0600")
+                raise Refused([Refusal("acting_key_readable", path, {"mode": f"{mode:04o}"})])
             found.append(Key.read(file.read(), path))
     except FileNotFoundError as error:
         if not found:
-            raise _unusable(path, "it does not exist") from error
+            raise Refused([Refusal("acting_key_missing", path, {"variable": KEY})]) from error
     except (OSError, ValueError) as error:
-        raise _unusable(path, str(error)) from error
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise Refused([Refusal("acting_key_unreadable", path, {"why": why})]) from error
     if len(set(found)) > 1:
         # A caller who may choose the credential must not be able to replace the key.
-        raise _unusable(KEY, f"it is not the key in {path}")
+        raise Refused([Refusal("acting_keys_differ", KEY, {"path": path})])
     return found[0]
-
-
-def _unusable(source: str, why: str) -> Refused:
-    return Refused([Refusal("acting_key_unusable", source, {"why": why})])
 
 
 def _launch_type(variables: Mapping[str, Any]) -> str | None:

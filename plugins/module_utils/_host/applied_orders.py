@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from ..applied import AppliedSlice, AppliedVm, KnownDisplay
-from ..errors import Refused, SlicesError
+from ..errors import Refusal, Refused, SlicesError
 from . import files, vm_folders
 from .qemu import vnc
 from .qemu.config import VNC_SECRET
@@ -121,10 +121,7 @@ def _read_one(path: str) -> AppliedSlice:
     try:
         return AppliedSlice.from_dict(json.loads(files.read_text(path) or ""))
     except (ValueError, Refused) as error:
-        raise SlicesError(
-            f"{path} cannot be read as an applied work order ({error}); without it, the slice may not be rebuilt",
-            path=path,
-        ) from error
+        raise Refused([Refusal("applied_order_unreadable", path, {"why": str(error)})], path=path) from error
 
 
 def folder_in(state_dir: str, kind: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from .. import identity
 from ..changes import Change, between
 from ..claim import Claim
-from ..errors import Refusal, Refused, SlicesError
+from ..errors import Refusal, Refused
 from ..holdings import KnownMachine
 from ..vlans import MANAGEMENT_VLAN, Vlans
 from . import applied_orders, fences, files, host_info, revisions, vm_folders
@@ -93,10 +93,7 @@ def read(state_dir: str) -> Claim | None:
         return None if text is None else Claim.from_dict(json.loads(text))
     except (ValueError, Refused) as error:
         why = "; ".join(str(error).splitlines())
-        raise SlicesError(
-            f"{path} is not a valid claim ({why}); remove it and run cloudrepo.slices.site",
-            path=path,
-        ) from error
+        raise Refused([Refusal("claim_unreadable", path, {"why": why})], path=path) from error
 
 
 def management_vlan(state_dir: str) -> int:

@@ -66,10 +66,8 @@ class SqlDatabase:
 
     def __init__(self, url: str, *, lock_timeout_s: float, backups: int = 10, backup_dir: str | None = None) -> None:
         if not HAS_SQLALCHEMY:
-            raise DatabaseError(
-                "an SQL database requires SQLAlchemy 2 or newer for Ansible's Python interpreter on this host "
-                "(Debian's python3-sqlalchemy is 1.4 before trixie)"
-            )
+            figures = {"library": "SQLAlchemy 2 or newer", "package": "python3-sqlalchemy of Debian 13 or newer"}
+            raise DatabaseRefused([Refusal("library_missing", "an SQL database", figures)])
         self.name = f"database {url_secrets.masked(url)}"
         self._secrets = url_secrets.secrets(url)
         self.lock_timeout_s = lock_timeout_s
@@ -229,14 +227,13 @@ class SqlDatabase:
             with engine.connect() as connection:
                 yield connection
         except FieldError as error:
-            raise DatabaseError(f"{self.name}: {error}; it was not changed") from error
+            raise DatabaseRefused([Refusal("database_invalid", self.name, {"why": str(error)})]) from error
         except IntegrityError as error:
-            raise DatabaseError(f"{self.name} rejected the change: {self._why(error)}") from None
+            raise DatabaseRefused([Refusal("change_rejected", self.name, {"why": self._why(error)})]) from None
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-                raise DatabaseError(
-                    f"{self.name} is locked by {self._holder(engine)}; gave up after {self.lock_timeout_s:g} s"
-                ) from None
+                figures = {"holder": self._holder(engine), "timeout_s": self.lock_timeout_s}
+                raise DatabaseRefused([Refusal("database_locked", self.name, figures)]) from None
             raise DatabaseError(f"{self.name}: {self._why(error)}") from None
         except (SQLAlchemyError, NoSuchModuleError) as error:
             raise DatabaseError(f"{self.name}: {self._why(error)}") from None
@@ -260,9 +257,8 @@ class SqlDatabase:
                 **options,
             )
         except ImportError:
-            raise DatabaseError(
-                f"{self.name} requires psycopg 3 (python3-psycopg) for Ansible's Python interpreter on this host"
-            ) from None
+            figures = {"library": "psycopg 3", "package": "python3-psycopg"}
+            raise DatabaseRefused([Refusal("library_missing", self.name, figures)]) from None
         if self.path is not None:
 
             @event.listens_for(engine, "connect")

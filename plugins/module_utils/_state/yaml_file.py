@@ -127,7 +127,7 @@ class YamlFile:
         except OSError as error:
             raise unreadable(self.name, error) from error
         except UnicodeDecodeError as error:
-            raise DatabaseError(f"{self.name} cannot be read: {error}") from error
+            raise DatabaseRefused([Refusal("database_invalid", self.name, {"why": str(error)})]) from error
         return yaml_text.read(text, name=self.name, parsed=self._parsed.read(data))
 
     def _present(self) -> Cluster:

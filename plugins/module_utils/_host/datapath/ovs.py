@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Callable
 
 from ...changes import Change, SliceRef, between
-from ...errors import Refusal, Refused, SlicesError
+from ...errors import Refusal, Refused
 from ...network_order import Services
 from ...vlans import ranges
 from ...vm_order import VM, Interface
@@ -382,7 +382,7 @@ def _numbers(names: Iterable[str], have: Switch, numbers: range, reserved: Colle
     """Return the OpenFlow number to request by port: the one that it has requested before, or the lowest free one.
 
     Raises:
-        SlicesError: no number is free.
+        Refused: no number is free.
     """
     names = tuple(names)
     asked = {name: port.number for name, port in have.ports.items() if port.number is not None}
@@ -395,7 +395,8 @@ def _numbers(names: Iterable[str], have: Switch, numbers: range, reserved: Colle
         if name not in found:
             number = next(free, None)
             if number is None:
-                raise SlicesError(f"port {name}: all {len(numbers)} OpenFlow numbers of its kind are in use")
+                figures = {"first": numbers[0], "last": numbers[-1]}
+                raise Refused([Refusal("openflow_numbers_exhausted", f"port {name}", figures)])
             found[name] = number
     return found
 

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import appl
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import vnc
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import VNC_SECRET
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, AppliedVm, KnownDisplay
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from .fakes import mark, uuid
@@ -71,8 +71,11 @@ def test_a_damaged_record_is_an_error_with_its_path(tmp_path: Path, text: str) -
     note(tmp_path, order(1000))
     path = tmp_path / "applied/worker/1000.json"
     path.write_text(text)
-    with pytest.raises(SlicesError, match=str(path)):
+    with pytest.raises(Refused) as refused:
         read(tmp_path)
+    assert [(each.code, each.object) for each in refused.value.refusals] == [("applied_order_unreadable", str(path))]
+    assert refused.value.message.startswith(f"{path} cannot be read as an applied work order (")
+    assert refused.value.fields["path"] == str(path)
 
 
 def test_a_damaged_record_does_not_hide_the_uuids_of_others(tmp_path: Path) -> None:

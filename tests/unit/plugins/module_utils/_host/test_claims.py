@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, claims, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.claims import Caller
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownMachine
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import Vlans
@@ -183,9 +183,12 @@ def test_an_unclaimed_host_refuses_work_orders(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"uuid": "x"}'])
 def test_an_unreadable_claim_belongs_to_no_cloud(tmp_path: Path, text: str) -> None:
     (tmp_path / "cloud.json").write_text(text)
-    with pytest.raises(SlicesError) as error:
+    with pytest.raises(Refused) as refused:
         call(tmp_path, LAB)
-    assert str(tmp_path / "cloud.json") in error.value.message
+    path = str(tmp_path / "cloud.json")
+    assert [(each.code, each.object) for each in refused.value.refusals] == [("claim_unreadable", path)]
+    assert refused.value.message.startswith(f"{path} is not a valid claim (")
+    assert refused.value.message.endswith("); remove it and run cloudrepo.slices.site")
 
 
 def test_the_state_folder_and_its_parents_are_readable_by_all_users(tmp_path: Path) -> None:

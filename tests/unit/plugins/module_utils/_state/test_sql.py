@@ -104,8 +104,9 @@ def test_the_schema_refuses_duplicates(url: str, breaking: Callable[[Slice], Non
                 assert cluster.slices[1000].vms
             breaking(add(cluster, 1003, 1004, "second"))
 
-    with pytest.raises(DatabaseError, match=r"rejected the change: |exists twice, which is not possible"):
+    with pytest.raises(DatabaseRefused, match=r"rejected the change: |exists twice, which is not possible") as caught:
         store_it()
+    assert {refusal.code for refusal in caught.value.refusals} <= {"change_rejected", "row_twice"}
     with store.transaction(write=False) as cluster:
         assert list(cluster.slices) == [1000]
 
@@ -140,8 +141,10 @@ def test_values_that_json_cannot_represent_are_refused(url: str) -> None:
         with store.transaction(write=True) as cluster:
             cluster.extra["made"] = datetime.date(2026, 11, 22)
 
-    with pytest.raises(DatabaseError, match=r"datetime.date\(2026, 11, 22\) is a date, which cannot be stored"):
+    with pytest.raises(DatabaseRefused, match=r"datetime.date\(2026, 11, 22\) is a date, which cannot be s") as caught:
         store_it()
+    figures = {"type": "date"}
+    assert caught.value.refusals == [Refusal("value_not_storable", "value datetime.date(2026, 11, 22)", figures)]
 
 
 def test_another_schema_version_and_a_damaged_document_are_reported(url: str) -> None:

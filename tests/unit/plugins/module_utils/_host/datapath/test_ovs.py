@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
     read_services,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 from ..fakes import MORE, FakeRunner, UnexpectedCommand, nic, orders, slices, vm
 from ..netservices.test_work_order import LAN
@@ -512,10 +512,16 @@ def test_a_pruned_trunk_is_not_changed_with_the_bridge():
 
 def test_numbers_of_a_kind_run_out():
     everything = set(range(1, 1 << 16))
-    with pytest.raises(SlicesError, match=r"port tap_1001_eth0: all [0-9]+ OpenFlow numbers of its kind are in use"):
+    with pytest.raises(Refused) as refused:
         ovs.plan_access_ports(
             orders(vm(1001, 100)), switch(), bridge="br-int", management_vlan=400, reserved=everything
         )
+    figures = {"first": 1000, "last": 65279}
+    assert refused.value.refusals == [Refusal("openflow_numbers_exhausted", "port tap_1001_eth0", figures)]
+    assert refused.value.message == (
+        "port tap_1001_eth0: all OpenFlow numbers of such ports (1000-65279) are in use; delete slices from this host, "
+        "or deploy fewer VMs on it"
+    )
 
 
 def test_an_administrator_may_limit_an_uplink():
