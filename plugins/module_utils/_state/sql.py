@@ -68,7 +68,8 @@ class SqlDatabase:
         if not HAS_SQLALCHEMY:
             raise DatabaseError(
                 "an SQL database requires SQLAlchemy 2 or newer for Ansible's Python interpreter on this host "
-                "(Debian's python3-sqlalchemy is 1.4 before trixie)"
+                "(Debian's python3-sqlalchemy is 1.4 before trixie); install requirements.txt of the collection "
+                "with pip"
             )
         self.name = f"database {url_secrets.masked(url)}"
         self._secrets = url_secrets.secrets(url)
