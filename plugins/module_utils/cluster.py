@@ -336,7 +336,7 @@ class Cluster:
         known = () if cloud is None else (machine_mark(cloud.uuid, each) for each in self.lost_machines)
         return self.lost_marks.union(known)
 
-    def lose(self, ip: str) -> None:
+    def mark_lost(self, ip: str) -> None:
         """Mark a worker as lost. Its VMs become C(error)."""
         self.workers[ip].extra[LOST] = True
         for vm in self.vms_on(ip):
@@ -424,7 +424,7 @@ class Cluster:
                 if not self._has_lost(worker):
                     worker.extra.pop(LOST, None)
                 elif not worker.lost:
-                    backup.lose(ip)
+                    backup.mark_lost(ip)
         self.replace(backup)
         if known:
             self.lost_machines, self.lost_marks = lost, marks
@@ -457,7 +457,7 @@ class Cluster:
         if cloud is None or mine == cloud:
             return mine
         if mine is None or mine.incarnation != cloud.incarnation:
-            return cloud.reborn()
+            return cloud.with_new_incarnation()
         return replace(cloud, place=mine.place, machine=mine.machine)
 
     def _taken_back(self, other: Cluster) -> Iterator[Refusal]:

@@ -305,10 +305,10 @@ def ignored_names(unit_dir: str) -> list[str]:
 
     Something else is in place of the link to the unit or its template, such as a link to /dev/null.
     """
-    return [name for name in enabled_names(unit_dir) if not _is_followed(f"{unit_dir}/{VM_WANTS}", name)]
+    return [name for name in enabled_names(unit_dir) if not _is_enabled_link(f"{unit_dir}/{VM_WANTS}", name)]
 
 
-def _is_followed(folder: str, name: str) -> bool:
+def _is_enabled_link(folder: str, name: str) -> bool:
     path = f"{folder}/{name}"
     template = re.sub(r"@.*(\.[a-z]+)$", r"@\1", name)
     return os.path.islink(path) and os.path.basename(os.readlink(path)) in (name, template)

@@ -54,7 +54,7 @@ class PortPlan:
     """
 
     add: tuple[Port, ...] = ()
-    mend: tuple[tuple[Port, Port], ...] = ()
+    update: tuple[tuple[Port, Port], ...] = ()
     remove: tuple[Port, ...] = ()
     replug: tuple[tuple[Port, Port], ...] = ()
     wanted: tuple[Port, ...] = ()
@@ -70,7 +70,7 @@ class PortPlan:
             *(between("port", port.name, None, port.attributes, slice=self._slice(port)) for port in self.add),
             *(
                 between("port", new.name, old.attributes, new.attributes, slice=self._slice(new))
-                for old, new in self.mend
+                for old, new in self.update
             ),
             *(
                 Change("port", new.name, "replug", before, new.attributes, slice=self._slice(new))
@@ -98,8 +98,8 @@ class PortPlan:
     def commands(self) -> list[list[str]]:
         """The commands of the transaction; removals come first, because a port may be added to another bridge."""
         found = [["del-port", port.bridge, port.name] for port in self.remove]
-        for old, new in self.mend:
-            found += _mend(old, new)
+        for old, new in self.update:
+            found += _update(old, new)
         for port in (*self.add, *(new for _old, new in self.replug)):
             found += _add(port)
         return _with_row(found, self.noop_qos)
@@ -179,7 +179,7 @@ def plan_access_ports(
         unplugged={*unplugged, *_to_replug(wanted, have, management_vlan)},
         slices=slices,
     )
-    return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge, management_vlan))) if prune_vlans else todo
+    return replace(todo, update=(*todo.update, *_pruned(todo, have, bridge, management_vlan))) if prune_vlans else todo
 
 
 def _is_ours(orders: tuple[SliceOrder, ...], taps: Collection[str], gone: Collection[str]) -> Callable[[Port], bool]:
@@ -429,7 +429,7 @@ def _plan(
     pairs = [(have.ports[name], port) for name, port in wanted.items() if name in have.ports]
     return PortPlan(
         add=tuple(port for name, port in wanted.items() if name not in have.ports),
-        mend=tuple((old, new) for old, new in pairs if new.name not in unplugged and _facts(old) != _facts(new)),
+        update=tuple((old, new) for old, new in pairs if new.name not in unplugged and _facts(old) != _facts(new)),
         replug=tuple((old, new) for old, new in pairs if new.name in unplugged),
         remove=tuple(port for name, port in have.ports.items() if name not in wanted and ours(port)),
         wanted=tuple(wanted.values()),
@@ -466,7 +466,7 @@ def _add(port: Port) -> list[list[str]]:
     return commands
 
 
-def _mend(old: Port, new: Port) -> list[list[str]]:
+def _update(old: Port, new: Port) -> list[list[str]]:
     if old.bridge != new.bridge:
         return [["del-port", old.bridge, old.name], *_add(new)]
     commands = [["set", "Port", new.name, *_columns(new)]]

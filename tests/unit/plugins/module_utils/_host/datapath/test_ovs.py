@@ -615,4 +615,4 @@ def test_another_management_vlan_stays_on_a_pruned_trunk_and_its_ports_are_added
     moved = planned(switch(*planned(switch(), 3000).wanted), 100)
     assert [new.tag for _old, new in moved.replug] == [100]
     ordinary = planned(switch(*planned(switch(), 400).wanted), 100)
-    assert (ordinary.replug, len(ordinary.mend)) == ((), 1)
+    assert (ordinary.replug, len(ordinary.update)) == ((), 1)
