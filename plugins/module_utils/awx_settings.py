@@ -96,6 +96,7 @@ class Unlocked:
     why: str
 
     def to_dict(self) -> dict[str, str]:
+        """Return it for the result of a module."""
         return asdict(self)
 
     @property

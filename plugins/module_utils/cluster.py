@@ -181,6 +181,7 @@ class Cluster:
         return user is not None and user.extra.get("role", ADMIN if username == ADMIN else "tenant") == ADMIN
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the document of the database, with the fields of the data model before those beyond it."""
         initial = Cluster(flavors=first_flavors()).tables() if self.absent else {}
         return {
             **{
@@ -567,7 +568,11 @@ def numbers_by_kind(data: Any) -> None:
 
 
 def stored_vlans(data: Any) -> Vlans:
-    """Return the stored VLANs of the cloud after checking the types of their fields."""
+    """Return the stored VLANs of the cloud.
+
+    Raises:
+        FieldError: a field has another type, or is not possible.
+    """
     mapping({}, {"vlan_pools": text, "management_vlan": integer})(data)
     try:
         return Vlans.from_dict(data)

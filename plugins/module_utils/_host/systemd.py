@@ -233,7 +233,8 @@ def stop_vms(runner: Runner, *, unit_dir: str = UNIT_DIR) -> list[str]:
     # Disabled first: whatever happens then, they do not start with the host again.
     disable(units.enabled, unit_dir=unit_dir)
     if names:
-        # The jobs that are waiting to start them are cancelled. Waiting here for theirs could wait for the caller.
+        # This cancels their pending start jobs as well. It does not wait for the stop jobs, which could wait for
+        # the unit that calls it.
         runner.run(["systemctl", "stop", "--no-block", "--", *sorted(names)])
     return sorted(names)
 
