@@ -92,10 +92,13 @@ def uuids(state_dir: str, kind: str) -> dict[tuple[str, int], str | None]:
 
 
 def passwords(state_dir: str) -> list[KnownDisplay]:
-    """Return the passwords of the displays of all VMs on this host."""
+    """Return the passwords of the displays of all VMs on this host whose files can be read."""
     found = []
     for vm_id, folder in vm_folders.read(f"{state_dir}/vms").items():
-        password_id, password = (files.read_text(f"{folder.path}/{name}") for name in (vnc.NOTED, VNC_SECRET))
+        try:
+            password_id, password = (files.read_text(f"{folder.path}/{name}") for name in (vnc.NOTED, VNC_SECRET))
+        except SlicesError:
+            continue
         if password_id and password:
             found.append(KnownDisplay(vm_id, password_id.strip(), password, folder.vm_uuid))
     return found

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -166,19 +166,47 @@ def move(path: str, target: str) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
+    _replace(target, lambda draft: _copy(path, draft, target))
+    os.unlink(path)
+
+
+def link(path: str, target: str) -> None:
+    """Make another name for a file, or copy it with its owner and mode if that is on another file system.
+
+    Raises:
+        FileNotFoundError: it does not exist.
+    """
+
+    def make(draft: str) -> None:
+        remove(draft)  # an interrupted run may have left one
+        try:
+            os.link(path, draft, follow_symlinks=False)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy(path, draft, target)
+
+    _replace(target, make)
+
+
+def _replace(target: str, make: Callable[[str], None]) -> None:
+    """Replace a file with the draft that C(make) makes at a path next to it."""
     folder, name = os.path.split(target)
     draft = f"{folder}/.{name}{DRAFT}"
     try:
-        state = os.stat(path)
-        with named(target):
-            shutil.copy2(path, draft)
-            os.chown(draft, state.st_uid, state.st_gid)
-            flush(draft, name=target)
+        make(draft)
         os.replace(draft, target)
-    except BaseException:
-        remove(draft)
-        raise
-    os.unlink(path)
+    finally:
+        remove(draft)  # also if both are names of one file, because nothing is renamed then
+
+
+def _copy(path: str, draft: str, target: str) -> None:
+    """Copy a file with its owner and mode. Errors have C(target) as their path."""
+    state = os.stat(path)
+    with named(target):
+        shutil.copy2(path, draft)
+        os.chown(draft, state.st_uid, state.st_gid)
+        flush(draft, name=target)
 
 
 def remove(path: str) -> None:

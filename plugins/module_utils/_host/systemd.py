@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import Refusal, Refused
+from ..errors import Refusal, Refused, SlicesError
 from . import access, files
 from .access import FILE
 from .runner import Runner
@@ -324,14 +324,24 @@ def _pairs(names: Iterable[str]) -> Iterable[tuple[int, int]]:
 
 
 def all_templates(unit_dir: str) -> dict[int, str]:
-    """The text of each slice's template."""
-    return _templates(None, unit_dir)
+    """Return the text of each slice's template, which is empty if it cannot be read."""
+    found = {}
+    for slice_id in _template_ids(unit_dir):
+        try:
+            found.update(_templates({slice_id}, unit_dir))
+        except SlicesError:
+            found[slice_id] = ""
+    return found
 
 
-def _templates(ids: frozenset[int] | None, unit_dir: str) -> dict[int, str]:
-    matches = filter(None, map(_TEMPLATE_FILE.fullmatch, _names(unit_dir)))
-    names = {int(match[1]): match[0] for match in matches if ids is None or int(match[1]) in ids}
-    return {slice_id: files.read_text(f"{unit_dir}/{name}") or "" for slice_id, name in names.items()}
+def _templates(ids: Iterable[int], unit_dir: str) -> dict[int, str]:
+    wanted = _template_ids(unit_dir).intersection(ids)
+    return {each: files.read_text(f"{unit_dir}/{template_name(each)}") or "" for each in sorted(wanted)}
+
+
+def _template_ids(unit_dir: str) -> set[int]:
+    """Return the ids of slices that have a template."""
+    return {int(match[1]) for match in map(_TEMPLATE_FILE.fullmatch, _names(unit_dir)) if match is not None}
 
 
 def _is_exposed(path: str) -> bool:

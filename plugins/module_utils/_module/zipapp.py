@@ -17,6 +17,7 @@ from importlib.util import MAGIC_NUMBER, source_hash
 
 from .._host import files
 from .._host.tool import (
+    check_disks,
     check_fence,
     check_machine,
     cli,
@@ -42,6 +43,7 @@ from . import call
 # These imports make Ansible send the modules to the host, where their sources are read.
 SENT = (
     call,
+    check_disks,
     check_fence,
     check_machine,
     cli,

@@ -19,9 +19,20 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
-from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import ADDRESS, VLAN_POOL, address_number
+from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import (
+    ADDRESS,
+    VLAN_POOL,
+    VNC_PORT,
+    address_number,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import KNOWN_ID, KNOWN_REVISION, REVISION
-from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldAddress, HeldSlice, HeldVlan, InUse
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import (
+    HeldAddress,
+    HeldSlice,
+    HeldVlan,
+    HeldVncPort,
+    InUse,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import LEFT_BEHIND, Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
@@ -96,6 +107,20 @@ def test_what_a_known_slice_has_on_hosts_and_not_in_a_restored_database_stays_re
     assert allocated(held) == ([30], [address_number("10.60.7.240")])
     counters.take_in(held, [InUse("worker1", 1002, None, (replace(known, vlans=vlans[:-1]),))], complete=True)
     assert allocated(held) == ([], [])
+
+
+def test_the_display_of_a_forgotten_vm_keeps_its_port() -> None:
+    """Another QEMU on the worker could not listen on it."""
+    held = cluster()
+    slice_ = put(held, topology())
+    ports = [vm.vnc_port for vm in slice_.vms]
+    known = HeldSlice(slice_.slice_id, slice_.uuid, vnc_ports=tuple(map(HeldVncPort, ports)))
+    stranger = replace(STRANGER, vnc_ports=(HeldVncPort(ports[-1] + 1),))
+    counters.take_in(held, [InUse("worker1", 1036, None, (known, stranger))], complete=True)
+    assert held.left_behind(VNC_PORT) == {ports[-1] + 1}
+    assert put(held, topology(name="other")).vms[0].vnc_port == ports[-1] + 2
+    counters.take_in(held, [InUse("worker1", 1036, None, (known,))], complete=True)
+    assert held.left_behind(VNC_PORT) == set()
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,19 @@ def test_passwords_are_those_of_displays_that_have_both_files(tmp_path: Path) ->
     assert applied_orders.passwords(str(tmp_path)) == [KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa", uuid(1001))]
 
 
+@pytest.mark.parametrize("name", [vnc.NOTED, VNC_SECRET])
+def test_a_password_that_cannot_be_read_does_not_hide_those_of_others(tmp_path: Path, name: str) -> None:
+    for vm_id in (1001, 1002):
+        folder = tmp_path / f"vms/{vm_id}"
+        folder.mkdir(parents=True)
+        mark(folder, vm_uuid=uuid(vm_id))
+        for each in (vnc.NOTED, VNC_SECRET):
+            (folder / each).write_text("8b1a9953c4611296")
+    (tmp_path / "vms/1001" / name).unlink()
+    (tmp_path / "vms/1001" / name).mkdir()
+    assert [each.vm_id for each in applied_orders.passwords(str(tmp_path))] == [1002]
+
+
 def test_changed_states_of_vms_are_written(tmp_path: Path) -> None:
     note(tmp_path, order(1000), vms=SEEN[:1])
     note(tmp_path, order(1000), vms=[{**SEEN[0], "state": "stopped", "pid": None}])

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import systemd
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
 
 from .fakes import MORE, FakeRunner, journal, uuid
 
@@ -191,6 +191,19 @@ def test_all_units_are_seen_whatever_their_slices(tmp_path) -> None:
         templates=dict.fromkeys((1000, 2000), template_text("cloudrepo-0")),
     )
     assert runner.argvs[0][-1] == "cloudrepo-*@*.service"
+
+
+def test_a_folder_in_place_of_a_template_concerns_its_slice_only(tmp_path) -> None:
+    (tmp_path / "cloudrepo-1000@.service").mkdir()
+    systemd.write_templates({2000: template_text("cloudrepo-0")}, unit_dir=str(tmp_path))
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout="")
+    there = {1000: "", 2000: template_text("cloudrepo-0")}
+    assert systemd.observe_all(runner, unit_dir=str(tmp_path)).templates == there
+    runner.tell("systemctl", "show", MORE, stdout="")
+    assert systemd.observe([2000], runner, unit_dir=str(tmp_path)).templates == {2000: there[2000]}
+    runner.tell("systemctl", "show", MORE, stdout="")
+    with pytest.raises(SlicesError, match=f"{tmp_path}/cloudrepo-1000@.service cannot be read: Is a directory"):
+        systemd.observe([1000], runner, unit_dir=str(tmp_path))
 
 
 def test_units_are_observed_again_by_their_names() -> None:
