@@ -66,8 +66,8 @@ class SqlDatabase:
 
     def __init__(self, url: str, *, lock_timeout_s: float, backups: int = 10, backup_dir: str | None = None) -> None:
         if not HAS_SQLALCHEMY:
-            # Debian 12 has 1.4.
-            needed = {"library": "SQLAlchemy 2 or newer", "package": "it from PyPI, or python3-sqlalchemy of Debian 13"}
+            # Debian's python3-sqlalchemy is 1.4 before trixie.
+            needed = {"library": "SQLAlchemy 2 or newer", "package": "requirements.txt of the collection with pip"}
             raise DatabaseRefused([Refusal("library_missing", "an SQL database", {**needed})])
         self.name = f"database {url_secrets.masked(url)}"
         self._secrets = url_secrets.secrets(url)
