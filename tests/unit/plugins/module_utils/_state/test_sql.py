@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from ansible_collections.cloudrepo.slices.plugins.module_utils._state import sql
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.files import Backups
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store import open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.sql import SqlDatabase
@@ -38,6 +39,18 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/database.sqlite"
     made: str = request.getfixturevalue("new_postgresql")()
     return made
+
+
+def test_without_sqlalchemy_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql, "HAS_SQLALCHEMY", False)
+    with pytest.raises(DatabaseRefused) as caught:
+        SqlDatabase("sqlite:////srv/database.sqlite", lock_timeout_s=1)
+    figures = {"library": "SQLAlchemy 2 or newer", "package": "requirements.txt of the collection with pip"}
+    assert caught.value.refusals == [Refusal("library_missing", "an SQL database", figures)]
+    assert caught.value.message == (
+        "an SQL database requires SQLAlchemy 2 or newer for Ansible's Python interpreter on this host; install "
+        "requirements.txt of the collection with pip, or set ansible_python_interpreter to an interpreter that has it"
+    )
 
 
 def add(cluster: Cluster, slice_id: int, vm_id: int, name: str | None = None) -> Slice:
