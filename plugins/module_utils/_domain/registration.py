@@ -41,12 +41,11 @@ def require_admin(cluster: Cluster, acting_user: str, where: str) -> None:
 def put_user(cluster: Cluster, want: Mapping[str, Any]) -> User:
     """Add or change a user.
 
-    If the password matches the stored hash, the hash is kept, unless C(password_scheme) requests another scheme.
-
     Args:
         cluster: changed in place.
         want: C({name, password, password_scheme, password_hash, quota_vms, role, uuid}); null leaves a value unchanged.
-            C(uuid) is that of a removed user who is added again.
+            C(uuid) is that of a removed user who is added again. If the password matches the stored hash, the hash is
+            kept, unless C(password_scheme) requests another scheme.
 
     Raises:
         Refused: a value is out of bounds, or the UUID is that of another user.
