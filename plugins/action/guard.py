@@ -53,6 +53,8 @@ SECRET_OPTIONS = frozenset({"user_data", "startup", "content", "commands"})
 LOCAL = ("local", "ansible.builtin.local")
 OLDEST_CORE = (2, 19)
 """C(requires_ansible) of meta/runtime.yml, which Ansible itself only warns about."""
+WITHOUT_VALUE = "_raw_params"
+"""Ansible's name for what C(-e) contains besides C(NAME=VALUE)."""
 NEED_WORKERS = (
     *("capture", "delete", "deploy", "displays", "expire", "molecule_create", "molecule_destroy", "molecule_prepare"),
     *("orphans", "rebuild", "site", "smoke_test", "undelete", "wait"),
@@ -93,6 +95,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             self._warn_of_unknown_variables(task_vars)
         refusals = [
             *_core(task_vars),
+            *_without_value(extra),
             *_orchestrator(task_vars),
             *self._unusable_hosts(name, task_vars),
             *_workers(name, extra, task_vars),
@@ -285,6 +288,12 @@ def _core(task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
         yield Refusal("core_too_old", "ansible-core", {"oldest": "{}.{}".format(*OLDEST_CORE), "got": version["full"]})
 
 
+def _without_value(extra: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Yield a refusal for C(-e web.yml), which Ansible accepts and ignores."""
+    if extra.get(WITHOUT_VALUE):
+        yield Refusal("extra_variable_without_value", "-e", {"got": str(extra[WITHOUT_VALUE])})
+
+
 def _workers(name: str, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) -> Iterator[Refusal]:
     """Yield a refusal if a playbook needs workers and the inventory has none.
 
@@ -293,7 +302,8 @@ def _workers(name: str, extra: Mapping[str, Any], task_vars: Mapping[str, Any]) 
     workers = task_vars["groups"].get("workers")
     may_be_empty = name not in ("deploy", "site") or extra.get("retire")
     if name in NEED_WORKERS and (workers is None or not (workers or may_be_empty)):
-        yield Refusal("workers_missing", "inventory")
+        names = sorted(each for each in task_vars["groups"] if each not in ("all", "ungrouped", "workers"))
+        yield Refusal("workers_missing", "inventory", {"groups": names})
 
 
 def _single_hosts(task_vars: Mapping[str, Any]) -> Iterator[Refusal]:

@@ -15,7 +15,7 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.argument_types import type_refusals
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import MOST_REFUSALS, Refusal, Refused
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import unknown_options
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import misfits, unknown_options
 
 OPTION = "slices"
 
@@ -101,8 +101,10 @@ def _refusals(wanted: Any, name: str, option: Mapping[str, Any]) -> list[Refusal
         # As a text, because long lists are shortened.
         supported = ", ".join(unknown[0].supported)
         return [Refusal("unsupported_options", name, {"options": options, "supported": supported})]
-    why = str(remove_values(checked.error_messages[0], checked._no_log_values))
-    return [Refusal("malformed_slice", name, {"why": why})]
+    wrong = [each.removeprefix(f"{OPTION}.") for each in misfits(wanted, option, OPTION)] or [checked.error_messages[0]]
+    return [
+        Refusal("malformed_slice", name, {"why": str(remove_values(each, checked._no_log_values))}) for each in wrong
+    ]
 
 
 def _name(wanted: Any, number: int, acting_user: str) -> str:

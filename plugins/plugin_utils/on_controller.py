@@ -27,7 +27,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.malformed_slices 
 )
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import caller, decide, refuse_middle
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.startup_texts import with_texts
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, validated
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, validated, why_misfit
 
 _MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 
@@ -55,7 +55,7 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         name = self._task.action.rpartition(".")[2]
         code = import_module(f"{_MODULES}.{name}")
         if not hasattr(code, "arguments"):
-            return self._run_there(args, task_vars)
+            return self._run_there(args, task_vars, {})
         arguments = code.arguments()
         refused: list[MalformedSlice] = []
         if not self._task.async_val:
@@ -63,15 +63,20 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         if refused and not args["slices"]:
             return with_refused({"changed": False}, refused, fails=True)
         is_here = self._is_here()
-        result = self._run_here(code, args, arguments) if is_here else self._run_there(args, task_vars)
+        result = self._run_here(code, args, arguments) if is_here else self._run_there(args, task_vars, arguments)
         # A plan lists what is refused, and the playbook fails at its end.
         fails = not boolean(args.get("work_orders", False), strict=False)
         return with_refused(result, refused, fails=fails) if refused else result
 
-    def _run_there(self, args: Mapping[str, Any], task_vars: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _run_there(
+        self, args: Mapping[str, Any], task_vars: Mapping[str, Any] | None, arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Run the module like any other one."""
         wrap_async = bool(self._task.async_val)
-        return dict(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async))
+        result = dict(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async))
+        if result.get("failed") and "refusals" not in result and arguments:
+            result["msg"] = why_misfit(args, arguments) or result.get("msg")
+        return result
 
     def _run_here(self, code: Any, args: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Run the module in this process."""

@@ -10,8 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -86,8 +85,7 @@ def write_all(files: Iterable[File]) -> None:
                 opened.write(file.content)
                 os.fchown(handle, file.uid, file.gid)
                 os.fchmod(handle, file.mode)
-        with ThreadPoolExecutor(_FLUSHES) as pool:
-            list(pool.map(lambda pair: flush(pair[0], name=pair[1]), drafts))
+        _flush_all(drafts)
         while drafts:
             os.replace(*drafts[-1])
             drafts.pop()
@@ -95,6 +93,17 @@ def write_all(files: Iterable[File]) -> None:
         for draft, _path in drafts:
             remove(draft)
         raise
+
+
+def _flush_all(drafts: Sequence[tuple[str, str]]) -> None:
+    if len(drafts) == 1:
+        flush(drafts[0][0], name=drafts[0][1])
+    elif drafts:
+        # Its import takes as long as reading a hundred files, and most calls write none.
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(_FLUSHES) as pool:
+            list(pool.map(lambda pair: flush(pair[0], name=pair[1]), drafts))
 
 
 def flush(path: str, *, name: str | None = None) -> None:

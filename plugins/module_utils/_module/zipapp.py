@@ -71,6 +71,10 @@ _UNCHECKED_HASH = (1).to_bytes(4, "little")
 _MAIN = f"""import sys
 
 if sys.argv[1:] == ["call"]:
+    import gc
+
+    # Nearly all objects are kept until the end, so garbage would be searched for in vain.
+    gc.disable()
     from {_PACKAGE}._module.call import main as call
 
     sys.exit(call("%s"))

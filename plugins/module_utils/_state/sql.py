@@ -66,8 +66,10 @@ class SqlDatabase:
 
     def __init__(self, url: str, *, lock_timeout_s: float, backups: int = 10, backup_dir: str | None = None) -> None:
         if not HAS_SQLALCHEMY:
-            # Debian's python3-sqlalchemy is 1.4 before trixie.
-            needed = {"library": "SQLAlchemy 2 or newer", "package": "requirements.txt of the collection with pip"}
+            needed = {
+                "library": "SQLAlchemy 2 or newer (Debian 12 has 1.4)",
+                "package": "requirements.txt of the collection with pip",
+            }
             raise DatabaseRefused([Refusal("library_missing", "an SQL database", {**needed})])
         self.name = f"database {url_secrets.masked(url)}"
         self._secrets = url_secrets.secrets(url)
@@ -189,10 +191,10 @@ class SqlDatabase:
             cluster.history = SqlHistory(connection, cluster.kept)
         if self._high_water is not None:
             self._high_water.lift(cluster)
-        self._recognize_copy(cluster, connection)
+        self._find_itself(cluster, connection)
         yield cluster
         if write:
-            self._recognize_copy(cluster, connection)
+            self._find_itself(cluster, connection)
             # SQLite itself would say that the database is read-only.
             if self._file() != file:
                 raise replaced_meanwhile(self.name)
@@ -203,7 +205,7 @@ class SqlDatabase:
         else:
             connection.rollback()
 
-    def _recognize_copy(self, cluster: Cluster, connection: Connection) -> None:
+    def _find_itself(self, cluster: Cluster, connection: Connection) -> None:
         """Make a copied database another incarnation than its original."""
         if cluster.cloud is not None and self._high_water is not None:
             cluster.set_cloud(self._high_water.locate(cluster.cloud))

@@ -68,6 +68,11 @@ SELECTION = {
         "this collection has no such variable",
         "omit it; a variable of your own must also be defined in the inventory",
     ),
+    "extra_variable_without_value": Rule(
+        "extra variables are given as NAME=VALUE, YAML, JSON or @FILE",
+        "{rule}, got {got!r}",
+        "add @ before the path of a file, and omit spaces around =",
+    ),
     "core_too_old": Rule(
         "ansible-core must be {oldest} or newer", "{object} must be {oldest} or newer, got {got}", "install a newer one"
     ),
@@ -88,7 +93,9 @@ SELECTION = {
         "keyed_groups of this name",
     ),
     "workers_missing": Rule(
-        "the group workers must have a host", "{rule}", "add one, as in inventory/example of the collection"
+        "the group workers must have a host",
+        "{rule}, and the inventory has the groups {groups}",
+        "add one, as in inventory/example of the collection",
     ),
     "started_in_the_middle": Rule(
         "a playbook must run from its start, where it checks the call",

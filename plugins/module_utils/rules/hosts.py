@@ -231,6 +231,18 @@ HOST = {
         "{object} belongs to no cloud",
         "run cloudrepo.slices.site",
     ),
+    "claim_missing": Rule(
+        "the claim of a host is in its state folder, with the disks of its VMs",
+        "{object} was prepared with the state folder {path}, which contains no claim",
+        "mount the file system of {path} if it is not mounted, or restore the folder; if what it contained is lost, run "
+        "cloudrepo.slices.site with -e claim_hosts=true",
+    ),
+    "state_folder_changed": Rule(
+        "a host has one state folder, which contains its claim and the disks of its VMs",
+        "{object} was prepared with the state folder {held}, and not with {got}, which contains no claim",
+        "set cloudrepo_state_dir to {held}; or stop all VMs on the host and move the folder to {got}, then run "
+        "cloudrepo.slices.site",
+    ),
     "slice_not_planned": Rule("a host refuses a slice whose objects it cannot compare", "{object}: {why}"),
     "another_slice": Rule(
         "an id identifies one slice on a host",

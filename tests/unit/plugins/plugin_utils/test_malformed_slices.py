@@ -26,7 +26,7 @@ UNSUPPORTED, MALFORMED, NO_DICTIONARY = "unsupported_options", "malformed_slice"
 @pytest.mark.parametrize(
     ("bad", "name", "code", "why"),
     [
-        ({"name": "web", "vlan_pools": "many"}, "alice/web", MALFORMED, "vlan_pools"),
+        ({"name": "web", "vlan_pools": "many"}, "alice/web", MALFORMED, "vlan_pools must be an integer, got 'many'"),
         ({"name": "web", "colour": "red"}, "alice/web", UNSUPPORTED, "unsupported options: colour; use one of"),
         (
             {"name": "web", "vms": [{"name": "vm1", "flavour": "x"}]},
@@ -35,17 +35,17 @@ UNSUPPORTED, MALFORMED, NO_DICTIONARY = "unsupported_options", "malformed_slice"
             ": vms[vm1].flavour (did you mean flavor?); use one of boot, cdrom, ",
         ),
         ({"name": "web", "owner": "bob", "vms": [{"name": "vm1", "cores": 2}]}, "bob/web", UNSUPPORTED, "cores"),
-        ({"name": "web", "vms": '[{"cores": 2}]'}, "alice/web", MALFORMED, "dictionary"),
-        ({"name": "web", "vms": [None]}, "alice/web", MALFORMED, "vms"),
+        ({"name": "web", "vms": '[{"cores": 2}]'}, "alice/web", MALFORMED, "vms must be a list of dictionaries, got"),
+        ({"name": "web", "vms": [None]}, "alice/web", MALFORMED, "vms[0] must be a dictionary with name, got null"),
         (
             {"name": "web", "vms": [{"name": "vm1", "data_interfaces": True}]},
             "alice/web",
             "boolean_for_integer",
             "alice/web: vms.data_interfaces must be an integer, got True",
         ),
-        ({"title": "The web", "links": [{"endpoints": None}]}, "alice/The web", MALFORMED, "endpoints"),
+        ({"title": "The web", "links": [{"endpoints": None}]}, "alice/The web", MALFORMED, "links[0] needs endpoints"),
         ({"name": True}, "slices[1]", MALFORMED, "quote names"),
-        ({"vms": []}, "slices[1]", MALFORMED, "name, title"),
+        ({"vms": []}, "slices[1]", MALFORMED, "needs name or title"),
         (None, "slices[1]", NO_DICTIONARY, "slices[1]: a slice must be a dictionary, got None"),
     ],
 )

@@ -170,6 +170,12 @@ def test_no_result_contains_a_password(both):
 
 
 @pytest.mark.parametrize("extra", [{}, AS_MODULE], ids=["in process", "as a module"])
+def test_a_value_of_another_type_is_named_by_its_place(extra, tmp_path):
+    [said] = run(tmp_path / "f", extra, calls=[("slice", {"slices": [{"name": "web", "vms": "vm1"}]})])
+    assert said["msg"] == "slices[web].vms must be a list of dictionaries, got 'vm1'"
+
+
+@pytest.mark.parametrize("extra", [{}, AS_MODULE], ids=["in process", "as a module"])
 def test_only_one_module_returns_user_data(extra, tmp_path):
     def with_user_data(text: str) -> dict[str, Any]:
         return {"vms": [builders.vm("vm1", cloud_init={"user_data": text})], "links": []}

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, unknown_options, validated
+from ansible_collections.cloudrepo.slices.plugins.module_utils import names
+from ansible_collections.cloudrepo.slices.plugins.modules import slice as slice_module
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import (
+    Invalid,
+    misfits,
+    unknown_options,
+    validated,
+)
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
@@ -89,6 +96,67 @@ def test_the_message_ends_with_typing_errors(option: str, told: str) -> None:
     assert str(caught.value) == (
         f"Unsupported parameters for (thing) module: parts.{option}. Supported parameters include: flavor, name.{told}"
     )
+
+
+SLICES = slice_module.arguments()
+CUSTOM = "custom, linear, ring, star, tree, mesh, bus"
+
+
+@pytest.mark.parametrize(
+    ("topology", "told"),
+    [
+        ({"vms": "vm1"}, ["slices[web].vms must be a list of dictionaries, got 'vm1'"]),
+        ({"vms": {"name": "vm1"}}, ["slices[web].vms must be a list of dictionaries, got a dictionary"]),
+        (
+            {"vms": ["vm1", {"name": "vm2", "flavor": "x"}, 3]},
+            [
+                "slices[web].vms[0] must be a dictionary with name, got a text",
+                "slices[web].vms[2] must be a dictionary with name, got 3",
+            ],
+        ),
+        (
+            {"vms": [{"name": "vm1", "power": True, "data_interfaces": "many"}]},
+            [
+                "slices[web].vms[vm1].data_interfaces must be an integer, got 'many'",
+                "slices[web].vms[vm1].power must be one of running, stopped, paused, got True",
+            ],
+        ),
+        ({"vms": [{"name": 7}]}, [f"slices[web].vms[7].name must be a name, got 7; {names.ADVICE}"]),
+        (
+            {"vms": [{"name": "vm1", "data_disks": 10}], "links": [{}, ["vm1", "vm2"]]},
+            [
+                "slices[web].vms[vm1].data_disks must be a list of dictionaries, got 10",
+                "slices[web].links[0] needs endpoints",
+                "slices[web].links[1] must be a dictionary with endpoints, got a list",
+            ],
+        ),
+        ({"vms": [{"flavor": "cirros"}]}, ["slices[web].vms[0] needs name or title"]),
+        ({"topology_type": "rings"}, [f"slices[web].topology_type must be one of {CUSTOM}, got 'rings'"]),
+        (
+            {"vms": [{"name": "vm1", "cloud_init": f"#cloud-config, password {SECRET}"}]},
+            ["slices[web].vms[vm1].cloud_init must be a dictionary, got a text"],
+        ),
+    ],
+)
+def test_a_value_of_another_type_has_its_place_in_the_topology(topology: dict[str, Any], told: list[str]) -> None:
+    """Ansible would only say: dictionary requested, could not parse JSON or key=value."""
+    with pytest.raises(Invalid) as caught:
+        validated("slice", {"slices": [{"name": "web", **topology}]}, SLICES)
+    assert sorted(str(caught.value).splitlines()) == sorted(told)
+
+
+@pytest.mark.parametrize(
+    "topology",
+    [
+        {"vms": [{"name": "vm1", "flavor": "cirros", "power": "running", "data_interfaces": "3", "internet": "yes"}]},
+        {"vms": [{"title": "A VM", "data_disks": [{"name": "d", "size_gb": "2"}], "cdrom": None}]},
+        {"links": [{"endpoints": "vm1:eth1,vm2:eth1"}], "vlan_pools": "2"},
+    ],
+)
+def test_values_that_ansible_converts_are_no_misfits(topology: dict[str, Any]) -> None:
+    slices = {"slices": [{"name": "web", **topology}]}
+    validated("slice", slices, SLICES)
+    assert list(misfits(slices, {"options": SLICES["argument_spec"]})) == []
 
 
 def test_of_many_typing_errors_some_are_told() -> None:
