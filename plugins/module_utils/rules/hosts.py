@@ -234,8 +234,8 @@ HOST = {
     "claim_missing": Rule(
         "the claim of a host is in its state folder, with the disks of its VMs",
         "{object} was prepared with the state folder {path}, which contains no claim",
-        "mount the file system of {path} if it is not mounted, or restore the folder; if what it contained is lost, run "
-        "cloudrepo.slices.site with -e claim_hosts=true",
+        "mount the file system of {path} if it is not mounted, or restore the folder; if what it contained is lost, "
+        "run cloudrepo.slices.site with -e claim_hosts=true",
     ),
     "state_folder_changed": Rule(
         "a host has one state folder, which contains its claim and the disks of its VMs",
