@@ -89,7 +89,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         decision = decide(self._task, task_vars, self._templar)
         refusals = list(call_rules.refuse(playbook, extra, decision.user))
         if refusals and not self._is_admin(decision, task_vars):
-            raise Refused(refusals, refused_variables=playbook.strangers(extra))
+            raise Refused(refusals, refused_variables=playbook.admin_only(extra))
         given = self._given(playbook, extra, task_vars)
         if decision.is_database_owner:
             self._warn_of_unknown_variables(task_vars)

@@ -48,7 +48,7 @@ def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None
     cluster.extra = {**extra, LEFT_BEHIND: noted} if noted else extra
 
 
-def are_all(cluster: Cluster, hosts: Iterable[InUse]) -> bool:
+def cover_all_hosts(cluster: Cluster, hosts: Iterable[InUse]) -> bool:
     """Return whether these are all hosts that may have values of slices that are not in the cluster.
 
     Hosts that are not in the inventory are still registered, and only the network node has addresses.

@@ -233,7 +233,8 @@ def stop_vms(runner: Runner, *, unit_dir: str = UNIT_DIR) -> list[str]:
     # Disabled first: whatever happens then, they do not start with the host again.
     disable(units.enabled, unit_dir=unit_dir)
     if names:
-        # The jobs that are waiting to start them are cancelled. Waiting here for theirs could wait for the caller.
+        # This cancels their pending start jobs as well. It does not wait for the stop jobs, which could wait for
+        # the unit that calls it.
         runner.run(["systemctl", "stop", "--no-block", "--", *sorted(names)])
     return sorted(names)
 
@@ -305,10 +306,10 @@ def ignored_names(unit_dir: str) -> list[str]:
 
     Something else is in place of the link to the unit or its template, such as a link to /dev/null.
     """
-    return [name for name in enabled_names(unit_dir) if not _is_followed(f"{unit_dir}/{VM_WANTS}", name)]
+    return [name for name in enabled_names(unit_dir) if not _is_enabled_link(f"{unit_dir}/{VM_WANTS}", name)]
 
 
-def _is_followed(folder: str, name: str) -> bool:
+def _is_enabled_link(folder: str, name: str) -> bool:
     path = f"{folder}/{name}"
     template = re.sub(r"@.*(\.[a-z]+)$", r"@\1", name)
     return os.path.islink(path) and os.path.basename(os.readlink(path)) in (name, template)

@@ -191,10 +191,10 @@ class SqlDatabase:
             cluster.history = SqlHistory(connection, cluster.kept)
         if self._high_water is not None:
             self._high_water.lift(cluster)
-        self._find_itself(cluster, connection)
+        self._recognize_copy(cluster, connection)
         yield cluster
         if write:
-            self._find_itself(cluster, connection)
+            self._recognize_copy(cluster, connection)
             # SQLite itself would say that the database is read-only.
             if self._file() != file:
                 raise replaced_meanwhile(self.name)
@@ -205,7 +205,7 @@ class SqlDatabase:
         else:
             connection.rollback()
 
-    def _find_itself(self, cluster: Cluster, connection: Connection) -> None:
+    def _recognize_copy(self, cluster: Cluster, connection: Connection) -> None:
         """Make a copied database another incarnation than its original."""
         if cluster.cloud is not None and self._high_water is not None:
             cluster.set_cloud(self._high_water.locate(cluster.cloud))

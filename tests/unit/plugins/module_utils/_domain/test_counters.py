@@ -139,20 +139,20 @@ def test_all_hosts_are_those_that_are_registered_and_not_lost(
     if lost is not None:
         lost_workers.declare(held, lost)
     hosts = [InUse(f"w{at}", target=target) for at, target in enumerate(targets)]
-    assert counters.are_all(held, hosts) is is_all
+    assert counters.cover_all_hosts(held, hosts) is is_all
 
 
 def test_addresses_are_released_only_if_the_network_node_is_among_the_hosts() -> None:
     held = cluster()
     workers = [InUse("w1", target=BOTH[0]), InUse("w2", target=BOTH[1])]
     counters.take_in(held, [InUse("node", 1036, None, (STRANGER,))], complete=True)
-    assert not counters.are_all(held, workers)
-    assert counters.are_all(held, [*workers, InUse("node", target=NETWORK_NODE)])
+    assert not counters.cover_all_hosts(held, workers)
+    assert counters.cover_all_hosts(held, [*workers, InUse("node", target=NETWORK_NODE)])
     held.extra.pop("left_behind")
-    assert counters.are_all(held, workers)
+    assert counters.cover_all_hosts(held, workers)
     held.identify(title="lab")
     machines.note_network_node(held, "ab" * 16)
-    assert not counters.are_all(held, workers), "it may have VLANs of slices as well"
+    assert not counters.cover_all_hosts(held, workers), "it may have VLANs of slices as well"
 
 
 def test_a_database_that_is_older_than_its_hosts_is_detected() -> None:

@@ -56,8 +56,8 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             "claim_missing",
             "this host",
             {"path": "/srv/state"},
-            "this host was prepared with the state folder /srv/state, which contains no claim; mount the file system of "
-            "/srv/state if it is not mounted, or restore the folder; if what it contained is lost, run "
+            "this host was prepared with the state folder /srv/state, which contains no claim; mount the file system "
+            "of /srv/state if it is not mounted, or restore the folder; if what it contained is lost, run "
             "cloudrepo.slices.site with -e claim_hosts=true",
         ),
     ],
