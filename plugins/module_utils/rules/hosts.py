@@ -186,8 +186,8 @@ HOST = {
     "claim_missing": Rule(
         "the claim of a host is in its state folder, with the disks of its VMs",
         "{object} was prepared with the state folder {path}, which contains no claim",
-        "mount the file system of {path} if it is not mounted, or restore the folder; if what it contained is lost, run "
-        "cloudrepo.slices.site with -e claim_hosts=true",
+        "mount the file system of {path} if it is not mounted, or restore the folder; if what it contained is lost, "
+        "run cloudrepo.slices.site with -e claim_hosts=true",
     ),
     "state_folder_changed": Rule(
         "a host has one state folder, which contains its claim and the disks of its VMs",
@@ -244,7 +244,7 @@ HOST = {
     "folder_of_another_slice": Rule(
         "the folder of a VM belongs to its slice",
         "{path} on this host belongs to slice {owner} ({held}), the work order is for slice {got}",
-        "delete that VM of slice {owner} first",
+        "move the folder back if somebody has renamed it; otherwise delete that VM of slice {owner} first",
     ),
     "folder_without_owner": Rule(
         "the folder of a VM must contain its owner",
