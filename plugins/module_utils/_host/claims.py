@@ -275,8 +275,9 @@ def _held(state_dir: str, called_by: Caller) -> Claim | None:
             claim of another cloud.
         SlicesError: the claim is unreadable.
     """
-    held, prepared = read(state_dir), state_folder.prepared()
-    refusal = None if prepared in (None, state_dir) else _conflict(read(prepared), called_by)
+    held, prepared, refusal = read(state_dir), state_folder.prepared(), None
+    if prepared is not None and prepared != state_dir:
+        refusal = _conflict(read(prepared), called_by)
     if refusal is None and held is None:
         refusal = state_folder.misplaced(state_dir)
     if refusal is not None:

@@ -292,7 +292,7 @@ HOST = {
     "folder_of_another_slice": Rule(
         "the folder of a VM belongs to its slice",
         "{path} on this host belongs to slice {owner} ({held}), the work order is for slice {got}",
-        "delete that VM of slice {owner} first",
+        "move the folder back if somebody has renamed it; otherwise delete that VM of slice {owner} first",
     ),
     "folder_without_owner": Rule(
         "the folder of a VM must contain its owner",
