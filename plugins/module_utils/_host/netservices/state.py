@@ -162,8 +162,8 @@ def _files(orders: Collection[Services], folders: Folders) -> State:
 def _units(orders: Iterable[Services], runner: Runner, unit_dir: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the active units with that of the DHCP server, and the enabled units of slices that are not ignored."""
     units = [unit(order.slice_id) for order in orders for unit in (names_unit, network_unit)]
-    blocks = systemd.show([DHCP_UNIT, *units], runner)
-    active = frozenset(block["Id"] for block in blocks if block.get("ActiveState") == "active")
+    states = systemd.loaded([DHCP_UNIT, *units], runner)
+    active = frozenset(name for name, state in states.items() if state == "active")
     return active, frozenset(units) & {*systemd.enabled_names(unit_dir)} - {*systemd.ignored_names(unit_dir)}
 
 
