@@ -114,8 +114,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         if refusals:
             raise Refused(refusals)
         found = selection.read(given, raw_text.load) if given else selection.Selection()
-        refusals += call_rules.several_slices(playbook, found.names)
-        if refusals:
+        if refusals := list(call_rules.several_slices(playbook, found.names)):
             raise Refused(refusals)
         folder = job_files.folder(files_dir, decision.user, job) if files_dir else None
         return {

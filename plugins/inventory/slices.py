@@ -195,7 +195,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.constants import LOCALHOST
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import access, inventory_options
@@ -250,7 +250,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
 
     def verify_file(self, path: str) -> bool:
         """Return whether the file may be a source of this plugin."""
-        return bool(super().verify_file(path)) and path.endswith(SUFFIXES)
+        if not super().verify_file(path):
+            return False
+        if not path.endswith(SUFFIXES) and _names_plugin(path):
+            self.display.warning(Refusal("source_misnamed", f"inventory source {path}").message)
+        return path.endswith(SUFFIXES)
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Add the VMs to the inventory."""
@@ -352,7 +356,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         for guest in guests:
             vm_id = guest["cloudrepo_vm_id"]
             groups = [group_names[grouping, identity] for grouping, identity, _label_of_group in groups_of[vm_id]]
-            self._add_host(names[vm_id], guest, [*groups, *direct])
+            try:
+                self._add_host(names[vm_id], guest, [*groups, *direct])
+            except AnsibleError:
+                # Ansible only warns, and a play would run on the VMs before this one.
+                for name in names.values():
+                    if name in self.inventory.hosts:
+                        self.inventory.remove_host(self.inventory.get_host(name))
+                raise
 
     def _add_host(self, name: str, variables: Mapping[str, Any], groups: Iterable[str]) -> None:
         self.inventory.add_host(name)
@@ -421,6 +432,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             raise Refused(problems)
         for problem in problems:
             self.display.warning(problem.message)
+
+
+def _names_plugin(path: str) -> bool:
+    """Return whether a YAML file says that it is a source of this plugin."""
+    if not path.endswith((".yml", ".yaml")):
+        return False
+    with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+        return any(line.startswith("plugin:") and InventoryModule.NAME in line for line in file)
+    return False
 
 
 @contextlib.contextmanager

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import yaml
 
 from .scripts import ROOT, files
 
@@ -55,3 +58,29 @@ def test_functions_outside_of_tests_fit_a_screen() -> None:
 @pytest.mark.parametrize(("lines", "found"), [(MOST_LINES - 1, []), (MOST_LINES, [f"f: {MOST_LINES + 1}"])])
 def test_a_function_that_does_not_fit_a_screen_is_found(lines: int, found: list[str]) -> None:
     assert too_long("class A:\n    @property\n    def f():\n" + "        pass\n" * lines) == found
+
+
+def escapes(node: Any) -> Iterator[str]:
+    """Yield the templates of a YAML file with a backslash and an n, which Ansible would print as these two characters.
+
+    In double quotes, YAML itself reads it as a new line.
+    """
+    if isinstance(node, dict):
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from escapes(each)
+    elif isinstance(node, str) and "{{" in node and "\\n" in node:
+        yield node
+
+
+def test_templates_have_new_lines_and_no_escapes() -> None:
+    found = {
+        str(path.relative_to(ROOT)): list(escapes(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        for folder in ("playbooks", "roles")
+        for path in ROOT.glob(f"{folder}/**/*.yml")
+    }
+    assert {path: templates for path, templates in found.items() if templates} == {}
+    assert list(escapes([{"a": "{{ b | join('\\n') }}", "c": "d\\n"}, "{{ b | join('\n') }}"])) == [
+        "{{ b | join('\\n') }}"
+    ]

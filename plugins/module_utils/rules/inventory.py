@@ -13,6 +13,9 @@ INVENTORY = {
         "got {got!r}",
         ADVICE,
     ),
+    "source_misnamed": Rule(
+        "the name of a source of cloudrepo.slices.slices must end with slices.yml or slices.yaml", "{rule}", "rename it"
+    ),
     "unknown_options": Rule(
         "options must be known",
         "unknown options {got}; known: {known}",
