@@ -50,6 +50,7 @@ GROUPS = {
     "Work orders": contract.CONTRACT,
     "Databases and backups": databases.DATABASE,
     "Invariants of databases": invariants.INVARIANT,
+    "Repairs of databases": invariants.REPAIR,
     "Inventory sources": inventory.INVENTORY,
     "Values of all kinds": values.ANY,
 }

@@ -26,7 +26,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import (
     SlicesError,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.grammar import is_ipv4_address
-from ansible_collections.cloudrepo.slices.plugins.modules import guard
+from ansible_collections.cloudrepo.slices.plugins.modules import guard, slice_plan
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils import (
     acting_user,
     call_rules,
@@ -47,6 +47,9 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables imp
     vm_id,
 )
 
+# Ansible's main process imports this file, and runs each task in a fork. Otherwise each of the next tasks would import
+# the control plane, which takes longer than most of the rest.
+PRELOADED = (slice_plan,)
 LOCK_TIMEOUT_S = 30.0
 USER_DATA_HEADS = ("#cloud-config", "#!")
 SECRET_OPTIONS = frozenset({"user_data", "startup", "content", "commands"})
@@ -89,7 +92,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         decision = decide(self._task, task_vars, self._templar)
         refusals = list(call_rules.refuse(playbook, extra, decision.user))
         if refusals and not self._is_admin(decision, task_vars):
-            raise Refused(refusals, refused_variables=playbook.strangers(extra))
+            raise Refused(refusals, refused_variables=playbook.admin_only(extra))
         given = self._given(playbook, extra, task_vars)
         if decision.is_database_owner:
             self._warn_of_unknown_variables(task_vars)

@@ -141,7 +141,7 @@ def user():
     except KeyError:
         return str(os.geteuid())
 
-def why_not_this(mark, vm_uuid):
+def identity_mismatch(mark, vm_uuid):
     try:
         held = uuid_in(mark)
     except FileNotFoundError:
@@ -150,7 +150,7 @@ def why_not_this(mark, vm_uuid):
 
 def answer(path, command, timeout_s, mark, vm_uuid):
     try:
-        return (None if vm_uuid is None else why_not_this(mark, vm_uuid)) or run(path, command, timeout_s)
+        return (None if vm_uuid is None else identity_mismatch(mark, vm_uuid)) or run(path, command, timeout_s)
     except PermissionError as error:
         return {"denied": error.filename or path, "user": user()}
     except OSError as error:

@@ -47,7 +47,7 @@ def audit_lines(
         surplus.update(_surplus(result.get("only_here") or (), kinds))
         surplus.update(kinds[each["kind"]] for each in result["changes"] if _is_unlisted(each, kinds, releasing))
         only_here += _only_here(name, result)
-        orphans += len(result.get("orphans") or ())
+        orphans += len({each["path"] for each in (*(result.get("orphans") or ()), *_disks_only_here(result))})
         errors += sum(vm["state"] == "error" for vm in result.get("vms") or ())
     lines = [
         f"Compared on {len(hosts)} hosts: {_counts(compared)}.",
@@ -82,6 +82,11 @@ def _is_unlisted(change: Mapping[str, Any], kinds: Mapping[str, str], releasing:
     """
     is_removed = change["action"] == DELETE and change["kind"] in kinds and change["kind"] != "VM folder"
     return is_removed and change["slice_id"] not in releasing
+
+
+def _disks_only_here(result: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the disks that are only on a host, of which those of slices in the order are among its orphans as well."""
+    yield from (each for each in result.get("only_here") or () if each["kind"] == "disk")
 
 
 def _surplus(found: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> Iterator[str]:

@@ -26,7 +26,10 @@ def outcome_table(
     recorded: Sequence[Mapping[str, Any]] | None = None,
     check_mode: bool = False,
 ) -> str:
-    """Return the outcome of each slice as a text table, empty if there is one slice and it was not refused.
+    """Return the outcome of each slice as a text table.
+
+    It is empty if there is one slice and it was not refused, unless an earlier run has begun to delete it: such a slice
+    is neither among the deletions of this run nor, once its hosts have reported, among the slices that exist.
 
     Args:
         plan: the result of M(cloudrepo.slices.slice_plan) or M(cloudrepo.slices.slice).
@@ -36,11 +39,17 @@ def outcome_table(
         check_mode: whether nothing was changed.
     """
     unplanned = plan.get("refused") or ()
-    if len(plan["slice_ids"]) + len(unplanned) < 2 and not unplanned:
+    if len(plan["slice_ids"]) < 2 and not unplanned and not _is_continued(plan):
         return ""
     outcomes = _outcomes(plan, hostvars, groups, recorded=recorded, check_mode=check_mode)
     rows = [(each.name, str(each.slice_id or "-"), each.result, _line(each.reason)) for each in outcomes]
     return "\n".join(render_text.aligned([("SLICE", "ID", "RESULT", "REASON"), *rows]))
+
+
+def _is_continued(plan: Mapping[str, Any]) -> bool:
+    """Return whether a run continues the deletion of a slice that an earlier one has begun."""
+    begun = {change["id"] for change in plan["changes"] if (change["kind"], change["action"]) == ("slice", DELETE)}
+    return any(slice_id not in begun for slice_id in plan["deleting"])
 
 
 def workflow_artifacts(

@@ -96,6 +96,7 @@ class Unlocked:
     why: str
 
     def to_dict(self) -> dict[str, str]:
+        """Return it for the result of a module."""
         return asdict(self)
 
     @property
@@ -161,7 +162,7 @@ def check(data: Any, playbooks: Sequence[str], admins: Sequence[str] = ()) -> li
         *(found for each in templates for found in _template(each, acting)),
         *(found for each in workflows for found in _asked("workflow job template", each)),
         *(found for each in kinds.values() for found in _credential_type(each)),
-        *_powerful(granted, protected),
+        *_privileged(granted, protected),
         *_shared(granted, protected),
         *_acting_for_others(granted, {str(each["name"]): _used(each) for each in templates}, acting),
         *_users(objects, admins),
@@ -217,7 +218,7 @@ def _granted(objects: Objects, admins: Sequence[str]) -> Iterator[_Grant]:
                 yield _Grant(str(role["name"]), f"{kind[:-1]} {holder[key]}", str(on.get("type")), str(on.get("name")))
 
 
-def _powerful(granted: Iterable[_Grant], protected: Mapping[str, set[str]]) -> Iterator[Unlocked]:
+def _privileged(granted: Iterable[_Grant], protected: Mapping[str, set[str]]) -> Iterator[Unlocked]:
     for grant in granted:
         why = ROLES.get(grant.kind, {}).get(grant.role.lower())
         if why is not None and grant.name in protected.get(grant.kind, {grant.name}):

@@ -77,6 +77,16 @@ class HeldVlan(Contract):
 
 
 @dataclass(frozen=True)
+class HeldVncPort(Contract):
+    """The TCP port of the display of a VM of a slice."""
+
+    NOUN = "VNC port"
+    KEY = "vnc_port"
+
+    vnc_port: int = field(metadata=integer("The TCP port of a display.", sample=5901, limit=bounds.VNC_PORT))
+
+
+@dataclass(frozen=True)
 class HeldSlice(Contract):
     """A slice with objects on a host, whether it is in the database or not."""
 
@@ -90,6 +100,9 @@ class HeldSlice(Contract):
     )
     vlans: tuple[HeldVlan, ...] = field(
         default=(), metadata=many(HeldVlan, "The VLANs of its ports on the host, also of VMs that are off.")
+    )
+    vnc_ports: tuple[HeldVncPort, ...] = field(
+        default=(), metadata=many(HeldVncPort, "The ports of its VMs' displays on the host, also of VMs that are off.")
     )
 
 

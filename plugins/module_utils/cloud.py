@@ -34,7 +34,7 @@ class Cloud:
         """Return the identity of a new cloud."""
         return cls(uuid=identity.new_uuid(), title=title, incarnation=identity.new_uuid())
 
-    def reborn(self) -> Cloud:
+    def with_new_incarnation(self) -> Cloud:
         """Return another incarnation, without a place."""
         return replace(self, incarnation=identity.new_uuid(), place="", machine="")
 
@@ -47,7 +47,7 @@ class Cloud:
         """
         machine = "" if machine_id is None else identity.machine_mark(self.uuid, machine_id)
         is_same = self.place in ("", place) and (machine == self.machine or "" in (machine, self.machine))
-        found = self if is_same else self.reborn()
+        found = self if is_same else self.with_new_incarnation()
         return replace(found, place=place, machine=machine or found.machine)
 
     def to_result(self) -> dict[str, str]:

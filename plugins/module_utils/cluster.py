@@ -181,6 +181,7 @@ class Cluster:
         return user is not None and user.extra.get("role", ADMIN if username == ADMIN else "tenant") == ADMIN
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the document of the database, with the fields of the data model before those beyond it."""
         initial = Cluster(flavors=first_flavors()).tables() if self.absent else {}
         return {
             **{
@@ -336,7 +337,7 @@ class Cluster:
         known = () if cloud is None else (machine_mark(cloud.uuid, each) for each in self.lost_machines)
         return self.lost_marks.union(known)
 
-    def lose(self, ip: str) -> None:
+    def mark_lost(self, ip: str) -> None:
         """Mark a worker as lost. Its VMs become C(error)."""
         self.workers[ip].extra[LOST] = True
         for vm in self.vms_on(ip):
@@ -424,7 +425,7 @@ class Cluster:
                 if not self._has_lost(worker):
                     worker.extra.pop(LOST, None)
                 elif not worker.lost:
-                    backup.lose(ip)
+                    backup.mark_lost(ip)
         self.replace(backup)
         if known:
             self.lost_machines, self.lost_marks = lost, marks
@@ -457,7 +458,7 @@ class Cluster:
         if cloud is None or mine == cloud:
             return mine
         if mine is None or mine.incarnation != cloud.incarnation:
-            return cloud.reborn()
+            return cloud.with_new_incarnation()
         return replace(cloud, place=mine.place, machine=mine.machine)
 
     def _taken_back(self, other: Cluster) -> Iterator[Refusal]:
@@ -567,7 +568,11 @@ def numbers_by_kind(data: Any) -> None:
 
 
 def stored_vlans(data: Any) -> Vlans:
-    """Return the stored VLANs of the cloud after checking the types of their fields."""
+    """Return the stored VLANs of the cloud.
+
+    Raises:
+        FieldError: a field has another type, or is not possible.
+    """
     mapping({}, {"vlan_pools": text, "management_vlan": integer})(data)
     try:
         return Vlans.from_dict(data)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import uuid
 from typing import Any
 
 PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -19,6 +18,9 @@ MARK_PATTERN = r"[0-9a-f]{64}"
 
 def new_uuid() -> str:
     """Return a new random UUID."""
+    # Imported here, because it imports much, and hosts make no UUIDs.
+    import uuid
+
     return str(uuid.uuid4())
 
 

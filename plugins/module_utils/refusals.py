@@ -1,6 +1,6 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""All rules for which requests are refused, by code."""
+"""All rules for which requests are refused or databases are repaired, by code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .rules.databases import DATABASE
 from .rules.edits import EDITS
 from .rules.hosts import HOST
 from .rules.images import IMAGE
-from .rules.invariants import INVARIANT
+from .rules.invariants import INVARIANT, REPAIR
 from .rules.inventory import INVENTORY
 from .rules.playbooks import PLAYBOOK
 from .rules.registry import REGISTRY
@@ -28,6 +28,7 @@ RULES: dict[str, Rule] = {
     **CONTRACT,
     **DATABASE,
     **INVARIANT,
+    **REPAIR,
     **INVENTORY,
     **REGISTRY,
     **IMAGE,

@@ -39,7 +39,11 @@ class Record:
         return key in self._rest
 
     def take(self, key: str, *kinds: type[Any] | None) -> Any:
-        """Return field C(key), which must be present and of one of C(kinds) (C(None) allows null)."""
+        """Return field C(key), which must be of one of C(kinds) (C(None) allows null).
+
+        Raises:
+            FieldError: it is missing or of another type.
+        """
         if key not in self._rest:
             raise FieldError((), f"field {key} is missing")
         value = self._rest.pop(key)
@@ -73,7 +77,11 @@ class Record:
 
 
 def at(path: tuple[str | int, ...], read: Callable[[Any], _T], value: Any) -> _T:
-    """Return C(read(value)); C(path) is prepended to that of a C(FieldError)."""
+    """Return C(read(value)).
+
+    Raises:
+        FieldError: that of C(read), with C(path) prepended to its path.
+    """
     try:
         return read(value)
     except FieldError as error:

@@ -100,6 +100,7 @@ class Load:
     vms: int = 0
 
     def add(self, flavor: Mapping[str, Any]) -> None:
+        """Add a VM with this flavor."""
         self.cores += flavor["cores"]
         self.ram_gb += flavor["ram_gb"]
         self.disk_gb += flavor["disk_gb"]

@@ -11,6 +11,8 @@ version_added: 1.0.0
 description:
   - Returns the record that a worker or a network node has stored of the last work order that it has applied for each
     slice. M(cloudrepo.slices.database_rebuild) rebuilds a lost database from these records.
+  - A folder without a claim is refused if the host was prepared with it, or with another folder. Its file system may
+    not be mounted, and a database that is rebuilt without its records would not have the slices of this host.
   - Nothing is changed.
 author:
   - the cloudrepo.slices authors (@cloudrepo)
@@ -82,7 +84,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, claims, revisions
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import GRAMMARS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import Outcome, run
 from ansible_collections.cloudrepo.slices.plugins.module_utils.defaults import STATE_DIR
@@ -98,6 +100,7 @@ def main() -> None:
     state_dir = module.params["state_dir"]
 
     def action() -> Outcome:
+        claims.require_state(state_dir)
         if module.params["displays"]:
             return Outcome(result={"displays": [each.to_dict() for each in applied_orders.passwords(state_dir)]})
         kinds = (revisions.WORKER, revisions.NETWORK_NODE)

@@ -135,6 +135,18 @@ options:
                   - The VLAN.
                 type: int
                 required: true
+          vnc_ports:
+            description:
+              - The ports of its VMs' displays on the host, also of VMs that are off.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              vnc_port:
+                description:
+                  - The TCP port of a display.
+                type: int
+                required: true
       target:
         description:
           - "Recipient of the work orders: the worker's address, or C(network_node)."
@@ -187,6 +199,7 @@ EXAMPLES = r"""
           - slice_id: 1035
             slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
             vlans: [{vlan_id: 820}]
+            vnc_ports: [{vnc_port: 5901}]
 """
 
 RETURN = r"""

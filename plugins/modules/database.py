@@ -134,6 +134,12 @@ repairs:
   type: list
   elements: str
   sample: ["VM lab/a (1004): VNC port 5902 → 5903"]
+repair_codes:
+  description: The code of each of RV(repairs), in their order.
+  returned: when O(state=migrate)
+  type: list
+  elements: str
+  sample: [vnc_port_changed]
 """
 
 from ansible.module_utils.basic import AnsibleModule

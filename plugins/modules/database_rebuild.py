@@ -132,6 +132,18 @@ options:
                   - The VLAN.
                 type: int
                 required: true
+          vnc_ports:
+            description:
+              - The ports of its VMs' displays on the host, also of VMs that are off.
+            type: list
+            elements: dict
+            default: []
+            suboptions:
+              vnc_port:
+                description:
+                  - The TCP port of a display.
+                type: int
+                required: true
       lost_machines:
         description:
           - The lost machines that the network node tells workers.

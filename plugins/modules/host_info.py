@@ -147,7 +147,7 @@ highest_revision:
   type: int
   sample: 1795371735123
 slices:
-  description: The slices with objects on the host and their VLANs there, whether they are in the database or not.
+  description: The slices with objects on the host and what they use there, whether they are in the database or not.
   returned: success
   type: list
   elements: dict
@@ -156,6 +156,7 @@ slices:
       slice_uuid: 7f1c7f0e-3a52-4c8e-9d1a-5b0f6e2c4d11
       reservations: [{address: 10.60.7.101}]
       vlans: [{vlan_id: 100}]
+      vnc_ports: [{vnc_port: 5901}]
 """
 
 from ansible.module_utils.basic import AnsibleModule

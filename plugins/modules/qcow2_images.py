@@ -139,7 +139,7 @@ def main() -> None:
 
         def apply(todo: overlays.DiskPlan) -> dict[str, list[str]]:
             overlays.need_bases(todo, have)
-            removed = list[str]()
+            removed = list[trash.Early]()
             overlays.apply(
                 todo, have, state_dir=state_dir, accounts=accounts, runner=SubprocessRunner(), removed=removed
             )

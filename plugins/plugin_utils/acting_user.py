@@ -66,7 +66,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Word:
+class Statement:
     """A user name and its source; for a token also the user's UUID."""
 
     source: str
@@ -85,43 +85,48 @@ def decide(environment: Mapping[str, str], variables: Mapping[str, Any], named: 
     Raises:
         Refused: a job has no user, a name is empty, a token is invalid, or two sources contradict each other.
     """
-    said = [_word(source, user) for source, user in named if user is not None]
+    named_users = [_statement(source, user) for source, user in named if user is not None]
     proved, because = _proof(environment, variables)
     if proved is not None:
-        _agree([proved, *said])
+        _require_agreement([proved, *named_users])
         proof = {ENVIRONMENT: CREDENTIAL, TOKEN: SIGNED}.get(proved.source, AWX)
         return Decision(proved.user, because, proof, proved.uuid)
-    if said:
-        _agree(said)
-        return Decision(said[0].user, f"{said[0].source}; the caller can read the database", is_database_owner=True)
+    if named_users:
+        _require_agreement(named_users)
+        return Decision(
+            named_users[0].user, f"{named_users[0].source}; the caller can read the database", is_database_owner=True
+        )
     return Decision(ADMIN, "the caller can read the database", is_database_owner=True)
 
 
 def job_id(environment: Mapping[str, str], variables: Mapping[str, Any]) -> str | None:
     """Return the id of the AWX job; null without one. It proves nothing."""
-    job_ids = [*_environment_ids(environment), *_said_by_awx(variables, "job_id")]
+    job_ids = [*_environment_ids(environment), *_awx_variables(variables, "job_id")]
     return job_ids[0].user if job_ids else None
 
 
-def _proof(environment: Mapping[str, str], variables: Mapping[str, Any]) -> tuple[Word | None, str]:
+def _proof(environment: Mapping[str, str], variables: Mapping[str, Any]) -> tuple[Statement | None, str]:
     """Return the proven user and the source; C(None) for a run outside AWX and without a credential."""
-    words = [_word(ENVIRONMENT, environment[ENVIRONMENT])] if ENVIRONMENT in environment else []
+    statements = [_statement(ENVIRONMENT, environment[ENVIRONMENT])] if ENVIRONMENT in environment else []
     if TOKEN in environment:
         token = acting_token.verify(environment[TOKEN], read_key(environment), now=time.time())
-        word = Word(TOKEN, token.user, token.uuid)
-        _agree([word, *words])
-        return word, f"{TOKEN}, signed with the cloud's key, until {acting_token.utc(token.expires)}"
-    if words:
-        return words[0], f"{ENVIRONMENT} in the controller's environment"
-    job_ids = [*_environment_ids(environment), *_said_by_awx(variables, "job_id")]
+        statement = Statement(TOKEN, token.user, token.uuid)
+        _require_agreement([statement, *statements])
+        return statement, f"{TOKEN}, signed with the cloud's key, until {acting_token.utc(token.expires)}"
+    if statements:
+        return statements[0], f"{ENVIRONMENT} in the controller's environment"
+    job_ids = [*_environment_ids(environment), *_awx_variables(variables, "job_id")]
     if not job_ids:
         return None, ""
-    _agree(job_ids, "job")
+    _require_agreement(job_ids, "job")
     job, launched = job_ids[0].user, _launch_type(variables)
-    users = [_word(word.source, variables[word.source]) for word in _said_by_awx(variables, "user_name")]
+    users = [
+        _statement(statement.source, variables[statement.source])
+        for statement in _awx_variables(variables, "user_name")
+    ]
     if not users or launched not in PERSONAL:
         raise Refused([Refusal("acting_user_unproved", f"job {job}", {"launch_type": launched or "unknown"})])
-    _agree(users)
+    _require_agreement(users)
     return users[0], f"AWX job {job}, launched by this user ({launched})"
 
 
@@ -137,51 +142,53 @@ def read_key(environment: Mapping[str, str]) -> Key:
         with open(path, encoding="utf-8") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & 0o077:
-                raise _unusable(path, f"its mode is {mode:04o} and must be 0600")
+                raise Refused([Refusal("acting_key_readable", path, {"mode": f"{mode:04o}"})])
             found.append(Key.read(file.read(), path))
     except FileNotFoundError as error:
         if not found:
-            raise _unusable(path, "it does not exist") from error
+            raise Refused([Refusal("acting_key_missing", path, {"variable": KEY})]) from error
     except (OSError, ValueError) as error:
-        raise _unusable(path, str(error)) from error
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise Refused([Refusal("acting_key_unreadable", path, {"why": why})]) from error
     if len(set(found)) > 1:
         # A caller who may choose the credential must not be able to replace the key.
-        raise _unusable(KEY, f"it is not the key in {path}")
+        raise Refused([Refusal("acting_keys_differ", KEY, {"path": path})])
     return found[0]
-
-
-def _unusable(source: str, why: str) -> Refused:
-    return Refused([Refusal("acting_key_unusable", source, {"why": why})])
 
 
 def _launch_type(variables: Mapping[str, Any]) -> str | None:
     """Return the launch type of the job, or of the workflow that it is part of."""
     for what in ("job_launch_type", "workflow_job_launch_type"):
-        types = list(_said_by_awx(variables, what))
-        _agree(types, "launch type")
+        types = list(_awx_variables(variables, what))
+        _require_agreement(types, "launch type")
         if not types or types[0].user != "workflow":
             return types[0].user if types else None
     return "workflow"
 
 
-def _environment_ids(environment: Mapping[str, str]) -> Iterator[Word]:
-    yield from (Word(name, environment[name]) for name in JOB_IDS if environment.get(name))
+def _environment_ids(environment: Mapping[str, str]) -> Iterator[Statement]:
+    yield from (Statement(name, environment[name]) for name in JOB_IDS if environment.get(name))
 
 
-def _said_by_awx(variables: Mapping[str, Any], what: str) -> Iterator[Word]:
+def _awx_variables(variables: Mapping[str, Any], what: str) -> Iterator[Statement]:
     names = (f"{prefix}_{what}" for prefix in AWX_PREFIXES)
-    yield from (Word(name, str(variables[name])) for name in names if variables.get(name) is not None)
+    yield from (Statement(name, str(variables[name])) for name in names if variables.get(name) is not None)
 
 
-def _word(source: str, user: Any) -> Word:
+def _statement(source: str, user: Any) -> Statement:
     if not isinstance(user, str) or not user.strip():
         raise Refused([Refusal("acting_user_empty", source, {"got": user})])
-    return Word(source, str(user))
+    return Statement(source, str(user))
 
 
-def _agree(words: Sequence[Word], what: str = _WHERE) -> None:
+def _require_agreement(statements: Sequence[Statement], what: str = _WHERE) -> None:
     """Refuse different values, because one of them must be wrong."""
-    for other in words[1:]:
-        if other.user != words[0].user:
-            figures = {"first": words[0].source, "got": words[0].user, "second": other.source, "other": other.user}
+    for other in statements[1:]:
+        if other.user != statements[0].user:
+            figures = {
+                "first": statements[0].source,
+                "got": statements[0].user,
+                "second": other.source,
+                "other": other.user,
+            }
             raise Refused([Refusal("acting_users_differ", what, figures)])

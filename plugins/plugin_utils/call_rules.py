@@ -64,7 +64,7 @@ class Playbook:
         """All variables of the playbook."""
         return (*self.variables, *self.admin_variables)
 
-    def strangers(self, names: Iterable[str]) -> list[str]:
+    def admin_only(self, names: Iterable[str]) -> list[str]:
         """Return the names of variables that only an admin may set."""
         known = (*self.variables, *self.ignored, *ARTIFACTS)
         return sorted(name for name in names if name not in known and not name.startswith(JOB_WORDS))
@@ -110,9 +110,9 @@ def refuse(playbook: Playbook, names: Iterable[str], user: str) -> Iterator[Refu
     """Yield why a user who is not an admin may not run a playbook with these variables."""
     if playbook.admins_only:
         yield Refusal("admins_only", f"playbook {playbook.name}", {"user": user})
-    strangers = playbook.strangers(names)
-    if strangers and not playbook.admins_only:
-        figures = {"variables": strangers, "user": user, "accepted": list(playbook.variables)}
+    restricted = playbook.admin_only(names)
+    if restricted and not playbook.admins_only:
+        figures = {"variables": restricted, "user": user, "accepted": list(playbook.variables)}
         yield Refusal("variables_of_admins", f"playbook {playbook.name}", figures)
 
 

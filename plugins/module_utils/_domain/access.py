@@ -35,7 +35,11 @@ def owns(user: User, owner: str, owner_uuid: str | None) -> bool:
 
 
 def require_user(cluster: Cluster, acting_user: str, uuid: str | None) -> None:
-    """Refuse a token of a user who was removed; see C(token_problems)."""
+    """Refuse a token of a user who was removed.
+
+    Raises:
+        Refused: see C(token_problems).
+    """
     refusals = list(token_problems(cluster, acting_user, uuid))
     if refusals:
         raise Refused(refusals)
@@ -60,7 +64,17 @@ def token_problems(cluster: Cluster, acting_user: str, uuid: str | None) -> Iter
 
 
 def require_acts_for(cluster: Cluster, acting_user: str, owner: str, where: str) -> None:
-    """Refuse a user who is neither the owner nor an admin, no matter whether the owner exists."""
+    """Refuse a user who is neither the owner nor an admin.
+
+    Args:
+        cluster: the database.
+        acting_user: who calls.
+        owner: the owner of the object, who need not exist.
+        where: the object in the refusal, such as C(slice web).
+
+    Raises:
+        Refused: the user may not act for the owner.
+    """
     if not acts_for(cluster, acting_user, owner):
         raise Refused([Refusal("not_owner_or_admin", where, {"user": acting_user})])
 

@@ -31,7 +31,7 @@ def violations(slice_: Slice, vlans: Vlans) -> Iterator[Refusal]:
 
 
 def vlan_conflicts(slice_: Slice, vlans: Vlans) -> Iterator[Refusal]:
-    """Yield the same, and whether the slice uses the management VLAN, which the check reports by object."""
+    """Yield C(violations), and one if the slice uses the management VLAN, which C(invariants) reports by object."""
     yield from violations(slice_, vlans)
     if vlans.management in slice_.vlan_pool_used:
         yield Refusal("vlan_is_management_vlan", f"VLAN {vlans.management}")

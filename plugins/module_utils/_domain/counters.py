@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..allocations import ADDRESS, VLAN_POOL, address_number, allocated
+from ..allocations import ADDRESS, VLAN_POOL, VNC_PORT, address_number, allocated
 from ..bounds import KNOWN_ID, KNOWN_REVISION, Limit
 from ..changes import Change, between
 from ..claim import HeldSlice, InUse
@@ -38,17 +38,17 @@ def take_in(cluster: Cluster, hosts: Sequence[InUse], *, complete: bool) -> None
     left = {
         VLAN_POOL: {number for each in held for number in _pools(cluster, each)},
         ADDRESS: {number for each in held for number in _addresses(cluster, each)},
+        VNC_PORT: {number for each in held for number in _vnc_ports(cluster, each)},
     }
     if not complete or strangers:
-        # Hosts do not report VNC ports.
         others = {kind: set(numbers) for kind, numbers in cluster.extra.get(LEFT_BEHIND, {}).items()}
-        left = {kind: left.get(kind, set()) | others.get(kind, set()) for kind in {**left, **others}}
+        left = {kind: numbers | others.get(kind, set()) for kind, numbers in left.items()}
     noted = {kind: sorted(numbers) for kind, numbers in left.items() if numbers}
     extra = {key: value for key, value in cluster.extra.items() if key != LEFT_BEHIND}
     cluster.extra = {**extra, LEFT_BEHIND: noted} if noted else extra
 
 
-def are_all(cluster: Cluster, hosts: Iterable[InUse]) -> bool:
+def cover_all_hosts(cluster: Cluster, hosts: Iterable[InUse]) -> bool:
     """Return whether these are all hosts that may have values of slices that are not in the cluster.
 
     Hosts that are not in the inventory are still registered, and only the network node has addresses.
@@ -132,6 +132,10 @@ def _pools(cluster: Cluster, held: HeldSlice) -> set[int]:
 def _addresses(cluster: Cluster, held: HeldSlice) -> set[int]:
     numbers = (address_number(each.address) for each in held.reservations)
     return {number for number in numbers if number is not None} - _known(cluster, held, ADDRESS)
+
+
+def _vnc_ports(cluster: Cluster, held: HeldSlice) -> set[int]:
+    return {each.vnc_port for each in held.vnc_ports} - _known(cluster, held, VNC_PORT)
 
 
 def _known(cluster: Cluster, held: HeldSlice, kind: str) -> set[int]:

@@ -140,6 +140,9 @@ def put_link(want: WantedSlice, data: Mapping[str, Any]) -> Step:
     """Add or change a link: C({name, link_id, new_name, endpoints, mtu, qinq, forward_bpdu, cidr, cidr6, addresses}).
 
     Without id and name, the link is identified by its endpoints.
+
+    Raises:
+        Refused: a new link has no endpoints, or the link is not identified.
     """
     place = _link_place(want, data)
     link = read_link(data)
@@ -243,7 +246,11 @@ def _network_place(want: WantedSlice, data: Mapping[str, Any], *, missing_ok: bo
 
 
 def put_vlan(want: WantedSlice, data: Mapping[str, Any]) -> Step:
-    """Reserve the slice's next VLAN, unless one with this name or id is reserved already: C({name, vlan_id})."""
+    """Reserve the slice's next VLAN, unless one with this name or id is reserved already: C({name, vlan_id}).
+
+    Raises:
+        Refused: the id is not reserved; ids are allocated, not chosen.
+    """
     reserved = want.reserved or ()
     place = _vlan_place(want, data)
     if place is None and data.get("vlan_id") is not None:
@@ -254,7 +261,11 @@ def put_vlan(want: WantedSlice, data: Mapping[str, Any]) -> Step:
 
 
 def take_vlan(want: WantedSlice, data: Mapping[str, Any]) -> WantedSlice:
-    """Remove the reservation of a VLAN: C({name, vlan_id})."""
+    """Remove the reservation of a VLAN: C({name, vlan_id}).
+
+    Raises:
+        Refused: neither name nor id is given.
+    """
     if data.get("name") is None and data.get("vlan_id") is None:
         raise Refused([Refusal("identifier_missing", f"slice {want.name}", {"kind": "VLAN", "key": "vlan_id"})])
     place = _vlan_place(want, data)

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Repairs violations of invariants with as few new numbers as possible: the first object with a number keeps it.
 
-Nothing is removed except dangling links. Violations that can only be repaired on a host (two VMs with the same disk)
-remain, and so do those for which no pool, port or address is free. C(invariants.breaches) returns them afterwards.
+Nothing is removed except dangling links. Like a violation, a repair is a C(Refusal): a code of C(REPAIR), the object,
+and the values before and after. Violations that can only be repaired on a host (two VMs with the same disk) remain, and
+so do those for which no pool, port or address is free. C(invariants.violations) returns them afterwards.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from ..allocations import ADDRESS, ID, MAC_BLOCKS, VNC_PORT, address_number, allocated
 from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import NO_PASSWORD, Cluster, slice_label
+from ..errors import Refusal
 from ..lifecycle import ERROR, VM_STATES, Observed
 from ..models import Interface, Link, Slice, User
 from ..vlans import FURTHER_POOLS, POOL_COUNT, pool_number, pool_range, pool_vlans
@@ -24,8 +26,8 @@ from .identities import identify_user
 from .invariants import call, ends, mac_index
 
 
-def repair(cluster: Cluster) -> list[str]:
-    """Repair C(cluster) as far as possible, and return a sentence for each change."""
+def repair(cluster: Cluster) -> list[Refusal]:
+    """Repair C(cluster) as far as possible, and return each repair, in the order in which they were made."""
     return list(_Repair(cluster).steps())
 
 
@@ -34,7 +36,7 @@ class _Repair:
         self.cluster = cluster
         self.management_vlan = cluster.vlans.management
 
-    def steps(self) -> Iterator[str]:
+    def steps(self) -> Iterator[Refusal]:
         yield from self._counter()
         yield from self._missing()
         yield from self._slice_ids()
@@ -51,23 +53,23 @@ class _Repair:
     def _slices(self) -> list[Slice]:
         return list(self.cluster.slices.values())
 
-    def _counter(self) -> Iterator[str]:
+    def _counter(self) -> Iterator[Refusal]:
         highest = max(
             (allocation.number for slice_ in self._slices() for allocation in allocated(slice_, ID)), default=0
         )
         if self.cluster.next_vm_id <= highest:
-            yield f"next_vm_id {self.cluster.next_vm_id} → {highest + 1}"
+            yield Refusal("counter_raised", "next_vm_id", {"before": self.cluster.next_vm_id, "after": highest + 1})
             self.cluster.next_vm_id = highest + 1
 
-    def _missing(self) -> Iterator[str]:
+    def _missing(self) -> Iterator[Refusal]:
         for slice_ in self._slices():
             yield from self._owner(slice_)
             for vm in slice_.vms:
                 if vm.worker_ip and vm.worker_ip not in self.cluster.workers:
                     self.cluster.workers[vm.worker_ip] = Worker(vm.worker_ip, schedulable=False)
-                    yield f"worker {vm.worker_ip}: added with schedulable: false"
+                    yield Refusal("worker_added", f"worker {vm.worker_ip}")
 
-    def _owner(self, slice_: Slice) -> Iterator[str]:
+    def _owner(self, slice_: Slice) -> Iterator[Refusal]:
         """Add the owner of a slice if there is none, under another name if that is the name of another user."""
         users, uuid = self.cluster.users, slice_.owner_uuid
         present = users.get(slice_.owner)
@@ -75,7 +77,7 @@ class _Repair:
             return
         name = next((name for name, user in users.items() if uuid is not None and user.uuid == uuid), None)
         if name is None and present is not None and present.uuid is None:
-            yield f"user {slice_.owner}: UUID none → {uuid}"
+            yield Refusal("user_uuid_added", f"user {slice_.owner}", {"after": uuid})
             identify_user(self.cluster, present, uuid)
             return
         if name is None:
@@ -86,12 +88,12 @@ class _Repair:
             users[name] = User(name, NO_PASSWORD, quota_vms=quota)
             if uuid is not None:
                 users[name].extra["uuid"] = uuid
-            yield f"user {name}: added without a password, with a quota of {quota} VMs"
+            yield Refusal("user_added", f"user {name}", {"quota": quota})
         if name != slice_.owner:
-            yield f"{call(slice_)}: owner {slice_.owner} → {name}"
+            yield Refusal("owner_of_slice_changed", call(slice_), {"before": slice_.owner, "after": name})
             slice_.owner = name
 
-    def _slice_ids(self) -> Iterator[str]:
+    def _slice_ids(self) -> Iterator[Refusal]:
         """Change the id of a slice if its pool, which is determined by the id, belongs to another slice."""
         held: set[int] = set()
         for slice_ in self._slices():
@@ -105,10 +107,10 @@ class _Repair:
             kept = [pool for pool in dict.fromkeys(further) if 0 <= pool < POOL_COUNT and pool not in held]
             held.update(kept)
             if kept != further:
-                yield f"{call(slice_)}: {FURTHER_POOLS} {further} → {kept}"
+                yield Refusal("further_pools_released", call(slice_), {"before": further, "after": [*kept]})
                 slice_.extra[FURTHER_POOLS] = kept
 
-    def _renumber(self, slice_: Slice) -> Iterator[str]:
+    def _renumber(self, slice_: Slice) -> Iterator[Refusal]:
         allocator = Allocator(self.cluster, ManagementNetwork())
         slice_id = allocator.slice_id()
         if slice_id is None:
@@ -122,9 +124,10 @@ class _Repair:
         slice_.vlan_pool_start, slice_.vlan_pool_end = vlans[0], vlans[-1]
         self.cluster.slices[slice_id] = slice_
         self.cluster.next_vm_id = allocator.next_id
-        yield f"{before}: id → {slice_id}, VLAN pool {old_start} → {slice_.vlan_pool_start}"
+        figures = {"after": slice_id, "old_first": old_start, "first": slice_.vlan_pool_start}
+        yield Refusal("slice_renumbered", before, figures)
 
-    def _vm_ids(self) -> Iterator[str]:
+    def _vm_ids(self) -> Iterator[Refusal]:
         ids, blocks = set(self.cluster.slices), set[int]()
         for slice_ in self._slices():
             again: set[int] = set()
@@ -135,7 +138,7 @@ class _Repair:
                     # If another VM of the slice has the old id, links and networks stay with that one.
                     if old not in again:
                         _follow(slice_, old, vm.vm_id)
-                    yield f"{before}: id → {vm.vm_id}"
+                    yield Refusal("vm_renumbered", before, {"after": vm.vm_id})
                 again.add(vm.vm_id)
                 ids.add(vm.vm_id)
                 blocks.add(vm.vm_id % MAC_BLOCKS)
@@ -148,18 +151,18 @@ class _Repair:
         self.cluster.next_vm_id = allocator.next_id
         return vm_id
 
-    def _names(self, slice_: Slice) -> Iterator[str]:
+    def _names(self, slice_: Slice) -> Iterator[Refusal]:
         names: set[str] = set()
         for vm in slice_.vms:
             if vm.owner != slice_.owner:
-                yield f"{call(slice_, vm)}: owner {vm.owner} → {slice_.owner}"
+                yield Refusal("owner_of_vm_changed", call(slice_, vm), {"before": vm.owner, "after": slice_.owner})
                 vm.owner = slice_.owner
             if vm.deleting:
                 continue
             if vm.name in names:
                 before = call(slice_, vm)
                 vm.name = _new_name(vm.name, names | {each.name for each in slice_.vms})
-                yield f"{before}: name → {vm.name}"
+                yield Refusal("vm_renamed", before, {"after": vm.name})
             names.add(vm.name)
         labels = {slice_label(each) for each in self._slices() if each.owner == slice_.owner and each is not slice_}
         earlier = [
@@ -168,12 +171,14 @@ class _Repair:
         if slice_label(slice_) in labels and earlier[0] is not slice_:
             before = call(slice_)
             slice_.extra["name"] = _new_name(slice_label(slice_), labels)
-            yield f"{before}: name → {slice_.name}"
+            yield Refusal("slice_renamed", before, {"after": slice_.name})
 
-    def _vlans(self, slice_: Slice) -> Iterator[str]:
+    def _vlans(self, slice_: Slice) -> Iterator[Refusal]:
         vlans = pool_range(pool_number(slice_.slice_id))
         if (slice_.vlan_pool_start, slice_.vlan_pool_end) != (vlans[0], vlans[-1]):
-            yield f"{call(slice_)}: VLAN pool {slice_.vlan_pool_start} → {vlans[0]}"
+            yield Refusal(
+                "pool_of_slice_corrected", call(slice_), {"before": slice_.vlan_pool_start, "after": vlans[0]}
+            )
             slice_.vlan_pool_start, slice_.vlan_pool_end = vlans[0], vlans[-1]
         yield from self._dangling_links(slice_)
         allowed = pool_vlans(*slice_.pools, management=self.management_vlan)
@@ -186,7 +191,8 @@ class _Repair:
                 free = next((each for each in allowed if each not in reserved), None)
                 if free is None:
                     continue
-                yield f"link {slice_label(slice_)}/{link.link_id}: VLAN {link.vlan_id} → {free}"
+                figures = {"before": link.vlan_id, "after": free}
+                yield Refusal("vlan_of_link_changed", f"link {slice_label(slice_)}/{link.link_id}", figures)
                 moved.setdefault(link.vlan_id, free)
                 link.vlan_id = free
             taken.add(link.vlan_id)
@@ -201,14 +207,14 @@ class _Repair:
                     for interface in vm.interfaces:
                         if interface.vlan_id == vlan and interface.link_id is None and vlan != self.management_vlan:
                             interface.vlan_id = new
-                yield f"network of VLAN {vlan} in {call(slice_)}: VLAN → {new}"
+                yield Refusal("vlan_of_network_changed", f"network of VLAN {vlan} in {call(slice_)}", {"after": new})
             taken.add(network.vlan_id)
         used += sorted(vlan for vlan in taken if vlan in allowed and vlan not in used)
         if used != slice_.vlan_pool_used:
-            yield f"{call(slice_)}: vlan_pool_used {slice_.vlan_pool_used} → {used}"
+            yield Refusal("listed_vlans_corrected", call(slice_), {"before": slice_.vlan_pool_used, "after": [*used]})
             slice_.vlan_pool_used = used
 
-    def _dangling_links(self, slice_: Slice) -> Iterator[str]:
+    def _dangling_links(self, slice_: Slice) -> Iterator[Refusal]:
         there = {(vm.vm_id, interface.name) for vm in slice_.vms for interface in vm.interfaces}
         joined: set[tuple[int, str]] = set()
         numbers: set[int] = set()
@@ -216,44 +222,44 @@ class _Repair:
             both = ends(link)
             if both[0][0] == both[1][0] or not there.issuperset(both) or joined.intersection(both):
                 slice_.links.remove(link)
-                yield f"link {slice_label(slice_)}/{link.link_id}: removed, it does not connect two unused interfaces"
+                yield Refusal("link_removed", f"link {slice_label(slice_)}/{link.link_id}")
                 continue
             joined.update(both)
             if link.link_id in numbers:
                 old, link.link_id = link.link_id, max(each.link_id for each in slice_.links) + 1
-                yield f"link {slice_label(slice_)}/{old}: id → {link.link_id}"
+                yield Refusal("link_renumbered", f"link {slice_label(slice_)}/{old}", {"after": link.link_id})
             numbers.add(link.link_id)
 
-    def _interfaces(self, slice_: Slice) -> Iterator[str]:
+    def _interfaces(self, slice_: Slice) -> Iterator[Refusal]:
         at = {end: link for link in slice_.links for end in ends(link)}
         for vm in slice_.vms:
             for position, interface in enumerate(vm.interfaces):
                 where = f"{call(slice_, vm)}: {interface.name}"
                 made = mac_address(vm.vm_id, mac_index(interface, position))
                 if interface.mac is not None and interface.mac.lower() != made:
-                    yield f"{where}: MAC {interface.mac} → {made}"
+                    yield Refusal("mac_corrected", where, {"before": interface.mac, "after": made})
                     interface.mac = made
                 if not vm.deleting:
                     yield from _join(where, interface, at.get((vm.vm_id, interface.name)), slice_, self.management_vlan)
 
-    def _states(self, slice_: Slice) -> Iterator[str]:
+    def _states(self, slice_: Slice) -> Iterator[Refusal]:
         for vm in slice_.vms:
             if vm.status not in VM_STATES:
-                yield f"{call(slice_, vm)}: status {vm.status} → error"
+                yield Refusal("status_reset", call(slice_, vm), {"before": vm.status, "after": ERROR})
                 vm.see(Observed(ERROR, vm.pid))
 
-    def _ports(self) -> Iterator[str]:
+    def _ports(self) -> Iterator[Refusal]:
         free = self.cluster.free(VNC_PORT, FIRST_VNC_PORT, LAST_VNC_PORT)
         seen: set[int] = set()
         for slice_ in self._slices():
             for vm in slice_.vms:
                 if vm.vnc_port in seen or not FIRST_VNC_PORT <= vm.vnc_port <= LAST_VNC_PORT:
                     port = next(free, vm.vnc_port)
-                    yield f"{call(slice_, vm)}: VNC port {vm.vnc_port} → {port}"
+                    yield Refusal("vnc_port_changed", call(slice_, vm), {"before": vm.vnc_port, "after": port})
                     vm.vnc_port = port
                 seen.add(vm.vnc_port)
 
-    def _addresses(self) -> Iterator[str]:
+    def _addresses(self) -> Iterator[Refusal]:
         network = ManagementNetwork()
         first, last = (int(ipaddress.IPv4Address(each)) for each in (network.first_address, network.last_address))
         free = self.cluster.free(ADDRESS, first, last)
@@ -269,45 +275,47 @@ class _Repair:
                         if taken is None:
                             continue
                         address = str(ipaddress.IPv4Address(taken))
-                        yield f"{call(slice_, vm)}: address {interface.ip_config.get('ip')} → {address}"
+                        figures = {"before": interface.ip_config.get("ip"), "after": address}
+                        yield Refusal("address_changed", call(slice_, vm), figures)
                         interface.ip_config["ip"], number = address, taken
                     seen.add(number)
             yield from self._releasing(slice_, seen)
 
-    def _releasing(self, slice_: Slice, seen: set[int]) -> Iterator[str]:
+    def _releasing(self, slice_: Slice, seen: set[int]) -> Iterator[Refusal]:
         waiting = slice_.extra.get("releasing", {})
         kept = []
         for text in waiting.get("addresses", ()):
             number = address_number(text)
             if number is None or number in seen:
-                yield f"{call(slice_)}: no longer releases address {text}"
+                yield Refusal("release_dropped", call(slice_), {"address": text})
             else:
                 seen.add(number)
                 kept.append(text)
         if kept != waiting.get("addresses", []):
             waiting["addresses"] = kept
 
-    def _figures(self) -> Iterator[str]:
+    def _figures(self) -> Iterator[Refusal]:
         owned: dict[str, list[Slice]] = defaultdict(list)
         for slice_ in self._slices():
             owned[slice_.owner].append(slice_)
         for name, user in self.cluster.users.items():
             if user.username != name:
-                yield f"user {name}: username {user.username} → {name}"
+                yield Refusal("username_corrected", f"user {name}", {"before": user.username, "after": name})
                 user.username = name
             ids = [slice_.slice_id for slice_ in owned[name]]
             if sorted(user.slices) != sorted(ids):
-                yield f"user {name}: slices {user.slices} → {ids}"
+                yield Refusal("slices_of_user_corrected", f"user {name}", {"before": user.slices, "after": [*ids]})
                 user.slices = ids
             vms = sum(len(slice_.vms) for slice_ in owned[name])
             if user.used_vms != vms:
-                yield f"user {name}: used_vms {user.used_vms} → {vms}"
+                yield Refusal("used_vms_corrected", f"user {name}", {"before": user.used_vms, "after": vms})
                 user.used_vms = vms
         for ip, worker in self.cluster.workers.items():
             there = len(self.cluster.vms_on(ip))
             for key in USED_KEYS:
                 if key in worker.extra and worker.extra[key] != there:
-                    yield f"worker {ip}: {key} {worker.extra[key]} → {there}"
+                    figures = {"key": key, "before": worker.extra[key], "after": there}
+                    yield Refusal("worker_vms_corrected", f"worker {ip}", figures)
                     worker.extra[key] = there
 
 
@@ -321,7 +329,9 @@ def _follow(slice_: Slice, old: int, new: int) -> None:
             member["vm_id"] = new if member["vm_id"] == old else member["vm_id"]
 
 
-def _join(where: str, interface: Interface, link: Link | None, slice_: Slice, management_vlan: int) -> Iterator[str]:
+def _join(
+    where: str, interface: Interface, link: Link | None, slice_: Slice, management_vlan: int
+) -> Iterator[Refusal]:
     """Set VLAN and link of an interface to those of its link, or to none if there is no link."""
     wanted: tuple[int | None, int | None]
     if link is not None:
@@ -333,7 +343,13 @@ def _join(where: str, interface: Interface, link: Link | None, slice_: Slice, ma
     else:
         return
     if (interface.vlan_id, interface.link_id) != wanted:
-        yield f"{where}: VLAN {interface.vlan_id}, link {interface.link_id} → VLAN {wanted[0]}, link {wanted[1]}"
+        figures = {
+            "vlan": interface.vlan_id,
+            "link_id": interface.link_id,
+            "new_vlan": wanted[0],
+            "new_link_id": wanted[1],
+        }
+        yield Refusal("interface_moved", where, figures)
         interface.vlan_id, interface.link_id = wanted
 
 

@@ -43,7 +43,7 @@ def breaches(cluster: Cluster) -> list[str]:
 
 def violations(cluster: Cluster) -> list[Refusal]:
     """Return every violation of an invariant."""
-    found = [*_given_twice(cluster), *_uuids(cluster), *_counter(cluster), *_users(cluster), *_workers(cluster)]
+    found = [*_allocated_twice(cluster), *_uuids(cluster), *_counter(cluster), *_users(cluster), *_workers(cluster)]
     vlans = cluster.vlans
     for slice_ in cluster.slices.values():
         found.extend(of_slice(slice_, vlans.management))
@@ -73,7 +73,7 @@ def _twice(things: Iterable[Hashable]) -> list[Any]:
     return [thing for thing, count in Counter(things).items() if count > 1]
 
 
-def _given_twice(cluster: Cluster) -> Iterator[Refusal]:
+def _allocated_twice(cluster: Cluster) -> Iterator[Refusal]:
     holders: dict[tuple[str, int], list[str]] = defaultdict(list)
     for slice_ in cluster.slices.values():
         names = {vm.vm_id: vm for vm in slice_.vms}

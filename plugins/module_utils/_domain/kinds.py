@@ -39,6 +39,9 @@ def put_kind(cluster: Cluster, want: Mapping[str, Any]) -> None:
         cluster: changed in place.
         want: the fields of C(Kind); null leaves a value unchanged, also that of a shipped kind. An empty C(kernel),
             C(initrd) or C(kernel_arguments) removes it. A new C(kernel) or C(initrd) comes with its checksum.
+
+    Raises:
+        Refused: a field is invalid, or interfaces would have the same name.
     """
     name = want["name"]
     where = f"kind {name}"
@@ -61,7 +64,11 @@ def _merged(have: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
 
 
 def remove_kind(cluster: Cluster, name: str) -> None:
-    """Remove a registered kind that no flavor and no VM has."""
+    """Remove a registered kind.
+
+    Raises:
+        Refused: a flavor or a VM has it.
+    """
     if name not in cluster.kinds:
         return
     users = [f"flavor {each}" for each, flavor in cluster.flavors.items() if flavor.get(FIELD) == name]

@@ -33,7 +33,7 @@ def declare(cluster: Cluster, ip: str) -> None:
         raise Refused([Refusal("unknown_reference", f"worker {ip}", {"kind": "worker", "name": ip, "known": known})])
     if worker.lost:
         return
-    cluster.lose(ip)
+    cluster.mark_lost(ip)
     if worker.machine_id is not None:
         cluster.lost_machines |= {worker.machine_id}
     # Otherwise a late work order could replace the network node's list with an older one.
@@ -65,7 +65,7 @@ def take_in(cluster: Cluster, marks: Collection[str]) -> None:
         cluster.revise()
 
 
-def succeed(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> None:
+def add_replaced(cluster: Cluster, wants: Iterable[Mapping[str, Any]]) -> None:
     """Treat the machines of workers as lost that are replaced by other machines: they may be switched on again.
 
     Args:

@@ -49,7 +49,7 @@ def mark(cluster: Cluster, worker: Worker) -> str | None:
 
 
 def network_node_mark(cluster: Cluster) -> str | None:
-    """Return the same of the network node, C(None) also if there is no network node."""
+    """Return the public mark of the network node's machine, C(None) if there is none or its machine-id is unknown."""
     return _mark(cluster, cluster.extra.get(NETWORK_NODE_MACHINE))
 
 

@@ -161,7 +161,7 @@ class _Matcher:
                     continue
                 candidates = between.get(frozenset(end.vm for end in link.endpoints), [])
                 fitting = (link_id for link_id in candidates if self._fits(link, *unused[link_id]))
-                match = next((each for each in fitting if likeness <= _likeness(link, *unused[each])), None)
+                match = next((each for each in fitting if likeness <= _similarity(link, *unused[each])), None)
                 if match is not None:
                     candidates.remove(match)
                     found[number] = unused.pop(match)
@@ -221,7 +221,7 @@ class _Matcher:
         return next(end for number in numbers if (end := Endpoint(vm, f"eth{number}")) not in self.taken)
 
 
-def _likeness(link: WantedLink, stored: Link, *stored_ends: Endpoint | None) -> frozenset[str]:
+def _similarity(link: WantedLink, stored: Link, *stored_ends: Endpoint | None) -> frozenset[str]:
     """Return what a stored link has of the wanted link: its settings and title, and the addresses that it gives."""
     wanted = segment_fields(link.mtu, qinq=link.qinq, forward_bpdu=link.forward_bpdu)
     is_set = all(stored.extra.get(key) == value for key, value in {**wanted, "title": link.title}.items())

@@ -146,7 +146,7 @@ def _cluster(hosts: Sequence[HostOrders], merged: Merged) -> Cluster:
     cloud = next(host for host in hosts if host.cloud_uuid is not None)
     # Another incarnation: should the lost database reappear, the hosts refuse it.
     cluster.vlans = Vlans(read_pools(cloud.vlan_pools), cloud.management_vlan)
-    cluster.set_cloud(Cloud(str(cloud.cloud_uuid), cloud.cloud_title or "", "").reborn())
+    cluster.set_cloud(Cloud(str(cloud.cloud_uuid), cloud.cloud_title or "", "").with_new_incarnation())
     revision = counters.highest_known(host.highest_revision for host in hosts)
     cluster.lift(next_vm_id=max([FIRST_ID, *merged.next_vm_ids]), revision=revision)
     in_use = [InUse(host.host, host.highest_id, host.highest_revision, host.slices) for host in hosts]

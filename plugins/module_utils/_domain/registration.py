@@ -24,7 +24,16 @@ WORKER_OFFERS = ("trunk_mtu", "netem")
 
 
 def require_admin(cluster: Cluster, acting_user: str, where: str) -> None:
-    """Raise C(Refused) unless the acting user is an admin."""
+    """Refuse a user who is no admin.
+
+    Args:
+        cluster: the database.
+        acting_user: who calls.
+        where: the object in the refusal, such as C(user bob).
+
+    Raises:
+        Refused: the acting user is no admin.
+    """
     if not cluster.is_admin(acting_user):
         raise Refused([Refusal("admins_only", where, {"user": acting_user})])
 
@@ -32,12 +41,14 @@ def require_admin(cluster: Cluster, acting_user: str, where: str) -> None:
 def put_user(cluster: Cluster, want: Mapping[str, Any]) -> User:
     """Add or change a user.
 
-    If the password matches the stored hash, the hash is kept, unless C(password_scheme) requests another scheme.
-
     Args:
         cluster: changed in place.
         want: C({name, password, password_scheme, password_hash, quota_vms, role, uuid}); null leaves a value unchanged.
-            C(uuid) is that of a removed user who is added again.
+            C(uuid) is that of a removed user who is added again. If the password matches the stored hash, the hash is
+            kept, unless C(password_scheme) requests another scheme.
+
+    Raises:
+        Refused: a value is out of bounds, or the UUID is that of another user.
     """
     name = want["name"]
     where = f"user {name}"
@@ -106,7 +117,11 @@ def verify_user(cluster: Cluster, name: str, password: str | None, *, acting_use
 
 
 def remove_user(cluster: Cluster, name: str) -> None:
-    """Remove a user who owns no slices. Deleted ones keep the UUID, which no later user of the name has."""
+    """Remove a user who owns no slices. Deleted ones keep the UUID, which no later user of the name has.
+
+    Raises:
+        Refused: the user owns slices, or is the first admin.
+    """
     if name not in cluster.users:
         return
     owned = [f"{slice_label(slice_)} ({slice_.slice_id})" for slice_ in cluster.slices_of(name)]
@@ -168,7 +183,11 @@ def _image_problems(where: str, flavor: Mapping[str, Any], checksum: str | None)
 
 
 def remove_flavor(cluster: Cluster, name: str) -> None:
-    """Remove a flavor whose image no VM has, neither as its disk nor as its CD, and that no kind names."""
+    """Remove a flavor.
+
+    Raises:
+        Refused: a VM has its image as the base of its disk or as its CD, or a kind names it.
+    """
     flavor = cluster.flavors.get(name)
     if flavor is None:
         return
@@ -196,6 +215,9 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
     Args:
         cluster: changed in place.
         want: C(ip) and any of the other fields of C(Worker); null leaves a value unchanged.
+
+    Raises:
+        Refused: the address is not IPv4, or a value is out of bounds.
     """
     ip, refusals = want["ip"], []
     where = f"worker {ip}"
@@ -218,7 +240,11 @@ def put_worker(cluster: Cluster, want: Mapping[str, Any]) -> Worker:
 
 
 def note_network_node(cluster: Cluster, trunk_mtu: int) -> None:
-    """Store the MTU of the network node's uplink."""
+    """Store the MTU of the network node's uplink, in bytes.
+
+    Raises:
+        Refused: it is out of bounds.
+    """
     refusals = list(bounds.TRUNK_MTU.problems("network node", "trunk_mtu", trunk_mtu))
     if refusals:
         raise Refused(refusals)
@@ -226,7 +252,11 @@ def note_network_node(cluster: Cluster, trunk_mtu: int) -> None:
 
 
 def remove_worker(cluster: Cluster, ip: str) -> None:
-    """Remove a worker without VMs."""
+    """Remove a worker.
+
+    Raises:
+        Refused: VMs are placed on it.
+    """
     held = [f"{vm.name} ({vm.vm_id})" for vm in cluster.vms_on(ip)]
     if held:
         raise Refused([Refusal("worker_holds_vms", f"worker {ip}", {"count": len(held), "vms": held})])

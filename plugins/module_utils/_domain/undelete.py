@@ -17,8 +17,9 @@ from ..bounds import FIRST_VNC_PORT, LAST_VNC_PORT
 from ..cluster import ADMIN, DELETED_SLICES, Cluster, slice_label
 from ..errors import Refusal, Refused
 from ..history import TIME
+from ..lifecycle import ERROR, Observed
 from ..models import VM, Slice
-from . import access, cloud_vlans, data_disks, expiry, identities
+from . import access, cloud_vlans, data_disks, expiry, identities, lost_workers
 from .allocation import Allocator, ManagementNetwork
 from .placement import Placement
 from .reconcile import quota_problems
@@ -81,7 +82,8 @@ def restore(
     """Store a deleted slice again, and return it.
 
     It keeps its ids, UUIDs, VLANs and MACs, but not a time at which it has expired. VNC ports and addresses on VLAN 400
-    are replaced by free ones if they have been allocated to other slices in the meantime.
+    are replaced by free ones if they have been allocated to other slices in the meantime. VMs of lost workers are
+    C(error), as those of other slices: their disks must not keep the others in the trash until these expire.
 
     Raises:
         Refused: there is no such slice, or the cluster no longer has room for it. The cluster is then unchanged.
@@ -91,6 +93,9 @@ def restore(
     _return_to_owner(cluster, slice_)
     if expiry.has_expired(slice_, now):
         del slice_.extra[expiry.FIELD]  # else it would be deleted again
+    for vm in slice_.vms:
+        if lost_workers.is_on_lost(cluster, vm):
+            vm.see(Observed(ERROR))
     refusals = [*_conflicts(cluster, slice_), *_shortages(cluster, slice_)]
     refusals = refusals or list(network.problems()) or list(_renew(cluster, slice_, network))
     if refusals:
@@ -212,11 +217,16 @@ def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
 
 
 def _shortages(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
-    """Yield violations of the owner's quota and of the capacity of the workers that have the VMs' disks."""
+    """Yield violations of the owner's quota and of the capacity of the workers that have the VMs' disks.
+
+    A VM takes no room on a lost worker.
+    """
     if slice_.owner in cluster.users:
         yield from quota_problems(cluster.users[slice_.owner], len(slice_.vms))
     placement = Placement(cluster)
     for vm in slice_.vms:
+        if lost_workers.is_on_lost(cluster, vm):
+            continue
         if (size := vm.size) is not None and placement.place(size, vm.worker_ip) is None:
             yield placement.refusal(_call(slice_, vm), size, vm.worker_ip)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from ..applied import AppliedSlice, AppliedVm, KnownDisplay
-from ..errors import Refused, SlicesError
+from ..errors import Refusal, Refused, SlicesError
 from . import files, vm_folders
 from .qemu import vnc
 from .qemu.config import VNC_SECRET
@@ -92,10 +92,13 @@ def uuids(state_dir: str, kind: str) -> dict[tuple[str, int], str | None]:
 
 
 def passwords(state_dir: str) -> list[KnownDisplay]:
-    """Return the passwords of the displays of all VMs on this host."""
+    """Return the passwords of the displays of all VMs on this host whose files can be read."""
     found = []
     for vm_id, folder in vm_folders.read(f"{state_dir}/vms").items():
-        password_id, password = (files.read_text(f"{folder.path}/{name}") for name in (vnc.NOTED, VNC_SECRET))
+        try:
+            password_id, password = (files.read_text(f"{folder.path}/{name}") for name in (vnc.NOTED, VNC_SECRET))
+        except SlicesError:
+            continue
         if password_id and password:
             found.append(KnownDisplay(vm_id, password_id.strip(), password, folder.vm_uuid))
     return found
@@ -121,10 +124,7 @@ def _read_one(path: str) -> AppliedSlice:
     try:
         return AppliedSlice.from_dict(json.loads(files.read_text(path) or ""))
     except (ValueError, Refused) as error:
-        raise SlicesError(
-            f"{path} cannot be read as an applied work order ({error}); without it, the slice may not be rebuilt",
-            path=path,
-        ) from error
+        raise Refused([Refusal("applied_order_unreadable", path, {"why": str(error)})], path=path) from error
 
 
 def folder_in(state_dir: str, kind: str) -> str:

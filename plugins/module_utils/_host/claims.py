@@ -15,10 +15,10 @@ from typing import Any
 from .. import identity
 from ..changes import Change, between
 from ..claim import Claim
-from ..errors import Refusal, Refused, SlicesError
+from ..errors import Refusal, Refused
 from ..holdings import KnownMachine
 from ..vlans import MANAGEMENT_VLAN, Vlans
-from . import applied_orders, fences, files, host_info, revisions, vm_folders
+from . import applied_orders, fences, files, host_info, revisions, state_folder, vm_folders
 
 FILE = "cloud.json"
 _HOST = "this host"
@@ -93,10 +93,18 @@ def read(state_dir: str) -> Claim | None:
         return None if text is None else Claim.from_dict(json.loads(text))
     except (ValueError, Refused) as error:
         why = "; ".join(str(error).splitlines())
-        raise SlicesError(
-            f"{path} is not a valid claim ({why}); remove it and run cloudrepo.slices.site",
-            path=path,
-        ) from error
+        raise Refused([Refusal("claim_unreadable", path, {"why": why})], path=path) from error
+
+
+def require_state(state_dir: str) -> None:
+    """Check that a state folder is the one that this host was prepared with, or has a claim.
+
+    Raises:
+        Refused: it is not, so its content says nothing about this host, or the claim is unreadable.
+    """
+    refusal = state_folder.misplaced(state_dir) if read(state_dir) is None else None
+    if refusal is not None:
+        raise Refused([refusal])
 
 
 def management_vlan(state_dir: str) -> int:
@@ -117,14 +125,14 @@ def require(params: Mapping[str, Any], *, missing_ok: bool) -> None:
         missing_ok: whether the host may be unclaimed because it is not prepared yet.
 
     Raises:
-        Refused: the host belongs to another cloud or to another copy of the database, is unclaimed, or is not the
-            machine that this call is meant for.
+        Refused: the host belongs to another cloud or to another copy of the database, is unclaimed, was prepared with
+            another state folder, or is not the machine that this call is meant for.
         SlicesError: the claim is unreadable.
     """
     called_by = caller(params)
     if called_by is None:
         return
-    held = read(params["state_dir"])
+    held = _held(params["state_dir"], called_by)
     if held is None and not missing_ok:
         raise Refused([Refusal("host_unclaimed", _HOST)])
     refusal = _conflict(held, called_by) or _another_machine(params.get("machine_mark"), called_by)
@@ -229,14 +237,20 @@ def _with_vlans(claim: Claim, vlans: Vlans) -> Claim:
 
 
 def plan_for(params: Mapping[str, Any], called_by: Caller, *, now: str) -> ClaimPlan:
-    """The same from a module's arguments C(CLAIM_ARGUMENTS) and C(state_dir), and what is on this host."""
+    """The same from a module's arguments C(CLAIM_ARGUMENTS) and C(state_dir), and what is on this host.
+
+    Raises:
+        Refused: also if the host was prepared with another state folder, and C(claim) is not set.
+        SlicesError: the claim is unreadable.
+    """
+    state_dir = params["state_dir"]
     return plan(
-        read(params["state_dir"]),
+        read(state_dir) if params["claim"] else _held(state_dir, called_by),
         called_by,
         controller=params["controller"],
         now=now,
         claim=params["claim"],
-        state_dir=params["state_dir"],
+        state_dir=state_dir,
         vlans=Vlans.from_dict(params),
     )
 
@@ -251,6 +265,24 @@ def apply(todo: ClaimPlan, *, state_dir: str) -> None:
             fences.forget(state_dir)
         text = json.dumps(todo.wanted.to_dict(), indent=2, ensure_ascii=False)
         files.write_text(f"{state_dir}/{FILE}", f"{text}\n", mode=0o600)
+
+
+def _held(state_dir: str, called_by: Caller) -> Claim | None:
+    """Return the claim on this host, C(None) if it is unclaimed.
+
+    Raises:
+        Refused: the folder has no claim, but this host was prepared with it or with another one; or the latter has the
+            claim of another cloud.
+        SlicesError: the claim is unreadable.
+    """
+    held, prepared, refusal = read(state_dir), state_folder.prepared(), None
+    if prepared is not None and prepared != state_dir:
+        refusal = _conflict(read(prepared), called_by)
+    if refusal is None and held is None:
+        refusal = state_folder.misplaced(state_dir)
+    if refusal is not None:
+        raise Refused([refusal])
+    return held
 
 
 def _conflict(held: Claim | None, called_by: Caller, vlans: Vlans | None = None) -> Refusal | None:

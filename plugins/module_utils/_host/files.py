@@ -10,8 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -86,8 +85,7 @@ def write_all(files: Iterable[File]) -> None:
                 opened.write(file.content)
                 os.fchown(handle, file.uid, file.gid)
                 os.fchmod(handle, file.mode)
-        with ThreadPoolExecutor(_FLUSHES) as pool:
-            list(pool.map(lambda pair: flush(pair[0], name=pair[1]), drafts))
+        _flush_all(drafts)
         while drafts:
             os.replace(*drafts[-1])
             drafts.pop()
@@ -95,6 +93,17 @@ def write_all(files: Iterable[File]) -> None:
         for draft, _path in drafts:
             remove(draft)
         raise
+
+
+def _flush_all(drafts: Sequence[tuple[str, str]]) -> None:
+    if len(drafts) == 1:
+        flush(drafts[0][0], name=drafts[0][1])
+    elif drafts:
+        # Its import takes as long as reading a hundred files, and most calls write none.
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(_FLUSHES) as pool:
+            list(pool.map(lambda pair: flush(pair[0], name=pair[1]), drafts))
 
 
 def flush(path: str, *, name: str | None = None) -> None:
@@ -166,19 +175,47 @@ def move(path: str, target: str) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
+    _replace(target, lambda draft: _copy(path, draft, target))
+    os.unlink(path)
+
+
+def link(path: str, target: str) -> None:
+    """Make another name for a file, or copy it with its owner and mode if that is on another file system.
+
+    Raises:
+        FileNotFoundError: it does not exist.
+    """
+
+    def make(draft: str) -> None:
+        remove(draft)  # an interrupted run may have left one
+        try:
+            os.link(path, draft, follow_symlinks=False)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy(path, draft, target)
+
+    _replace(target, make)
+
+
+def _replace(target: str, make: Callable[[str], None]) -> None:
+    """Replace a file with the draft that C(make) makes at a path next to it."""
     folder, name = os.path.split(target)
     draft = f"{folder}/.{name}{DRAFT}"
     try:
-        state = os.stat(path)
-        with named(target):
-            shutil.copy2(path, draft)
-            os.chown(draft, state.st_uid, state.st_gid)
-            flush(draft, name=target)
+        make(draft)
         os.replace(draft, target)
-    except BaseException:
-        remove(draft)
-        raise
-    os.unlink(path)
+    finally:
+        remove(draft)  # also if both are names of one file, because nothing is renamed then
+
+
+def _copy(path: str, draft: str, target: str) -> None:
+    """Copy a file with its owner and mode. Errors have C(target) as their path."""
+    state = os.stat(path)
+    with named(target):
+        shutil.copy2(path, draft)
+        os.chown(draft, state.st_uid, state.st_gid)
+        flush(draft, name=target)
 
 
 def remove(path: str) -> None:

@@ -232,7 +232,7 @@ def _folder_change(folder: Folder, have: Access | None) -> Change:
     if have is None:
         return between("folder", folder.path, None, after)
     before = {"mode": f"{have.mode:04o}", "group": _group_name(have.gid)}
-    return between("folder", folder.path, *_with_oddities(before, after, have, FOLDER))
+    return between("folder", folder.path, *_with_unusual_attributes(before, after, have, FOLDER))
 
 
 def _file_change(file: File, have: tuple[bytes, Access] | None) -> Change:
@@ -241,10 +241,10 @@ def _file_change(file: File, have: tuple[bytes, Access] | None) -> Change:
         return between("file", file.path, None, after)
     old, held = have
     before = {"mode": f"{held.mode:04o}", **_content(old, file.content)}
-    return between("file", file.path, *_with_oddities(before, after, held, FILE))
+    return between("file", file.path, *_with_unusual_attributes(before, after, held, FILE))
 
 
-def _with_oddities(
+def _with_unusual_attributes(
     before: Mapping[str, Any], after: Mapping[str, Any], have: Access, kind: str
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return the attributes with those that are usually right, if they are not."""

@@ -1,18 +1,24 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The ids, revisions and addresses that are in use on this host, so that a new database does not assign them again."""
+"""The ids, revisions, addresses, VLANs and VNC ports that are in use on this host.
+
+A database that does not know them, because it is new or was restored, does not assign them again.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from .. import bounds
-from ..claim import HeldAddress, HeldSlice, HeldVlan
-from ..errors import CommandFailed
+from ..claim import HeldAddress, HeldSlice, HeldVlan, HeldVncPort
+from ..errors import CommandFailed, SlicesError
 from . import files, revisions, systemd, vm_folders
 from .datapath import ovs, ovsdb
 from .netservices import dhcp_hosts
+from .qemu import config
 from .runner import NOT_FOUND, Runner
 
 
@@ -32,12 +38,14 @@ def look(state_dir: str, runner: Runner, *, unit_dir: str = systemd.UNIT_DIR) ->
     for slice_id in {*reserved, *_numbers(f"{state_dir}/networks")}:
         found.setdefault(slice_id, (files.read_text(f"{state_dir}/names/{slice_id}.uuid") or "").strip() or None)
     tagged = _tagged(runner) if found else {}
+    shown = _shown(folders.values())
     slices = [
         HeldSlice(
             slice_id,
             uuid,
             tuple(map(HeldAddress, reserved.get(slice_id, ()))),
             tuple(map(HeldVlan, sorted(tagged.get(slice_id, ())))),
+            tuple(map(HeldVncPort, sorted(shown.get(slice_id, ())))),
         )
         for slice_id, uuid in sorted(found.items())
         if bounds.ID.allows(slice_id)
@@ -74,6 +82,19 @@ def _tagged(runner: Runner) -> dict[int, set[int]]:
         mark = port.external_ids.get(ovs.SLICE) or port.external_ids.get(ovs.SERVICES) or ""
         if mark.isdecimal() and port.tag is not None and bounds.VLAN.allows(port.tag):
             found.setdefault(int(mark), set()).add(port.tag)
+    return found
+
+
+def _shown(folders: Iterable[vm_folders.Folder]) -> dict[int, set[int]]:
+    """Return the ports of the displays of each slice's VMs, as these were started last."""
+    found: dict[int, set[int]] = {}
+    for folder in folders:
+        started = None
+        with suppress(SlicesError):  # a file that cannot be read is a fault of this folder only
+            started = config.read_started(files.read_text(f"{folder.path}/{config.STARTED}"))
+        port = config.started_vnc_port(started)
+        if folder.slice_id is not None and port is not None and bounds.VNC_PORT.allows(port):
+            found.setdefault(folder.slice_id, set()).add(port)
     return found
 
 

@@ -93,7 +93,7 @@ def console(place: Place, *, clock: Callable[[], float] = time.time) -> str | No
             return None
         if quiet_s < QUIET_S:
             return "its serial console is busy"
-        heard = _nudge(place.socket)
+        heard = _press_enter(place.socket)
     except FileNotFoundError:
         return "it does not run on this host"
     except (OSError, SlicesError) as error:
@@ -101,7 +101,7 @@ def console(place: Place, *, clock: Callable[[], float] = time.time) -> str | No
     return None if _has_prompt(heard) else "there is no prompt on its serial console"
 
 
-def _nudge(path: str) -> str:
+def _press_enter(path: str) -> str:
     heard, end = "", time.monotonic() + ATTEMPT_S
     with serial.open_console(path, timeout_s=ATTEMPT_S) as client:
         client.send("\n")
@@ -172,12 +172,12 @@ def _echo(ident: int) -> bytes:
 
 def tcp(address: tuple[str, int]) -> str | None:
     """Open a connection."""
-    return _talk(address, b"", lambda _answer: True)
+    return _exchange(address, b"", lambda _answer: True)
 
 
 def ssh(address: tuple[str, int]) -> str | None:
     """Read the greeting of an ssh server."""
-    return _talk(address, b"", lambda answer: answer.startswith(b"SSH-"))
+    return _exchange(address, b"", lambda answer: answer.startswith(b"SSH-"))
 
 
 def http(address: tuple[str, int], path: str) -> str | None:
@@ -191,11 +191,11 @@ def http(address: tuple[str, int], path: str) -> str | None:
         return found is not None
 
     request = f"GET {path} HTTP/1.0\r\nHost: {address[0]}\r\n\r\n".encode("ascii")
-    why = _talk(address, request, is_whole)
+    why = _exchange(address, request, is_whole)
     return why if why or status < b"400" else f"{_label(address)} answers with HTTP status {status.decode()}"
 
 
-def _talk(address: tuple[str, int], request: bytes, is_enough: Callable[[bytes], bool]) -> str | None:
+def _exchange(address: tuple[str, int], request: bytes, is_enough: Callable[[bytes], bool]) -> str | None:
     """Connect, send a request, and read until the answer is enough."""
     end, answer = time.monotonic() + ATTEMPT_S, b""
     try:

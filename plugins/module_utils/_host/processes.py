@@ -8,7 +8,8 @@ An administrator may have moved a folder to another file system, and left a link
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from . import files
 
@@ -45,6 +46,18 @@ def _files_of(pid: str) -> Iterator[str]:
             yield os.readlink(f"{folder}/{name}")
         except OSError:
             continue  # closed in the meantime
+
+
+def in_cgroups(paths: Collection[str]) -> Mapping[str, Sequence[int]]:
+    """Return the processes in cgroups, by the cgroup's path without that of the file system."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for name in os.listdir("/proc") if paths else ():
+        if name.isdecimal():
+            # A line is ID:CONTROLLERS:PATH. There are several where cgroups of both versions are mounted.
+            lines = (files.read_text(f"/proc/{name}/cgroup") or "").splitlines()
+            for path in {line.split(":", 2)[-1] for line in lines}.intersection(paths):
+                found[path].append(int(name))
+    return found
 
 
 def has_open(pid: int, path: str) -> bool:

@@ -88,7 +88,7 @@ class Leftovers:
         return [
             *(_unit_change(unit, state) for unit, state in self.units.items()),
             *(between("port", port.name, port.attributes, None) for port in self.ports),
-            *(between("port", port.name, port.attributes, self._handed(port).attributes) for port in self.handed),
+            *(between("port", port.name, port.attributes, self._handed_over(port).attributes) for port in self.handed),
             *(between("bridge", name, {"datapath_type": kind}, None) for name, kind in self.bridge.items()),
             *(
                 between("bridge", name, {"fail_mode": mode}, {"fail_mode": "standalone"})
@@ -128,13 +128,13 @@ class Leftovers:
             # A slice's port may have gone with its services.
             yield ["--if-exists", "del-port", port.bridge, port.name]
         for port in self.handed:
-            yield ["set", "Port", port.name, *ovsdb.ids(self._handed(port).external_ids)]
+            yield ["set", "Port", port.name, *ovsdb.ids(self._handed_over(port).external_ids)]
         for name in self.bridge:
             yield ["--if-exists", "del-br", name]
         for name in self.fail_modes:
             yield ["del-fail-mode", name]
 
-    def _handed(self, port: Port) -> Port:
+    def _handed_over(self, port: Port) -> Port:
         return replace(port, external_ids={**port.external_ids, ovs.INFRASTRUCTURE: self.roles.want[0]})
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from ..errors import Refusal, Refused, SlicesError
+from ..errors import Refusal, Refused
 from ..work_order import revision_text
 from . import files
 
@@ -154,7 +154,4 @@ def _read(path: str) -> dict[int, int]:
             int(slice_id): int(revision) for slice_id, revision in json.loads(files.read_text(path) or "{}").items()
         }
     except (AttributeError, TypeError, ValueError) as error:
-        raise SlicesError(
-            f"{path} cannot be read as a list of applied work orders ({error}); remove it and deploy again",
-            path=path,
-        ) from error
+        raise Refused([Refusal("revisions_unreadable", path, {"why": str(error)})], path=path) from error

@@ -9,11 +9,11 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import Refusal, Refused
-from . import access, files
+from ..errors import Refusal, Refused, SlicesError
+from . import access, files, processes
 from .access import FILE
 from .runner import Runner
 
@@ -141,9 +141,9 @@ def observe(wanted: Iterable[int], runner: Runner, *, unit_dir: str = UNIT_DIR) 
     if not ids:
         return Units()
     names = [name for slice_id in sorted(ids) for name in (f"cloudrepo-{slice_id}@*.service", slice_name(slice_id))]
-    blocks = show(names, runner)
-    vms = [unit for unit in map(_unit, blocks) if unit is not None and unit.slice_id in ids]
-    active = {block["Id"] for block in blocks if block.get("ActiveState") == "active"}
+    states = loaded(names, runner)
+    vms = [unit for unit in _units(states, runner) if unit.slice_id in ids]
+    active = {name for name, state in states.items() if state == "active"}
     return Units(
         vms={unit.vm_id: unit for unit in vms},
         enabled=frozenset(pair for pair in _pairs(enabled_names(unit_dir)) if pair[0] in ids),
@@ -174,6 +174,35 @@ def look_again(units: Sequence[Unit], runner: Runner) -> dict[int, Unit]:
         return {}
     found = map(_unit, show([unit.name for unit in units], runner))
     return {unit.vm_id: unit for unit in found if unit is not None}
+
+
+def loaded(names: Sequence[str], runner: Runner) -> dict[str, str]:
+    """Return the states of those units that are loaded, by name, with one call; a name may be a pattern.
+
+    All other units are inactive. For C(show), systemd would load them, and compute all properties of each unit, which
+    takes more than a millisecond.
+
+    Raises:
+        CommandFailed: systemd does not respond.
+    """
+    listed = runner.run(["systemctl", "list-units", "--all", "--output=json", "--", *names]).stdout
+    return {unit["unit"]: unit["active"] for unit in json.loads(listed)}
+
+
+def _units(states: Mapping[str, str], runner: Runner) -> list[Unit]:
+    """Return the units of VMs among C(states).
+
+    The only process in the cgroup of an active unit is its main process. Only where this does not tell it, systemd is
+    asked.
+    """
+    known = {name: Unit(*pair, state) for name, state in states.items() for pair in _pairs([name])}
+    cgroups = {name: f"/cloudrepo.slice/{slice_name(unit.slice_id)}/{name}" for name, unit in known.items()}
+    pids = processes.in_cgroups([cgroups[name] for name, unit in known.items() if unit.active == "active"])
+    mains = {name: own[0] for name in known if len(own := pids.get(cgroups[name], ())) == 1}
+    unclear = [name for name, unit in known.items() if name not in mains and not unit.idle]
+    shown = filter(None, map(_unit, show(unclear, runner) if unclear else []))
+    found = {unit.name: unit for unit in shown}
+    return [found.get(name, replace(unit, pid=mains.get(name))) for name, unit in known.items()]
 
 
 def show(names: Sequence[str], runner: Runner, *, properties: str = _SHOWN) -> list[dict[str, str]]:
@@ -233,7 +262,8 @@ def stop_vms(runner: Runner, *, unit_dir: str = UNIT_DIR) -> list[str]:
     # Disabled first: whatever happens then, they do not start with the host again.
     disable(units.enabled, unit_dir=unit_dir)
     if names:
-        # The jobs that are waiting to start them are cancelled. Waiting here for theirs could wait for the caller.
+        # This cancels their pending start jobs as well. It does not wait for the stop jobs, which could wait for
+        # the unit that calls it.
         runner.run(["systemctl", "stop", "--no-block", "--", *sorted(names)])
     return sorted(names)
 
@@ -305,10 +335,10 @@ def ignored_names(unit_dir: str) -> list[str]:
 
     Something else is in place of the link to the unit or its template, such as a link to /dev/null.
     """
-    return [name for name in enabled_names(unit_dir) if not _is_followed(f"{unit_dir}/{VM_WANTS}", name)]
+    return [name for name in enabled_names(unit_dir) if not _is_enabled_link(f"{unit_dir}/{VM_WANTS}", name)]
 
 
-def _is_followed(folder: str, name: str) -> bool:
+def _is_enabled_link(folder: str, name: str) -> bool:
     path = f"{folder}/{name}"
     template = re.sub(r"@.*(\.[a-z]+)$", r"@\1", name)
     return os.path.islink(path) and os.path.basename(os.readlink(path)) in (name, template)
@@ -323,14 +353,24 @@ def _pairs(names: Iterable[str]) -> Iterable[tuple[int, int]]:
 
 
 def all_templates(unit_dir: str) -> dict[int, str]:
-    """The text of each slice's template."""
-    return _templates(None, unit_dir)
+    """Return the text of each slice's template, which is empty if it cannot be read."""
+    found = {}
+    for slice_id in _template_ids(unit_dir):
+        try:
+            found.update(_templates({slice_id}, unit_dir))
+        except SlicesError:
+            found[slice_id] = ""
+    return found
 
 
-def _templates(ids: frozenset[int] | None, unit_dir: str) -> dict[int, str]:
-    matches = filter(None, map(_TEMPLATE_FILE.fullmatch, _names(unit_dir)))
-    names = {int(match[1]): match[0] for match in matches if ids is None or int(match[1]) in ids}
-    return {slice_id: files.read_text(f"{unit_dir}/{name}") or "" for slice_id, name in names.items()}
+def _templates(ids: Iterable[int], unit_dir: str) -> dict[int, str]:
+    wanted = _template_ids(unit_dir).intersection(ids)
+    return {each: files.read_text(f"{unit_dir}/{template_name(each)}") or "" for each in sorted(wanted)}
+
+
+def _template_ids(unit_dir: str) -> set[int]:
+    """Return the ids of slices that have a template."""
+    return {int(match[1]) for match in map(_TEMPLATE_FILE.fullmatch, _names(unit_dir)) if match is not None}
 
 
 def _is_exposed(path: str) -> bool:

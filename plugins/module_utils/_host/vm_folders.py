@@ -62,6 +62,14 @@ def text_of(vm: VM, others: Mapping[str, str | None] = MappingProxyType({})) -> 
     return json.dumps(said, indent=2) + "\n"
 
 
+def known_by_disks(
+    folder: Folder, *, slice_id: int, slice_uuid: str | None, vm_id: int, disks: Mapping[str, str | None]
+) -> Folder:
+    """Return a folder whose file is damaged, with the owner of its C(disks), which are UUIDs by file name."""
+    said = {"slice_id": slice_id, "slice_uuid": slice_uuid, "vm_id": vm_id, "vm_uuid": None, "disks": dict(disks)}
+    return _folder(folder.path, json.dumps(said, indent=2) + "\n", said)
+
+
 def read(root: str) -> dict[int, Folder]:
     """Return the folders in C(root), by VM id, without those that have neither a valid file nor a disk."""
     names = os.listdir(root) if os.path.isdir(root) else []

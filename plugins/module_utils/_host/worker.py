@@ -17,7 +17,7 @@ from . import accounts, claims, ownership, revisions, unit_overrides
 from .datapath import port_owners, taps, trunks
 from .datapath import reconcile as datapath
 from .datapath.reconcile import WirePlan, Wires
-from .disk import bases, cds, lost, overlays
+from .disk import bases, cds, lost, overlays, trash
 from .disk.lost import Lost
 from .disk.overlays import DiskPlan, Disks
 from .ownership import Conflict, Refusals, Seen
@@ -282,7 +282,9 @@ def missing_inputs(
     )
 
 
-def prepare(todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: Stopwatch, removed: list[str]) -> None:
+def prepare(
+    todo: Plan, have: Host, tools: Tools, *, settings: Settings, watch: Stopwatch, removed: list[trash.Early]
+) -> None:
     """Remove objects that are not in the order, and create everything that VMs need to start.
 
     VMs are stopped first, because QEMU has their disks and taps open. See C(overlays.apply) for C(removed).

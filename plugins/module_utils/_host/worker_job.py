@@ -103,8 +103,7 @@ class Job:
             lacks. Check mode gets no passwords and no user data, and base images may be missing because it does not
             install them.
         watch: measures the stages.
-        removed: disks and folders of the trash that C(prepare) removed early, because there was no space for keeping
-            them.
+        removed: disks that C(prepare) removed early, because there was no space for keeping them.
         off: the VMs that C(power_down) has stopped, with the reasons if they are restarted.
         late: warnings about guests that did not shut down in time.
     """
@@ -119,7 +118,7 @@ class Job:
     refused: Refusals = field(default_factory=dict)
     missing_ok: bool = False
     watch: Stopwatch = field(default_factory=Stopwatch)
-    removed: list[str] = field(default_factory=list)
+    removed: list[trash.Early] = field(default_factory=list)
     off: dict[int, tuple[str, ...]] = field(default_factory=dict)
     late: list[str] = field(default_factory=list)
 

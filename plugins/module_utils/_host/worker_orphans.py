@@ -105,7 +105,7 @@ def find(known: Iterable[KnownSlice], held: Held) -> tuple[Orphan, ...]:
     """Return the orphans, slices before disks."""
     known = tuple(known)
     disks = {disk for each in known for disk in each.disks}
-    return (*_slices(known, held), *_disks(disks, held), *_strays(disks, held))
+    return (*_slices(known, held), *_disks(disks, held), *_misplaced_overlays(disks, held))
 
 
 def only_here(
@@ -327,7 +327,7 @@ def _disks(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
                 yield _disk(path, folder, uuid, size, known, vm_id=vm_id, in_use=user or held.users.get(path))
 
 
-def _strays(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
+def _misplaced_overlays(known: Collection[KnownDisk], held: Held) -> Iterator[Orphan]:
     """Yield overlays in other places than the folders of VMs."""
     for path, (folder, size) in sorted(held.misplaced.items()):
         vm_id = None if folder is None else folder.vm_id

@@ -56,8 +56,8 @@ def identify(cluster: Cluster, params: Mapping[str, Any]) -> Outcome:
         cluster.extra[HOSTS] = sorted({*cluster.extra.get(HOSTS, ()), *params["expected_hosts"]})
     hosts = Asked.from_dict({"hosts": params["hosts"]}).hosts
     if hosts:
-        is_complete = {*params["expected_hosts"]} <= {each.host for each in hosts} and counters.are_all(cluster, hosts)
-        counters.take_in(cluster, hosts, complete=is_complete)
+        is_complete = {*params["expected_hosts"]} <= {each.host for each in hosts}
+        counters.take_in(cluster, hosts, complete=is_complete and counters.cover_all_hosts(cluster, hosts))
     after = _attributes(cluster)
     changes = [] if before == after else [between("cloud", cloud.uuid, before, after, name=cloud.title)]
     said = {**cloud.to_result(), "controller": controller(), **vlans_of(cluster)}

@@ -56,6 +56,11 @@ def _listed(found: Sequence[Refusal]) -> dict[str, list[str]]:
     return {"breaches": [each.message for each in found], "breach_codes": [each.code for each in found]}
 
 
+def _repairs(made: Sequence[Refusal]) -> dict[str, list[str]]:
+    """Return repairs for a result: a sentence and a code for each."""
+    return {"repairs": [each.message for each in made], "repair_codes": [each.code for each in made]}
+
+
 def _backup(module: AnsibleModule, store: Store) -> Outcome:
     cluster = _read(store)
     _require_admin(module, store, cluster)
@@ -113,7 +118,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
     if repairs and not params["repair"]:
         found = violations(source)
         figures = {"count": len(found), "breaches": found}
-        raise Refused([Refusal("repair_not_allowed", store.name, figures)], **_listed(found), repairs=repairs)
+        raise Refused([Refusal("repair_not_allowed", store.name, figures)], **_listed(found), **_repairs(repairs))
     target = store if params["destination"] is None else store_of(module, params["destination"])
     # A copy, because "wanted" becomes part of the destination's cluster.
     meant, changes = Cluster.from_dict(wanted.to_dict()).content(), list[Change]()
@@ -131,7 +136,7 @@ def _migrate(module: AnsibleModule, store: Store) -> Outcome:
         raise DatabaseError(f"{target.name} differs from what was written; {store.name} was not changed")
     return Outcome(
         changes,
-        {"repairs": repairs, **_listed(violations(wanted)), **_common_results(target, wanted)},
+        {**_repairs(repairs), **_listed(violations(wanted)), **_common_results(target, wanted)},
     )
 
 

@@ -120,7 +120,7 @@ def register_workers(
     lost = lost_workers.known(cluster)
     lost_workers.take_in(cluster, lost_marks)
     returned = lost_workers.returned(cluster, wants)
-    lost_workers.succeed(cluster, wants)
+    lost_workers.add_replaced(cluster, wants)
     done = register(cluster, WORKERS, wants, acting_user=acting_user)
     done = replace(done, changes=[*moved, *done.changes, *lost_workers.changes(lost, lost_workers.known(cluster))])
     changes, before = list(done.changes), cluster.extra.get(NETWORK_NODE_TRUNK_MTU)

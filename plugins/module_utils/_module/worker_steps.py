@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .._host import claims, revisions, worker, worker_orphans
+from .._host import claims, revisions, worker
 from .._host.qemu.apply import Tools
 from .._host.qemu.qmp import SocketMonitor
 from .._host.qemu.seed import read_user_data
@@ -41,6 +41,9 @@ def steps(params: dict[str, Any], missing_ok: bool) -> Steps[Todo]:
     def result(todo: Todo) -> dict[str, Any]:
         found = {**todo.result, "changes": listed(todo.changes)}
         if missing_ok and params["complete"]:
+            # Only check mode needs it.
+            from .._host import worker_orphans
+
             runner = job.tools.runner
             found["only_here"] = worker_orphans.only_here(params["slices"], runner, state_dir=params["state_dir"])
         return found

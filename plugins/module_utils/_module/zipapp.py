@@ -17,6 +17,7 @@ from importlib.util import MAGIC_NUMBER, source_hash
 
 from .._host import files
 from .._host.tool import (
+    check_disks,
     check_fence,
     check_machine,
     cli,
@@ -42,6 +43,7 @@ from . import call
 # These imports make Ansible send the modules to the host, where their sources are read.
 SENT = (
     call,
+    check_disks,
     check_fence,
     check_machine,
     cli,
@@ -69,6 +71,10 @@ _UNCHECKED_HASH = (1).to_bytes(4, "little")
 _MAIN = f"""import sys
 
 if sys.argv[1:] == ["call"]:
+    import gc
+
+    # Nearly all objects are kept until the end, so garbage would be searched for in vain.
+    gc.disable()
     from {_PACKAGE}._module.call import main as call
 
     sys.exit(call("%s"))

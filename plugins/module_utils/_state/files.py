@@ -143,6 +143,7 @@ class Backups:
         return sorted((name for name in found if NAME.fullmatch(name)), key=lambda name: int(name.split("-")[0]))
 
     def path(self, name: str) -> str:
+        """Return the path of a backup, which need not exist."""
         return os.path.join(self.folder, name)
 
     def text(self, name: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from ..bounds import MACHINE_ID
 from ..cloud import Cloud
 from ..cluster import LEFT_BEHIND, Cluster, numbers_by_kind
-from ..errors import DatabaseError
+from ..errors import DatabaseRefused, Refusal
 from ..stored_fields import FieldError, Record, at, integer, list_of, text, uuid_text
 from .files import read_whole, write_whole
 
@@ -126,7 +126,5 @@ class HighWater:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, FieldError) as error:
-            raise DatabaseError(
-                f"{self.path}, which contains the highest ids of {self._name}, cannot be read ({error}); remove it, "
-                "and run cloudrepo.slices.site, which reads them from the hosts",
-            ) from error
+            figures = {"database": self._name, "why": str(error)}
+            raise DatabaseRefused([Refusal("high_water_unreadable", self.path, figures)]) from error

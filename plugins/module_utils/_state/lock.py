@@ -101,7 +101,8 @@ def _await(descriptor: int, name: str, timeout_s: float) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except TimeoutError:
         holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "an unknown process"
-        raise DatabaseError(f"{name} is locked by {holder}; gave up after {timeout_s:g} s") from None
+        figures = {"holder": holder, "timeout_s": timeout_s}
+        raise DatabaseRefused([Refusal("database_locked", name, figures)]) from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)

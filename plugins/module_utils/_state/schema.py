@@ -15,7 +15,7 @@ from typing import Any
 
 from ..allocations import allocated
 from ..cluster import slice_label
-from ..errors import DatabaseError
+from ..errors import DatabaseRefused, Refusal
 from ..models import VM, Slice, User
 
 try:
@@ -264,13 +264,13 @@ def text_of(document: Any) -> str:
     """Return a document as JSON text, which is independent of later changes of the object.
 
     Raises:
-        DatabaseError: a value has no representation in JSON, such as a date from YAML.
+        DatabaseRefused: a value has no representation in JSON, such as a date from YAML.
     """
-    return json.dumps(document, default=_refuse)
+    return json.dumps(document, default=_reject)
 
 
-def _refuse(value: Any) -> Any:
-    raise DatabaseError(f"{value!r} is a {type(value).__name__}, which cannot be stored in an SQL database")
+def _reject(value: Any) -> Any:
+    raise DatabaseRefused([Refusal("value_not_storable", f"value {value!r}", {"type": type(value).__name__})])
 
 
 def _row(table: str, **columns: Any) -> tuple[Key, Row]:

@@ -66,11 +66,11 @@ class SqlDatabase:
 
     def __init__(self, url: str, *, lock_timeout_s: float, backups: int = 10, backup_dir: str | None = None) -> None:
         if not HAS_SQLALCHEMY:
-            raise DatabaseError(
-                "an SQL database requires SQLAlchemy 2 or newer for Ansible's Python interpreter on this host "
-                "(Debian's python3-sqlalchemy is 1.4 before trixie); install requirements.txt of the collection "
-                "with pip"
-            )
+            needed = {
+                "library": "SQLAlchemy 2 or newer (Debian 12 has 1.4)",
+                "package": "requirements.txt of the collection with pip",
+            }
+            raise DatabaseRefused([Refusal("library_missing", "an SQL database", {**needed})])
         self.name = f"database {url_secrets.masked(url)}"
         self._secrets = url_secrets.secrets(url)
         self.lock_timeout_s = lock_timeout_s
@@ -191,10 +191,10 @@ class SqlDatabase:
             cluster.history = SqlHistory(connection, cluster.kept)
         if self._high_water is not None:
             self._high_water.lift(cluster)
-        self._find_itself(cluster, connection)
+        self._recognize_copy(cluster, connection)
         yield cluster
         if write:
-            self._find_itself(cluster, connection)
+            self._recognize_copy(cluster, connection)
             # SQLite itself would say that the database is read-only.
             if self._file() != file:
                 raise replaced_meanwhile(self.name)
@@ -205,7 +205,7 @@ class SqlDatabase:
         else:
             connection.rollback()
 
-    def _find_itself(self, cluster: Cluster, connection: Connection) -> None:
+    def _recognize_copy(self, cluster: Cluster, connection: Connection) -> None:
         """Make a copied database another incarnation than its original."""
         if cluster.cloud is not None and self._high_water is not None:
             cluster.set_cloud(self._high_water.locate(cluster.cloud))
@@ -230,14 +230,13 @@ class SqlDatabase:
             with engine.connect() as connection:
                 yield connection
         except FieldError as error:
-            raise DatabaseError(f"{self.name}: {error}; it was not changed") from error
+            raise DatabaseRefused([Refusal("database_invalid", self.name, {"why": str(error)})]) from error
         except IntegrityError as error:
-            raise DatabaseError(f"{self.name} rejected the change: {self._why(error)}") from None
+            raise DatabaseRefused([Refusal("change_rejected", self.name, {"why": self._why(error)})]) from None
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-                raise DatabaseError(
-                    f"{self.name} is locked by {self._holder(engine)}; gave up after {self.lock_timeout_s:g} s"
-                ) from None
+                figures = {"holder": self._holder(engine), "timeout_s": self.lock_timeout_s}
+                raise DatabaseRefused([Refusal("database_locked", self.name, figures)]) from None
             raise DatabaseError(f"{self.name}: {self._why(error)}") from None
         except (SQLAlchemyError, NoSuchModuleError) as error:
             raise DatabaseError(f"{self.name}: {self._why(error)}") from None
@@ -261,9 +260,8 @@ class SqlDatabase:
                 **options,
             )
         except ImportError:
-            raise DatabaseError(
-                f"{self.name} requires psycopg 3 (python3-psycopg) for Ansible's Python interpreter on this host"
-            ) from None
+            figures = {"library": "psycopg 3", "package": "python3-psycopg"}
+            raise DatabaseRefused([Refusal("library_missing", self.name, figures)]) from None
         if self.path is not None:
 
             @event.listens_for(engine, "connect")

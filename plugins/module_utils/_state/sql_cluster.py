@@ -15,7 +15,7 @@ from typing import Any
 
 from ..allocations import MAC_BLOCK, show
 from ..cluster import FIRST_ID, Cluster
-from ..errors import DatabaseError
+from ..errors import DatabaseRefused, Refusal
 from ..models import VM, Slice, User
 from ..workers import Load, WorkerFigures
 from . import schema
@@ -235,7 +235,7 @@ class SqlCluster(Cluster):
         found: Rows = {}
         for key, row in rows:
             if key in found:
-                raise DatabaseError(f"{_call(key)} exists twice, which is not possible in an SQL database")
+                raise DatabaseRefused([Refusal("row_twice", _call(key))])
             found[key] = row
         return found
 

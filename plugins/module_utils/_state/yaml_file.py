@@ -55,13 +55,13 @@ class YamlFile:
             raise does_not_exist(self.name)
         if not write:
             cluster = self._load()
-            self._find_itself(cluster)
+            self._recognize_copy(cluster)
             yield cluster
             return
         with self._locked():
             cluster = self._load()
             before = yaml_text.fingerprint(cluster.to_dict())
-            self._find_itself(cluster)
+            self._recognize_copy(cluster)
             figures, there = WorkerFigures(cluster.workers), Counter(vm.worker_ip for vm in cluster.vms())
             yield cluster
             more = Counter(vm.worker_ip for vm in cluster.vms())
@@ -127,7 +127,7 @@ class YamlFile:
         except OSError as error:
             raise unreadable(self.name, error) from error
         except UnicodeDecodeError as error:
-            raise DatabaseError(f"{self.name} cannot be read: {error}") from error
+            raise DatabaseRefused([Refusal("database_invalid", self.name, {"why": str(error)})]) from error
         return yaml_text.read(text, name=self.name, parsed=self._parsed.read(data))
 
     def _present(self) -> Cluster:
@@ -139,13 +139,13 @@ class YamlFile:
             self._high_water.lift(present)
             return present
 
-    def _find_itself(self, cluster: Cluster) -> None:
+    def _recognize_copy(self, cluster: Cluster) -> None:
         """Make a copied database another incarnation than its original."""
         if cluster.cloud is not None:
             cluster.set_cloud(self._high_water.locate(cluster.cloud))
 
     def _write(self, cluster: Cluster, noted: Sequence[Entry]) -> None:
-        self._find_itself(cluster)
+        self._recognize_copy(cluster)
         try:
             history = self._history(cluster)
             noted = history.numbered(noted if cluster.kept.entries else ())

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from ..cluster import Cluster
-from ..errors import DatabaseError
+from ..errors import DatabaseRefused, Refusal
 from ..stored_fields import FieldError
 
 try:
@@ -22,9 +22,10 @@ except ImportError:  # the import test of ansible-test runs without PyYAML
 
 
 def need_yaml() -> None:
-    """Raise C(DatabaseError) if PyYAML is missing."""
+    """Raise C(DatabaseRefused) if PyYAML is missing."""
     if not HAS_YAML:
-        raise DatabaseError("the database requires PyYAML (python3-yaml) for Ansible's Python interpreter on this host")
+        figures = {"library": "PyYAML", "package": "python3-yaml"}
+        raise DatabaseRefused([Refusal("library_missing", "the database", figures)])
 
 
 def read(text: str, *, name: str, parsed: Any = None) -> Cluster:
@@ -36,7 +37,7 @@ def read(text: str, *, name: str, parsed: Any = None) -> Cluster:
         parsed: what it contains, if that is known already.
 
     Raises:
-        DatabaseError: the text is not valid YAML or does not fit the model; the message contains the line.
+        DatabaseRefused: the text is not valid YAML or does not fit the model; the message contains the line.
     """
     try:
         return Cluster.from_dict(yaml.load(text, Loader=LOADER) if parsed is None else parsed)
@@ -44,9 +45,10 @@ def read(text: str, *, name: str, parsed: Any = None) -> Cluster:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or str(error)
-        raise DatabaseError(f"{name}{line}: {reason}; it was not changed") from error
+        raise DatabaseRefused([Refusal("database_invalid", f"{name}{line}", {"why": reason})]) from error
     except FieldError as error:
-        raise DatabaseError(f"{name}, line {_line(text, error.path)}: {error}; it was not changed") from error
+        where = f"{name}, line {_line(text, error.path)}"
+        raise DatabaseRefused([Refusal("database_invalid", where, {"why": str(error)})]) from error
 
 
 def write(data: dict[str, Any]) -> bytes:

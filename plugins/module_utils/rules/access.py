@@ -57,7 +57,22 @@ ACCESS = {
     "cloud_missing": Rule(
         "a token is valid in one cloud", "the database has no cloud yet; {rule}", "run cloudrepo.slices.site"
     ),
-    "acting_key_unusable": Rule("tokens are checked with the cloud's key", "{why}; {rule}"),
+    "acting_key_missing": Rule(
+        "tokens are checked with the cloud's key",
+        "{object} does not exist; {rule}",
+        "add a credential that sets {variable}, or mount the file into the execution environment",
+    ),
+    "acting_key_unreadable": Rule("tokens are checked with the cloud's key", "it cannot be read: {why}; {rule}"),
+    "acting_key_readable": Rule(
+        "only the owner of the cloud's key may read it",
+        "its mode is {mode} and must be 0600; {rule}",
+        "run chmod 0600 {object}",
+    ),
+    "acting_keys_differ": Rule(
+        "environment and file must have the same key of the cloud",
+        "it is not the key in {path}; {rule}",
+        "remove the key from the environment",
+    ),
     "acting_user_empty": Rule("the acting user must be a non-empty name", "{rule}, got {got!r}"),
     "acting_users_differ": Rule(
         "all sources of the acting user must agree", "{first} is {got}, but {second} is {other}; {rule}"

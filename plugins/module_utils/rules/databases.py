@@ -42,6 +42,31 @@ DATABASE = {
         "{object} was replaced by another program during this run, which has not changed it",
         "run again",
     ),
+    "database_locked": Rule(
+        "one run at a time changes a database",
+        "{object} is locked by {holder}; gave up after {timeout_s} s",
+        "run again",
+    ),
+    "library_missing": Rule(
+        "a database is read with libraries of Python",
+        "{object} requires {library} for Ansible's Python interpreter on this host",
+        "install {package}, or set ansible_python_interpreter to an interpreter that has it",
+    ),
+    "database_invalid": Rule("a database fits the model of this collection", "{why}; it was not changed"),
+    "change_rejected": Rule("a change fits the tables of an SQL database", "{object} rejected the change: {why}"),
+    "row_twice": Rule(
+        "numbers, addresses and names of objects are unique in an SQL database",
+        "{object} exists twice, which is not possible in an SQL database",
+    ),
+    "value_not_storable": Rule(
+        "an SQL database stores values that JSON can represent",
+        "{object} is a {type}, which cannot be stored in an SQL database",
+    ),
+    "high_water_unreadable": Rule(
+        "the highest ids are stored as this collection writes them",
+        "{object}, which contains the highest ids of {database}, cannot be read ({why})",
+        "remove it, and run cloudrepo.slices.site, which reads them from the hosts",
+    ),
     "change_unreadable": Rule(
         "a change is stored only if the next run can read it",
         "{object} could not be read with this change: {why}; it was not changed",

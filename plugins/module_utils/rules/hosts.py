@@ -17,6 +17,54 @@ HOST = {
         "it belongs to {other}, not to {bridge}; {rule}",
         "set cloudrepo_uplink to another interface, or remove this one from {other}",
     ),
+    "openflow_numbers_exhausted": Rule(
+        "each port has an OpenFlow number of its own",
+        "all OpenFlow numbers of such ports ({first}-{last}) are in use",
+        "delete slices from this host, or deploy fewer VMs on it",
+    ),
+    "socket_of_another_user": Rule(
+        "only the owner of its folder listens on a socket of a VM",
+        "{object} listens at {path}, but {folder} belongs to user {owner}",
+    ),
+    "owner_of_socket_unknown": Rule(
+        "only the owner of its folder listens on a socket of a VM",
+        "{object} cannot be checked: {folder} is not a folder",
+    ),
+    "nat_rules_missing": Rule(
+        "a file with rules for NAT contains the tables of this collection",
+        "{object} does not contain the nftables tables of this collection",
+        "run cloudrepo.slices.site, which writes it again",
+    ),
+    "machine_lost": Rule(
+        "the VMs of a machine that was declared lost do not run",
+        "{object} was declared lost, so {count} VMs do not run: {names}",
+        "run cloudrepo.slices.site to use it again, then cloudrepo.slices.deploy and cloudrepo.slices.orphans",
+    ),
+    "machine_copied": Rule(
+        "VMs only run on the machine that was claimed",
+        "{object} is not the machine that {claim} claimed: its mark is {got}, that of the claimed one is {wanted}; so "
+        "{count} VMs do not start: {names}",
+        "run cloudrepo.slices.site to use this machine, then cloudrepo.slices.deploy and cloudrepo.slices.orphans",
+    ),
+    "claim_unreadable": Rule(
+        "a claim is stored as this collection writes it",
+        "{object} is not a valid claim ({why})",
+        "remove it and run cloudrepo.slices.site",
+    ),
+    "applied_order_unreadable": Rule(
+        "an applied work order is stored as this collection writes it",
+        "{object} cannot be read as an applied work order ({why}); without it, the slice may not be rebuilt",
+    ),
+    "revisions_unreadable": Rule(
+        "the revisions of applied work orders are stored as this collection writes them",
+        "{object} cannot be read as a list of applied work orders ({why})",
+        "remove it and deploy again",
+    ),
+    "vm_folder_missing": Rule(
+        "the configuration of a VM is written to its folder",
+        "{object} does not exist",
+        "run cloudrepo.slices.qcow2_images, which creates it",
+    ),
     "systemd_missing": Rule(
         "VMs and their networks are units of systemd",
         "it runs without systemd, but {rule}",
@@ -183,6 +231,18 @@ HOST = {
         "{object} belongs to no cloud",
         "run cloudrepo.slices.site",
     ),
+    "claim_missing": Rule(
+        "the claim of a host is in its state folder, with the disks of its VMs",
+        "{object} was prepared with the state folder {path}, which contains no claim",
+        "mount the file system of {path} if it is not mounted, or restore the folder; if what it contained is lost, "
+        "run cloudrepo.slices.site with -e claim_hosts=true",
+    ),
+    "state_folder_changed": Rule(
+        "a host has one state folder, which contains its claim and the disks of its VMs",
+        "{object} was prepared with the state folder {held}, and not with {got}, which contains no claim",
+        "set cloudrepo_state_dir to {held}; or stop all VMs on the host and move the folder to {got}, then run "
+        "cloudrepo.slices.site",
+    ),
     "slice_not_planned": Rule("a host refuses a slice whose objects it cannot compare", "{object}: {why}"),
     "another_slice": Rule(
         "an id identifies one slice on a host",
@@ -232,7 +292,7 @@ HOST = {
     "folder_of_another_slice": Rule(
         "the folder of a VM belongs to its slice",
         "{path} on this host belongs to slice {owner} ({held}), the work order is for slice {got}",
-        "delete that VM of slice {owner} first",
+        "move the folder back if somebody has renamed it; otherwise delete that VM of slice {owner} first",
     ),
     "folder_without_owner": Rule(
         "the folder of a VM must contain its owner",

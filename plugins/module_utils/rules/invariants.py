@@ -1,6 +1,9 @@
 # Copyright (c) 2026 the cloudrepo.slices authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Invariants of the database, which each change keeps. Only edits outside of the collection violate them."""
+"""Invariants of the database, which each change keeps, and their repairs.
+
+Only edits outside of the collection violate invariants. The rule of a repair is the invariant that was violated.
+"""
 
 from __future__ import annotations
 
@@ -114,4 +117,41 @@ INVARIANT = {
         "{object} with address {address} is on VLAN {vlan}, not on {management}",
     ),
     "vlan_is_management_vlan": Rule(_POOLS, "{object} is the management VLAN"),
+}
+
+
+def _repair(violated: str, sentence: str) -> Rule:
+    return Rule(INVARIANT[violated].rule, sentence)
+
+
+REPAIR = {
+    "counter_raised": _repair("counter_too_low", "{object} {before} → {after}"),
+    "user_added": _repair("owner_missing", "added without a password, with a quota of {quota} VMs"),
+    "user_uuid_added": _repair("owner_uuid_differs", "UUID none → {after}"),
+    "owner_of_slice_changed": _repair("owner_uuid_differs", "owner {before} → {after}"),
+    "username_corrected": _repair("username_differs", "username {before} → {after}"),
+    "slices_of_user_corrected": _repair("slices_of_user_differ", "slices {before} → {after}"),
+    "used_vms_corrected": _repair("used_vms_differ", "used_vms {before} → {after}"),
+    "worker_added": _repair("worker_of_vm_missing", "added with schedulable set to false"),
+    "worker_vms_corrected": _repair("worker_vms_differ", "{key} {before} → {after}"),
+    "slice_renumbered": _repair("allocated_twice", "id → {after}, VLAN pool {old_first} → {first}"),
+    "slice_renamed": _repair("slice_name_twice", "name → {after}"),
+    "pool_of_slice_corrected": _repair("pool_of_slice_differs", "VLAN pool {before} → {after}"),
+    "further_pools_released": _repair("allocated_twice", "further_pools {before} → {after}"),
+    "listed_vlans_corrected": _repair("vlan_not_listed", "vlan_pool_used {before} → {after}"),
+    "vm_renumbered": _repair("allocated_twice", "id → {after}"),
+    "vm_renamed": _repair("vm_name_twice", "name → {after}"),
+    "owner_of_vm_changed": _repair("vm_owner_differs", "owner {before} → {after}"),
+    "status_reset": _repair("status_unknown", "status {before} → {after}"),
+    "vnc_port_changed": _repair("allocated_twice", "VNC port {before} → {after}"),
+    "address_changed": _repair("allocated_twice", "address {before} → {after}"),
+    "release_dropped": _repair("released_address_unreadable", "no longer releases address {address}"),
+    "mac_corrected": _repair("mac_differs", "MAC {before} → {after}"),
+    "interface_moved": _repair(
+        "end_of_link_differs", "VLAN {vlan}, link {link_id} → VLAN {new_vlan}, link {new_link_id}"
+    ),
+    "link_removed": _repair("vm_of_link_missing", "removed, it does not connect two unused interfaces"),
+    "link_renumbered": _repair("link_id_twice", "id → {after}"),
+    "vlan_of_link_changed": _repair("on_foreign_vlan", "VLAN {before} → {after}"),
+    "vlan_of_network_changed": _repair("on_foreign_vlan", "VLAN → {after}"),
 }

@@ -4,21 +4,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Callable
 
 from ...changes import Change, SliceRef, between
-from ...errors import Refusal, Refused, SlicesError
+from ...errors import Refusal, Refused
 from ...network_order import Services
 from ...vlans import ranges
 from ...vm_order import VM, Interface
 from ...work_order import SliceOrder
 from ..runner import Runner
 from ..work_order import all_vms, slice_ids
-from . import ovsdb
+from . import ovsdb, port_numbers
 from .ovsdb import Port, Switch
 
 SLICE = "cloudrepo-slice"
@@ -34,10 +33,6 @@ TUNNEL = "dot1q-tunnel"
 # A trunk without a list of VLANs also carries VLAN 0, that is, untagged frames. Listing all VLANs excludes these, so
 # that an uplink has no native VLAN in either direction.
 ALL_VLANS = tuple(range(1, 4095))
-# Flows refer to ports by OpenFlow number, so each port requests its number. Those of VMs are above the range from which
-# the switch allocates numbers to ports that request none. OpenFlow reserves the numbers from 0xff00.
-INFRASTRUCTURE_NUMBERS = range(1, 1000)
-ACCESS_NUMBERS = range(1000, 0xFF00)
 _NOOP_QOS = "@noop_qos"
 
 
@@ -54,7 +49,7 @@ class PortPlan:
     """
 
     add: tuple[Port, ...] = ()
-    mend: tuple[tuple[Port, Port], ...] = ()
+    update: tuple[tuple[Port, Port], ...] = ()
     remove: tuple[Port, ...] = ()
     replug: tuple[tuple[Port, Port], ...] = ()
     wanted: tuple[Port, ...] = ()
@@ -70,7 +65,7 @@ class PortPlan:
             *(between("port", port.name, None, port.attributes, slice=self._slice(port)) for port in self.add),
             *(
                 between("port", new.name, old.attributes, new.attributes, slice=self._slice(new))
-                for old, new in self.mend
+                for old, new in self.update
             ),
             *(
                 Change("port", new.name, "replug", before, new.attributes, slice=self._slice(new))
@@ -98,8 +93,8 @@ class PortPlan:
     def commands(self) -> list[list[str]]:
         """The commands of the transaction; removals come first, because a port may be added to another bridge."""
         found = [["del-port", port.bridge, port.name] for port in self.remove]
-        for old, new in self.mend:
-            found += _mend(old, new)
+        for old, new in self.update:
+            found += _update(old, new)
         for port in (*self.add, *(new for _old, new in self.replug)):
             found += _add(port)
         return _with_row(found, self.noop_qos)
@@ -169,7 +164,7 @@ def plan_access_ports(
     """
     orders = tuple(orders)
     plugged = [(vm, nic) for vm in all_vms(orders) for nic in vm.interfaces if nic.vlan_id is not None]
-    numbers = _numbers([nic.tap for _vm, nic in plugged], have, ACCESS_NUMBERS, reserved)
+    numbers = port_numbers.allocate([nic.tap for _vm, nic in plugged], have, port_numbers.ACCESS, reserved)
     wanted = {nic.tap: _access_port(vm, nic, bridge, numbers[nic.tap]) for vm, nic in plugged}
     slices = {nic.tap: vm.slice_id for vm in all_vms(orders) for nic in vm.interfaces}
     todo = _plan(
@@ -179,7 +174,7 @@ def plan_access_ports(
         unplugged={*unplugged, *_to_replug(wanted, have, management_vlan)},
         slices=slices,
     )
-    return replace(todo, mend=(*todo.mend, *_pruned(todo, have, bridge, management_vlan))) if prune_vlans else todo
+    return replace(todo, update=(*todo.update, *_pruned(todo, have, bridge, management_vlan))) if prune_vlans else todo
 
 
 def _is_ours(orders: tuple[SliceOrder, ...], taps: Collection[str], gone: Collection[str]) -> Callable[[Port], bool]:
@@ -247,7 +242,7 @@ def plan_network_ports(orders: Iterable[Services], have: Switch, *, bridge: str)
     """
     orders = tuple(orders)
     names = [network.port for order in orders for network in order.networks]
-    numbers = _numbers(names, have, ACCESS_NUMBERS, ())
+    numbers = port_numbers.allocate(names, have, port_numbers.ACCESS)
     wanted = {
         network.port: Port(
             name=network.port,
@@ -322,7 +317,7 @@ def _infrastructure_ports(
     refusals = list(_foreign(bridge, [port["name"] for port in ports], have))
     if refusals:
         raise Refused(refusals)
-    numbers = _numbers([port["name"] for port in ports], have, INFRASTRUCTURE_NUMBERS, ())
+    numbers = port_numbers.allocate([port["name"] for port in ports], have, port_numbers.INFRASTRUCTURE)
     marks = {port.name: port.external_ids.get(INFRASTRUCTURE, UNOWNED) for port in have.ports.values()}
     # A port that two owners list belongs to the first one.
     owners = {key: mark for key, mark in marks.items() if mark != UNOWNED}
@@ -378,28 +373,6 @@ def _infrastructure(bridge: str, port: Mapping[str, Any], number: int, owner: st
     )
 
 
-def _numbers(names: Iterable[str], have: Switch, numbers: range, reserved: Collection[int]) -> dict[str, int]:
-    """Return the OpenFlow number to request by port: the one that it has requested before, or the lowest free one.
-
-    Raises:
-        SlicesError: no number is free.
-    """
-    names = tuple(names)
-    asked = {name: port.number for name, port in have.ports.items() if port.number is not None}
-    times = Counter(asked.values())
-    found = {name: asked[name] for name in names if asked.get(name) in numbers and times[asked[name]] == 1}
-    others = {port.live_number for name, port in have.ports.items() if name not in names}
-    taken = {*found.values(), *asked.values(), *others, *reserved}
-    free = (number for number in numbers if number not in taken)
-    for name in names:
-        if name not in found:
-            number = next(free, None)
-            if number is None:
-                raise SlicesError(f"port {name}: all {len(numbers)} OpenFlow numbers of its kind are in use")
-            found[name] = number
-    return found
-
-
 def _to_replug(wanted: Mapping[str, Port], have: Switch, management_vlan: int | None) -> set[str]:
     """Return the ports that are removed while their flows change, and then added again.
 
@@ -428,7 +401,7 @@ def _plan(
     pairs = [(have.ports[name], port) for name, port in wanted.items() if name in have.ports]
     return PortPlan(
         add=tuple(port for name, port in wanted.items() if name not in have.ports),
-        mend=tuple((old, new) for old, new in pairs if new.name not in unplugged and _facts(old) != _facts(new)),
+        update=tuple((old, new) for old, new in pairs if new.name not in unplugged and _facts(old) != _facts(new)),
         replug=tuple((old, new) for old, new in pairs if new.name in unplugged),
         remove=tuple(port for name, port in have.ports.items() if name not in wanted and ours(port)),
         wanted=tuple(wanted.values()),
@@ -465,7 +438,7 @@ def _add(port: Port) -> list[list[str]]:
     return commands
 
 
-def _mend(old: Port, new: Port) -> list[list[str]]:
+def _update(old: Port, new: Port) -> list[list[str]]:
     if old.bridge != new.bridge:
         return [["del-port", old.bridge, old.name], *_add(new)]
     commands = [["set", "Port", new.name, *_columns(new)]]

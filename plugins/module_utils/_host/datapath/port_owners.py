@@ -29,6 +29,7 @@ def conflicts(orders: Iterable[SliceOrder], have: Switch, *, management_vlan: in
     yield from ownership.repeated("MAC", ((slice_id, nic.mac) for slice_id, nic in shared))
     addresses = ((slice_id, nic.address) for slice_id, nic in shared if nic.address is not None)
     yield from ownership.repeated("address", addresses)
+    ordered = {str(slice_id) for slice_id in slice_ids(orders)}
     for order in orders:
         yield from ((order.slice_id, refusal) for refusal in _of_management(order, management_vlan))
         taps = {nic.tap: vm for vm in order.vms for nic in vm.interfaces}
@@ -37,13 +38,13 @@ def conflicts(orders: Iterable[SliceOrder], have: Switch, *, management_vlan: in
         for port in have.ports.values():
             yield from _of_number(order, port, SLICE)
             yield from ((order.slice_id, refusal) for refusal in _of_tap(order, port, taps))
-            yield from _of_vlan(order, port, vlans, slice_ids(orders), taps)
+            yield from _of_vlan(order, port, vlans, ordered, taps)
 
 
 def network_conflicts(orders: Iterable[Services], have: Switch) -> Iterator[Conflict]:
     """Yield the same for networks with ports on the network node."""
     orders = tuple(orders)
-    ordered = {order.slice_id for order in orders}
+    ordered = {str(order.slice_id) for order in orders}
     for order in orders:
         vlans = {network.vlan_id for network in order.networks}
         for port in have.ports.values():
@@ -82,11 +83,11 @@ def _of_management(order: SliceOrder, management_vlan: int) -> Iterator[Refusal]
 
 
 def _of_vlan(
-    order: Named, port: Port, vlans: Collection[int], ordered: Collection[int], own: Collection[str]
+    order: Named, port: Port, vlans: Collection[int], ordered: Collection[str], own: Collection[str]
 ) -> Iterator[Conflict]:
     """Yield conflicts of VLANs with slices outside the order; slices in the order may exchange VLANs."""
     holder = port.external_ids.get(SLICE) or port.external_ids.get(SERVICES)
-    if holder is None or holder in map(str, ordered) or port.name in own or port.tag not in vlans:
+    if holder is None or holder in ordered or port.name in own or port.tag not in vlans:
         return
     held = shown(port.external_ids.get(SLICE_UUID))
     figures = {"vlan_id": port.tag, "port": port.name, "holder": holder, "held": held}

@@ -37,7 +37,7 @@ _NETEM_FRAMES = 10_000
 _METER = re.compile(r"^meter=([0-9]+) kbps burst bands=\s*type=drop rate=([0-9]+) burst_size=([0-9]+)", re.M)
 _FILES = ("meters", "qdiscs")
 _TOLD = 0.00001
-_MOST_TOLD_S = 2**32 * 64e-9
+_MOST_SHOWN_S = 2**32 * 64e-9
 # The handle of the kernel's default qdisc, which cannot be removed.
 _DEFAULT_HANDLE = "0:"
 
@@ -111,9 +111,9 @@ class Qdisc:
         return bool(self.delay_us or self.jitter_us or self.chances)
 
     @property
-    def _told_burst(self) -> float:
+    def _shown_burst(self) -> float:
         """The burst as shown by the kernel, which stores it as a time of 32 bits."""
-        return self.burst % (self.rate * _MOST_TOLD_S) if self.rate else 0
+        return self.burst % (self.rate * _MOST_SHOWN_S) if self.rate else 0
 
     def add(self, tap: str, mtu: int) -> list[str]:
         """Return the lines of C(tc -batch) that add the qdiscs to a tap."""
@@ -139,7 +139,7 @@ class Qdisc:
         """Return whether both are equal within the precision of the kernel's ticks and of tc's six digits."""
         return (
             self.rate == other.rate
-            and isclose(self._told_burst, other._told_burst, rel_tol=0.02, abs_tol=2)
+            and isclose(self._shown_burst, other._shown_burst, rel_tol=0.02, abs_tol=2)
             and isclose(self.delay_us, other.delay_us, rel_tol=_TOLD, abs_tol=2)
             and isclose(self.jitter_us, other.jitter_us, rel_tol=_TOLD, abs_tol=2)
             and all(

@@ -74,7 +74,7 @@ def _of_disks(
     for vm, disk in all_disks(orders):
         image = overlays.get(disk.path)
         if image is not None and image.damage is not None:
-            refusals[vm.vm_id] = _damaged(vm, disk, image, image.damage)
+            refusals[vm.vm_id] = damage(str(vm), vm.vm_id, disk.path, image, image.damage)
             continue
         seen = None if image is not None else _last_seen(disk, known)
         if seen is None:
@@ -106,10 +106,11 @@ def _of_variables(
     return refusals, lost
 
 
-def _damaged(vm: VM, disk: Disk, image: Image, why: str) -> Refusal:
+def damage(vm: str, vm_id: int, path: str, image: Image, why: str) -> Refusal:
+    """Return the refusal of a damaged disk; C(vm) is the name of its VM."""
     if image.needed_bytes is None:
-        return Refusal("disk_damaged", str(vm), {"path": disk.path, "why": why, "vm_id": vm.vm_id})
-    return Refusal("disk_cut_short", str(vm), {"path": disk.path, "why": why, "needed": image.needed_bytes})
+        return Refusal("disk_damaged", vm, {"path": path, "why": why, "vm_id": vm_id})
+    return Refusal("disk_cut_short", vm, {"path": path, "why": why, "needed": image.needed_bytes})
 
 
 def _deleted(vm: VM, path: str, pids: Mapping[int, int | None]) -> Refusal | None:

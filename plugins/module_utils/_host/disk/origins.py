@@ -17,8 +17,11 @@ from functools import cache
 
 from ...errors import Refusal
 from ...vm_order import VM, Disk
+from ...work_order import SliceOrder
+from .. import vm_folders
 from ..accounts import Accounts
 from ..ownership import shown
+from ..vm_folders import Folder
 
 ATTRIBUTE = "user.cloudrepo.disk"
 
@@ -48,7 +51,7 @@ def read(paths: Iterable[str]) -> dict[str, Origin]:
     found, name = {}, cache(_name)
     for path in paths:
         with suppress(OSError):
-            found[path] = Origin(_uuid(path), name(os.lstat(path).st_uid))
+            found[path] = Origin(uuid_of(path), name(os.lstat(path).st_uid))
     return found
 
 
@@ -71,7 +74,26 @@ def faults(vm: VM, origins: Mapping[str, Origin], accounts: Accounts) -> Iterato
             yield Refusal("disk_of_another_vm", str(vm), figures)
 
 
-def _uuid(path: str) -> str | None:
+def known_folders(orders: Iterable[SliceOrder], folders: Mapping[int, Folder]) -> dict[int, Folder]:
+    """Return the folders whose owner file is damaged and that contain given-up disks, which have UUIDs of their own."""
+    found = dict[int, Folder]()
+    for order in orders:
+        gone: dict[int, dict[str, str | None]] = {}
+        for each in order.given_up:
+            folder = folders.get(each.vm_id)
+            if folder is not None and folder.slice_id is None and not folder.is_link and each.uuid is not None:
+                where, name = os.path.split(each.path)
+                if where == folder.path and uuid_of(each.path) == each.uuid:
+                    gone.setdefault(each.vm_id, {})[name] = each.uuid
+        for vm_id, disks in gone.items():
+            found[vm_id] = vm_folders.known_by_disks(
+                folders[vm_id], slice_id=order.slice_id, slice_uuid=order.slice_uuid, vm_id=vm_id, disks=disks
+            )
+    return found
+
+
+def uuid_of(path: str) -> str | None:
+    """Return the UUID that a file has itself, C(None) if it has none. Links are not followed."""
     try:
         return os.getxattr(path, ATTRIBUTE, follow_symlinks=False).decode("ascii", "replace")
     except OSError:

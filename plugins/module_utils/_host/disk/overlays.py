@@ -170,6 +170,7 @@ def observe(orders: Iterable[SliceOrder], *, state_dir: str, running: Collection
     orders = tuple(orders)
     vms, disks, ours = all_vms(orders), all_disks(orders), slice_ids(orders)
     folders = vm_folders.read(f"{state_dir}/vms")
+    folders.update(origins.known_folders(orders, folders))
     overlays = _images(((disk.path, vm.vm_id in running) for vm, disk in disks), state_dir)
     deleted = _deleted((disk for _vm, disk in disks if disk.path not in overlays), state_dir)
     overlays.update((path, image) for path, (_waiting, image) in deleted.items())
@@ -354,7 +355,7 @@ def need_bases(todo: DiskPlan, have: Disks) -> None:
 
 
 def apply(
-    todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner, removed: list[str]
+    todo: DiskPlan, have: Disks, *, state_dir: str, accounts: Accounts, runner: Runner, removed: list[trash.Early]
 ) -> None:
     """Remove overlays and folders, set the owners of the others, then create folders and overlays.
 
@@ -364,8 +365,8 @@ def apply(
         state_dir: the parent of the VM folders.
         accounts: the users that run QEMU.
         runner: runs C(qemu-img).
-        removed: gets disks and folders of the trash that are removed early, because there is no space for keeping them,
-            also if this fails later.
+        removed: gets the disks that are removed early, because there is no space for keeping them, also if this fails
+            later.
     """
     retention_s = todo.retention_h * 3600
     _discard(todo, have, state_dir, removed)
@@ -375,7 +376,7 @@ def apply(
     _create(todo, have, accounts, runner)
     growth.closed(todo.grow, accounts, runner)
     gone = trash.empty(state_dir, retention_s=retention_s)
-    removed += [entry.path for entry in gone if entry.left_s(retention_s) > 0]
+    removed += [trash.Early.of(entry, retention_s) for entry in gone if entry.left_s(retention_s) > 0]
     present = [*todo.present, *(disk for _vm, disk in todo.create)]
     origins.note(present)
     register.note(state_dir, present=present, gone=todo.forget)
@@ -411,7 +412,7 @@ def _create(todo: DiskPlan, have: Disks, accounts: Accounts, runner: Runner) -> 
         files.write_all(File(path, content, 0o600, account.uid, account.gid) for path, account in owners)
 
 
-def _discard(todo: DiskPlan, have: Disks, state_dir: str, removed: list[str]) -> None:
+def _discard(todo: DiskPlan, have: Disks, state_dir: str, removed: list[trash.Early]) -> None:
     """Move given-up overlays to the trash, or remove them. C(removed) gets what should be in the trash and is not."""
     by_vm = dict[int, list[str]]()
     # A guest boots with the variables of its firmware, which nobody could make again.

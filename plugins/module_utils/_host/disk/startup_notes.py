@@ -8,8 +8,6 @@ and back.
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from .. import files
 
 
@@ -32,9 +30,3 @@ def write(disk: str, startup_id: str) -> None:
 def forget(disk: str) -> None:
     """Remove the note of a disk, if there is one."""
     files.remove(path(disk))
-
-
-def move(disk: str, target: str) -> None:
-    """Move the note of a disk that is moved to another path, if there is one."""
-    with suppress(FileNotFoundError):
-        files.move(path(disk), path(target))

@@ -24,7 +24,7 @@ from typing import Any, Callable
 from ...errors import SlicesError
 from .. import files, times, vm_folders
 from ..vm_folders import MARK, Folder
-from . import startup_notes
+from . import origins, startup_notes
 
 NAME = "trash"
 """The name of its folder."""
@@ -75,6 +75,32 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Early:
+    """Disks that were removed before the end of their retention time.
+
+    Attributes:
+        paths: where they were.
+        slice_id: the slice that they belonged to; C(None) if it is not known.
+        left_s: for how long they would still have been kept.
+    """
+
+    paths: tuple[str, ...]
+    slice_id: int | None
+    left_s: float
+
+    @classmethod
+    def of(cls, entry: Entry, default_s: float) -> Early:
+        """Return a folder of the trash; see C(Entry.left_s) for C(default_s)."""
+        return cls(tuple(entry.overlays) or (entry.path,), entry.slice_id, entry.left_s(default_s))
+
+    @property
+    def said(self) -> str:
+        """The sentence about them."""
+        until = times.utc(time.time() + self.left_s)
+        return f"{', '.join(self.paths)} of {owner(self.slice_id)} (to be kept until {until})"
+
+
+@dataclass(frozen=True)
 class Ages:
     """The content of C(STATE_DIR/trash.json).
 
@@ -116,7 +142,7 @@ def _device(path: str) -> int:
 
 def put(
     paths: Iterable[str], folder: Folder, *, state_dir: str, retention_s: float, companions: Collection[str] = ()
-) -> list[str]:
+) -> list[Early]:
     """Move overlays of a VM folder to the trash, for C(retention_s) seconds.
 
     Without space for that, the oldest folders of the trash are removed. If that does not suffice, so are the overlays,
@@ -132,16 +158,16 @@ def put(
     Returns:
         What was removed in place of being kept: folders of the trash that were not due, and overlays.
     """
-    paths, removed = list(paths), list[str]()
+    paths, removed = list(paths), list[Early]()
     while paths and not _is_moved(paths, folder, state_dir, retention_s, companions):
         oldest = entries(state_dir)[:1]
         for entry in oldest:
             vm_folders.remove(entry.path)
-            removed += [entry.path] if entry.left_s(retention_s) > 0 else []
+            removed += [Early.of(entry, retention_s)] if entry.left_s(retention_s) > 0 else []
         if not oldest:
             for path in paths:
                 files.remove(path)
-            return [*removed, *paths]
+            return [*removed, Early(tuple(paths), folder.slice_id, retention_s)]
     return removed
 
 
@@ -189,12 +215,6 @@ def _move(
         files.flush(each)
 
 
-def _move_companions(source: str, target: str, names: Iterable[str]) -> None:
-    for name in names:
-        with suppress(FileNotFoundError):
-            files.move(f"{source}/{name}", f"{target}/{name}")
-
-
 def entries(state_dir: str) -> list[Entry]:
     """Return the folders in the trash, oldest first, and those of the same age by name.
 
@@ -234,11 +254,16 @@ def empty(state_dir: str, *, retention_s: float, statvfs: StatVfs = os.statvfs) 
     return removed
 
 
-def warnings(removed: Collection[str]) -> list[str]:
-    """Return the warning about disks and folders of the trash that were removed early, if there are any."""
-    paths = ", ".join(removed)
-    full = f"the file system of the trash is nearly full, so these were removed before their time: {paths}"
-    return [full] if removed else []
+def owner(slice_id: int | None) -> str:
+    """Return whose disks are removed, for a message."""
+    return "an unknown slice" if slice_id is None else f"slice {slice_id}"
+
+
+def warnings(removed: Iterable[Early]) -> list[str]:
+    """Return the warning about disks that were removed early, if there are any."""
+    said = "; ".join(each.said for each in removed)
+    full = f"the file system of the trash is nearly full, so these disks were removed before their time: {said}"
+    return [full] if said else []
 
 
 def _remove(entry: Entry) -> int:
@@ -307,12 +332,19 @@ def take(path: str, target: str, *, companions: Collection[str] = ()) -> None:
 
     The folder in the trash is removed with its last overlay.
     """
-    folder = os.path.dirname(path)
-    startup_notes.move(path, target)
-    _move_companions(folder, os.path.dirname(target), companions)
+    folder, place = os.path.dirname(path), os.path.dirname(target)
+    besides = {f"{folder}/{name}": f"{place}/{name}" for name in companions}
+    besides[startup_notes.path(path)] = startup_notes.path(target)
+    # They stay here until the overlay is in its place: if this is interrupted, a deletion of the VM would remove them.
+    for source, copy in besides.items():
+        with suppress(FileNotFoundError):
+            files.link(source, copy)
     files.move(path, target)
-    files.flush(os.path.dirname(target))
-    if not vm_folders.overlays(folder):
+    files.flush(place)
+    if vm_folders.overlays(folder):
+        for source in besides:
+            files.remove(source)
+    else:
         vm_folders.remove(folder)
 
 
@@ -336,12 +368,13 @@ def _names(path: str) -> Iterator[str]:
 
 
 def _entry(path: str, age_s: float) -> Entry:
-    folder = vm_folders.read_one(path)
-    named = {} if folder is None else folder.disks
+    folder, paths = vm_folders.read_one(path), vm_folders.overlays(path)
+    named, own = {} if folder is None else folder.disks, origins.read(paths)
     return Entry(
         path=path,
         age_s=age_s,
-        overlays={each: named.get(os.path.basename(each)) for each in vm_folders.overlays(path)},
+        # Its own UUID is there if the owner file is damaged as well.
+        overlays={each: own[each].uuid or named.get(os.path.basename(each)) for each in paths if each in own},
         slice_id=None if folder is None else folder.slice_id,
         retention_s=_retention_s(path),
     )

@@ -35,7 +35,7 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> dict[int, str
         files.write_text(path, "", mode=0o600)
     # Before anything is started, which a mask would prevent.
     unit_overrides.remove(todo.overrides, runner)
-    stopped = todo.asked_for("stop")
+    stopped = todo.units_to("stop")
     if stopped:
         # This reloads systemd, which then unloads the units, except for failed ones.
         runner.run(["systemctl", "disable", "--quiet", "--now", "--", *stopped])
@@ -45,7 +45,7 @@ def apply(todo: ServicesPlan, folders: Folders, runner: Runner) -> dict[int, str
     _forget(todo.moved, runner)
     for change in todo.files:
         _write(change)
-    for path in todo.strangers:
+    for path in todo.stray_files:
         files.remove(path)
     for order in todo.gone:
         _remove(order, folders, runner)
@@ -62,7 +62,7 @@ def _start_units(todo: ServicesPlan, runner: Runner) -> dict[int, str]:
     if enable:
         # By force, because a link to /dev/null may be in the way.
         runner.run(["systemctl", "--no-reload", "enable", "--quiet", "--force", "--", *enable])
-    words = _ask("reload-or-restart", todo.asked_for("reload-or-restart"), todo, runner)
+    words = _ask("reload-or-restart", todo.units_to("reload-or-restart"), todo, runner)
     words.update(_restart(todo, runner))
     _map(todo, runner)
     if todo.overrides:
@@ -79,7 +79,7 @@ def _map(todo: ServicesPlan, runner: Runner) -> None:
     """Change which name server VMs use, and whose share they count to."""
     if todo.clients:
         # A restart of the gateway's unit empties the map.
-        is_empty = GATEWAY_UNIT in todo.asked_for("restart")
+        is_empty = GATEWAY_UNIT in todo.units_to("restart")
         elements = _elements("cloudrepo slices", todo.clients, is_empty=is_empty)
         runner.run(in_namespace(DHCP_NAMESPACE, "nft", "--file", "-"), stdin=elements)
     if todo.shares:
@@ -88,10 +88,10 @@ def _map(todo: ServicesPlan, runner: Runner) -> None:
 
 def _restart(todo: ServicesPlan, runner: Runner) -> dict[str, str]:
     """Reload and restart units; see C(_ask)."""
-    restarting = todo.asked_for("restart")
+    restarting = todo.units_to("restart")
     # systemctl enqueues one job per unit, so that units in the gateway's namespace would not wait for the gateway.
     _ask("restart", [unit for unit in restarting if unit == GATEWAY_UNIT], todo, runner)
-    words = _ask("reload", todo.asked_for("reload"), todo, runner)
+    words = _ask("reload", todo.units_to("reload"), todo, runner)
     words.update(_ask("restart", [unit for unit in restarting if unit != GATEWAY_UNIT], todo, runner))
     if GATEWAY_UNIT in restarting:
         # systemd restarts these units itself, but asynchronously; wait until they are active.

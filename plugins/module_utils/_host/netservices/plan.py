@@ -67,7 +67,7 @@ class ServicesPlan:
         gone: slices whose namespace and folder are removed.
         slice_ids: the slices of the order.
         overrides: the masks and drop-ins beside units that are removed.
-        strangers: files that are removed, because dnsmasq or nft would read them.
+        stray_files: files that are removed, because dnsmasq or nft would read them.
     """
 
     files: tuple[FileChange, ...] = ()
@@ -82,7 +82,7 @@ class ServicesPlan:
     gone: tuple[Services, ...] = ()
     slice_ids: tuple[int, ...] = ()
     overrides: tuple[str, ...] = ()
-    strangers: tuple[str, ...] = ()
+    stray_files: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
@@ -102,7 +102,7 @@ class ServicesPlan:
         """The slices of their own units, by unit."""
         return {unit(slice_id): slice_id for slice_id in self.slice_ids for unit in (names_unit, network_unit)}
 
-    def asked_for(self, verb: str) -> list[str]:
+    def units_to(self, verb: str) -> list[str]:
         """Return the units with this job."""
         return [unit for unit, wanted in (self.units or {}).items() if wanted == verb]
 
@@ -125,7 +125,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
     units.update(_shared(have, folders, drift))
     enable = _to_enable(orders, have)
     drift += _enabled(enable, have)
-    clients, shares = _strangers(orders, have), _differing_shares(orders, have, folders)
+    clients, shares = _foreign_clients(orders, have), _differing_shares(orders, have, folders)
     drift += _mapped("name server's client", "port", clients, {order.name_port: order.slice_id for order in orders})
     # The addresses of changed files are listed with the files.
     written = {change.slice_id for change in changes if change.path == folders.shares(change.slice_id)}
@@ -145,7 +145,7 @@ def plan(orders: Iterable[Services], have: State, folders: Folders, *, bridge: s
         gone=gone,
         slice_ids=tuple(order.slice_id for order in orders),
         overrides=have.overrides,
-        strangers=have.strangers,
+        stray_files=have.stray_files,
     )
 
 
@@ -187,8 +187,8 @@ def _shared(have: State, folders: Folders, drift: list[Change]) -> dict[str, str
         was, will = (_of(have.gateway, side) for side in "><")
         drift.append(Change("gateway", f"VLAN {have.management_vlan}", "restart", was, will))
         units[GATEWAY_UNIT] = "restart"
-    drift += [between("file", path, {}, None) for path in have.strangers]
-    places = {os.path.dirname(path) for path in have.strangers}
+    drift += [between("file", path, {}, None) for path in have.stray_files]
+    places = {os.path.dirname(path) for path in have.stray_files}
     if folders.all_shares in places:
         units[NAT_UNIT] = "reload-or-restart"
     if folders.dhcp_hosts in places and DHCP_UNIT in have.active:
@@ -281,7 +281,7 @@ def _dhcp(
     return {DHCP_UNIT: "restart" if forgets else "reload"}
 
 
-def _strangers(orders: Iterable[Services], have: State) -> dict[str, tuple[int | None, int | None]]:
+def _foreign_clients(orders: Iterable[Services], have: State) -> dict[str, tuple[int | None, int | None]]:
     """Return the VMs that do not use the name server of their slice, and stale clients of the order's name servers."""
     orders = tuple(orders)
     wanted = {each.address: order.name_port for order in orders for each in order.reservations}
@@ -381,5 +381,5 @@ def _namespace_drift(order: Services, have: State, folders: Folders) -> Iterator
 def _concerns(ports: PortPlan, order: Services) -> bool:
     """Return whether ports change that the unit of a slice moves to its namespace."""
     mine = {network.port for network in order.networks}
-    changing = {port.name for port in (*ports.add, *(new for _old, new in (*ports.mend, *ports.replug)))}
+    changing = {port.name for port in (*ports.add, *(new for _old, new in (*ports.update, *ports.replug)))}
     return bool(mine & changing)

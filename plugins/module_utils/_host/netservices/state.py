@@ -76,7 +76,7 @@ class State:
         devices: the network devices of the host itself.
         namespaces: the existing namespaces by slice id.
         overrides: the paths of masks and drop-ins beside the host's units, including those of slices.
-        strangers: files of nobody in folders of which dnsmasq or nft reads everything.
+        stray_files: other files in folders from which dnsmasq or nft reads every file.
         management_vlan: the management VLAN of the cloud that has claimed the host.
     """
 
@@ -98,7 +98,7 @@ class State:
     devices: Mapping[str, Device] = field(default_factory=dict)
     namespaces: Mapping[int, Namespace] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
-    strangers: tuple[str, ...] = ()
+    stray_files: tuple[str, ...] = ()
     management_vlan: int = MANAGEMENT_VLAN
 
 
@@ -154,7 +154,7 @@ def _files(orders: Collection[Services], folders: Folders) -> State:
         others={
             slice_id: (files.read_text(folders.uuid(slice_id)) or "").strip() or None for slice_id in sorted(others)
         },
-        strangers=tuple(_strangers(folders)),
+        stray_files=tuple(_stray_files(folders)),
         management_vlan=claims.management_vlan(folders.state_dir),
     )
 
@@ -162,8 +162,8 @@ def _files(orders: Collection[Services], folders: Folders) -> State:
 def _units(orders: Iterable[Services], runner: Runner, unit_dir: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the active units with that of the DHCP server, and the enabled units of slices that are not ignored."""
     units = [unit(order.slice_id) for order in orders for unit in (names_unit, network_unit)]
-    blocks = systemd.show([DHCP_UNIT, *units], runner)
-    active = frozenset(block["Id"] for block in blocks if block.get("ActiveState") == "active")
+    states = systemd.loaded([DHCP_UNIT, *units], runner)
+    active = frozenset(name for name, state in states.items() if state == "active")
     return active, frozenset(units) & {*systemd.enabled_names(unit_dir)} - {*systemd.ignored_names(unit_dir)}
 
 
@@ -185,7 +185,7 @@ def _texts(orders: Iterable[Services], folders: Folders) -> dict[str, str]:
     return {path: text for path, text in texts.items() if text is not None}
 
 
-def _strangers(folders: Folders) -> Iterator[str]:
+def _stray_files(folders: Folders) -> Iterator[str]:
     for folder, suffix in ((folders.dhcp_hosts, ""), (folders.all_shares, ".nft")):
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
             is_ours = name.endswith(suffix) and name[: -len(suffix) or None].isdecimal()

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Callable
 
 from ...changes import is_changed
-from ...errors import SlicesError
+from ...errors import Refusal, Refused, SlicesError
 from ...report import VmReport
 from ...vm_order import VM
 from ...work_order import SliceOrder
@@ -299,7 +299,7 @@ def _set_passwords(todo: VmPlan, tools: Tools, settings: Settings, passwords: Ma
 def _file(write: Write, settings: Settings) -> File:
     folder = settings.folder(write.vm.vm_id)
     if not os.path.isdir(folder):
-        raise SlicesError(f"VM folder {folder} does not exist; it is created by qcow2_images")
+        raise Refused([Refusal("vm_folder_missing", f"VM folder {folder}")])
     gid = settings.accounts.of(write.vm.slice_id).gid
     return files.text_file(f"{folder}/{write.name}", write.text, mode=0o640, gid=gid)
 

@@ -37,6 +37,7 @@ POWER_DOWN = "power_down"
 _UUIDS = ("slice_uuid", "vm_uuid")
 _LOOPBACK = "127.0.0.1"
 _WITH_PASSWORD = " with a password"
+_FIRST_PORT = 5900  # of display 0
 SPARE_ROOT_PORTS = 2
 """The number of root ports without a NIC, for hot-plugging NICs. Each adds a millisecond to a VM's start."""
 EXCLUSIVE_PORTS = 30
@@ -223,6 +224,13 @@ def started_with_password(started: Mapping[str, Any] | None) -> bool:
     return started is not None and str(started.get("vnc")).endswith(_WITH_PASSWORD)
 
 
+def started_vnc_port(started: Mapping[str, Any] | None) -> int | None:
+    """Return the TCP port of the display of a started VM, C(None) if it has none."""
+    place = str((started or {}).get("vnc")).removesuffix(_WITH_PASSWORD)
+    _address, _colon, number = place.rpartition(":")
+    return _FIRST_PORT + int(number) if number.isdecimal() else None
+
+
 def _display(vm: VM, settings: Settings) -> str:
     return (_vnc(vm, settings) or "none") + (_WITH_PASSWORD if settings.vnc_asks else "")
 
@@ -233,7 +241,8 @@ def _vnc(vm: VM, settings: Settings) -> str | None:
     if settings.vnc_listen == "unix":
         return f"unix:{vnc_socket(vm.vm_id)}"
     address = _LOOPBACK if settings.vnc_listen == "loopback" else settings.vnc_address
-    return f"[{address}]:{vm.vnc_port - 5900}" if ":" in address else f"{address}:{vm.vnc_port - 5900}"
+    number = vm.vnc_port - _FIRST_PORT
+    return f"[{address}]:{number}" if ":" in address else f"{address}:{number}"
 
 
 def _vnc_sections(vm: VM, settings: Settings) -> list[tuple[str, dict[str, str]]]:

@@ -116,7 +116,7 @@ def observe(
     monitor: Monitor,
     unit_dir: str = systemd.UNIT_DIR,
 ) -> Host:
-    """Return the state of the order's VMs, from one C(systemctl show), small files, and the monitor of every QEMU."""
+    """Return the state of the order's VMs, from systemd, small files, and the monitor of every QEMU."""
     orders = tuple(orders)
     paths = [f"{settings.folder(vm.vm_id)}/{name}" for vm in all_vms(orders) for name in _FILES]
     units = systemd.observe(slice_ids(orders), runner, unit_dir=unit_dir)

@@ -35,10 +35,11 @@ _SEND_S = 10.0
 # A guest may write without end.
 _HEARD = 1 << 16
 _PROBE_EVERY_S = (1.0, 1.0, 2.0, 2.0, 5.0)
-# The prompt of a shell that waits for the rest of a command, such as the end of a quote.
+# The prompt of a shell that waits for the rest of a command, such as the end of a quote. What matches is interrupted,
+# so only sequences count that shells write around it, such as for bracketed paste: with the pattern of console_log,
+# which removes titles and all other sequences as well, it would also match the output of programs that write those.
 _SEQUENCE = r"(?:\x1b\[[0-9;?]*[A-Za-z])*"
 _CONTINUATION = re.compile(rf"(?:^|\n){_SEQUENCE}(?:> {_SEQUENCE})+\Z")
-
 
 DIALOGUE = re.compile(r"\b(?:READY[0-9]*|BEGIN|END|FREE)- ?[0-9a-f]{16}|\bcr_(?:command|part|rc)\b")
 """Found in all lines that this module types, and in those that answer it."""

@@ -13,7 +13,7 @@ import socket
 import stat
 import struct
 
-from ...errors import SlicesError
+from ...errors import Refusal, Refused
 
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
@@ -37,7 +37,7 @@ def connect(path: str, *, timeout_s: float) -> socket.socket:
     """Connect to a socket if the owner of its folder listens on it.
 
     Raises:
-        SlicesError: another user listens on it; nothing was sent.
+        Refused: another user listens on it; nothing was sent.
         OSError: there is no listener.
     """
     client = socket.socket(socket.AF_UNIX)
@@ -66,7 +66,8 @@ def _need_owner(client: socket.socket, path: str) -> None:
     folder = os.path.dirname(path)
     info = os.lstat(folder)
     if not stat.S_ISDIR(info.st_mode):
-        raise SlicesError(f"the owner of {path} cannot be checked: {folder} is not a folder")
+        raise Refused([Refusal("owner_of_socket_unknown", f"the owner of {path}", {"folder": folder})])
     _pid, uid = _listener(client)
     if uid != info.st_uid:
-        raise SlicesError(f"user {uid} listens at {path}, but {folder} belongs to user {info.st_uid}")
+        figures = {"path": path, "folder": folder, "owner": info.st_uid}
+        raise Refused([Refusal("socket_of_another_user", f"user {uid}", figures)])

@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 
-from ...errors import SlicesError
+from ...errors import Refusal, Refused
 from ...identity import machine_mark
 from .. import claims, fences, files, systemd
 from ..runner import Runner
@@ -87,7 +87,4 @@ def _ask_once(server: tuple[str, int], timeout_s: float) -> tuple[str, ...] | No
 def _fence(runner: Runner, unit_dir: str) -> None:
     names = systemd.stop_vms(runner, unit_dir=unit_dir)
     if names:
-        raise SlicesError(
-            f"this machine was declared lost, so {len(names)} VMs do not run: {', '.join(names)}; run "
-            "cloudrepo.slices.site to use it again, then cloudrepo.slices.deploy and cloudrepo.slices.orphans"
-        )
+        raise Refused([Refusal("machine_lost", "this machine", {"count": len(names), "names": names})])

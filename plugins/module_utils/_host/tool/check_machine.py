@@ -8,7 +8,7 @@ that somebody changes under them.
 
 from __future__ import annotations
 
-from ...errors import SlicesError
+from ...errors import Refusal, Refused
 from .. import claims, systemd
 from ..runner import Runner
 from . import process
@@ -30,7 +30,8 @@ def check(state_dir: str, runner: Runner, *, unit_dir: str = systemd.UNIT_DIR) -
         unit_dir: contains the enabled units.
 
     Raises:
-        SlicesError: this is another machine and has VMs, or the claim is unreadable, or systemd does not respond.
+        Refused: this is another machine and has VMs, or the claim is unreadable.
+        SlicesError: systemd does not respond.
     """
     claim = claims.read(state_dir)
     got = None if claim is None else claims.this_machine(claim.uuid)
@@ -38,8 +39,11 @@ def check(state_dir: str, runner: Runner, *, unit_dir: str = systemd.UNIT_DIR) -
         return
     names = systemd.stop_vms(runner, unit_dir=unit_dir)
     if names:
-        raise SlicesError(
-            f"this is not the machine that {claim} claimed: the mark of this one is {got or _NONE}, that of the "
-            f"claimed one is {claim.machine_mark or _NONE}; so {len(names)} VMs do not start: {', '.join(names)}; run "
-            "cloudrepo.slices.site to use this machine, then cloudrepo.slices.deploy and cloudrepo.slices.orphans"
-        )
+        figures = {
+            "claim": str(claim),
+            "got": got or _NONE,
+            "wanted": claim.machine_mark or _NONE,
+            "count": len(names),
+            "names": names,
+        }
+        raise Refused([Refusal("machine_copied", "this host", figures)])

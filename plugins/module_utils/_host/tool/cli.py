@@ -18,6 +18,7 @@ BEGUN = "slices-host: begun"
 COMMANDS = {
     "keep-rules": "FAMILY TABLES FILE",
     # On workers.
+    "check-disks": "STATE_DIR",
     "check-fence": "STATE_DIR ADDRESS PORT SECONDS",
     "check-machine": "STATE_DIR",
     "drop-carrier": "FILE SOCKET PID",

@@ -22,7 +22,8 @@ def _empty(state_dir: str, retention_s: float) -> None:
     with files.locked(flows.folder_in(state_dir)):
         removed = trash.empty(state_dir, retention_s=retention_s)
     for entry in removed:
-        sys.stdout.write(f"slices-host: removed {entry.path} from the trash {_why(entry, retention_s)}\n")
+        whose = trash.owner(entry.slice_id)
+        sys.stdout.write(f"slices-host: removed {entry.path} of {whose} from the trash {_why(entry, retention_s)}\n")
 
 
 def _why(entry: trash.Entry, retention_s: float) -> str:

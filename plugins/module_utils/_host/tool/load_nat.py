@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ...errors import SlicesError
+from ...errors import Refusal, Refused
 from ..netservices import live
 from ..runner import Runner
 from . import process
@@ -19,10 +19,11 @@ def load(file: str, runner: Runner, *, run_dir: str = live.RUN_DIR) -> None:
     """Load the rules in C(file).
 
     Raises:
-        SlicesError: the kernel rejects the rules, or the file does not contain the collection's table.
+        CommandFailed: the kernel rejects the rules.
+        Refused: the file does not contain the collection's tables.
     """
     runner.run(["nft", "-f", file])
     rules = live.rules(runner)
     if rules is None:
-        raise SlicesError(f"{file} does not contain the nftables tables of this collection")
+        raise Refused([Refusal("nat_rules_missing", file)])
     live.note(live.nat_note(run_dir), rules)

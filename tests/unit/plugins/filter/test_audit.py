@@ -73,6 +73,7 @@ def test_objects_that_only_hosts_or_only_the_database_have_are_listed_and_counte
         "w1: only here: disk /d of VM 1036 in slice 1035 (1.0 MiB, written 2026-01-31T12:00:00Z)",
         f"w1: only here: slice 1035: {', '.join(at_node['holds'])}",
     ]
+    assert told[-3].endswith(" Orphans: 2. VMs with errors: 0.")
     assert told[-2:] == [
         "Only in the database: VMs 1, disks 1, taps 1, ports 1, reservations 1, networks 0.",
         "Only on hosts: VMs 1, disks 2, taps 1, ports 1, reservations 1, networks 1.",

@@ -129,6 +129,13 @@ def test_deleted_slices_are_deleting_as_long_as_they_exist() -> None:
     assert [cells[2] for cells in told] == ["deleted", "deleted"]
 
 
+def test_a_deletion_that_an_earlier_run_has_begun_is_reported() -> None:
+    plan = {**planned(("web",), state="absent")}
+    assert outcome_table(plan, hosts(), GROUPS, recorded=()) == ""
+    continued = {**plan, "changes": [], "changed_slices": []}
+    assert [cells[2] for cells in outcomes(continued, hosts(), recorded=())] == ["deleted"]
+
+
 def test_a_slice_that_another_run_has_deleted_is_neither_deployed_nor_unchanged() -> None:
     rows = outcomes(planned(), hosts(), recorded=[{"slice_id": 1003, "vms": []}])
     assert [" ".join(cells[2:]) for cells in rows] == ["deleted by another run", "unchanged"]

@@ -11,6 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import (
     HeldAddress,
     HeldSlice,
     HeldVlan,
+    HeldVncPort,
     InUse,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
@@ -35,7 +36,7 @@ def test_a_claim_without_a_field_is_refused(field: str) -> None:
 
 
 def test_values_in_use_are_read_back() -> None:
-    held = HeldSlice(1000, UUID, (HeldAddress("10.60.7.101"),), (HeldVlan(100),))
+    held = HeldSlice(1000, UUID, (HeldAddress("10.60.7.101"),), (HeldVlan(100),), (HeldVncPort(5901),))
     asked = Asked((InUse("worker1", 1001, 5, (held,), "10.0.10.1"), InUse("worker2")))
     assert Asked.from_dict(asked.to_dict()) == asked
     with pytest.raises(Refused):

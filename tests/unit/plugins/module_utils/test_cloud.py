@@ -31,8 +31,12 @@ def test_a_copy_is_another_incarnation_of_the_same_cloud() -> None:
     assert (there.uuid, there.title, there.place) == (here.uuid, "lab", "/d.yaml 8")
     assert there.incarnation != here.incarnation
     assert there.found_at("/d.yaml 8") == there
-    reborn = here.reborn()
-    assert (reborn.uuid, reborn.place, reborn.incarnation == here.incarnation) == (here.uuid, "", False)
+    with_new_incarnation = here.with_new_incarnation()
+    assert (
+        with_new_incarnation.uuid,
+        with_new_incarnation.place,
+        with_new_incarnation.incarnation == here.incarnation,
+    ) == (here.uuid, "", False)
 
 
 def test_the_same_place_on_another_machine_is_a_copy() -> None:

@@ -578,7 +578,7 @@ def test_another_incarnation_has_issued_nothing() -> None:
     held.revise()
     held.set_cloud(replace(cloud, title="other"))
     assert held.issued == [held.revision]
-    held.set_cloud(cloud.reborn())
+    held.set_cloud(cloud.with_new_incarnation())
     assert held.issued == []
 
 
@@ -589,7 +589,7 @@ def test_a_replacement_continues_what_its_incarnation_has_issued(same: bool) -> 
     present.revise()
     backup = copied(present)
     if not same:
-        backup.set_cloud(cloud.reborn())
+        backup.set_cloud(cloud.with_new_incarnation())
     present.revise()
     before = present.issued
     present.replace(backup)

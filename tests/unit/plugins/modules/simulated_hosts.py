@@ -320,7 +320,7 @@ class NetworkNode:
                 self.texts[change.path] = change.new
         for port in todo.ports.remove:
             del self.ports[port.name]
-        for port in (*todo.ports.add, *(new for _old, new in (*todo.ports.mend, *todo.ports.replug))):
+        for port in (*todo.ports.add, *(new for _old, new in (*todo.ports.update, *todo.ports.replug))):
             self.ports[port.name] = port
         after = self.networks()
         touched = [

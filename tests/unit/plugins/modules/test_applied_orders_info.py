@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, revisions, systemd
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 from ansible_collections.cloudrepo.slices.plugins.modules import applied_orders_info
 
@@ -52,6 +52,14 @@ def test_passwords_are_returned_separately(run: Callable[..., dict[str, Any]], t
         {"vm_id": 1001, "password_id": PASSWORD_ID, "password": "hMr3kWpa", "vm_uuid": uuid(1001)}
     ]
     assert "worker" not in result
+
+
+def test_an_empty_folder_of_a_prepared_host_is_refused(
+    run: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(systemd, "UNIT_DIR", str(tmp_path))
+    (tmp_path / "slices-lost@.service").write_text(f"ExecStart=/lib/slices-host list-lost {tmp_path}\n")
+    assert [run(displays=displays)["refusals"][0]["code"] for displays in (False, True)] == ["claim_missing"] * 2
 
 
 def test_a_damaged_file_is_an_error(run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:

@@ -51,8 +51,9 @@ case $said in
     echo '{"nftables": [{"map": {"name": "slices", "elem": '"$(cat "$HOST/clients")"'}}, '"$guards"']}' ;;
   "nsenter "*"nft --file -") cat >/dev/null; echo '[["10.60.7.101", 5300]]' >"$HOST/clients" ;;
   "nft --file -") cat >/dev/null; echo '[["10.60.7.101", 1000]]' >"$HOST/shares" ;;
-  "systemctl show"*) cat "$HOST/active" ;;
-  "systemctl restart"*) printf 'Id=slices-names@1000.service\\nActiveState=active\\n\\n' >>"$HOST/active" ;;
+  "systemctl list-units"*)
+    sed 's/.*/{"unit": "&", "active": "active"}/' "$HOST/active" | paste -s -d , | sed 's/.*/[&]/' ;;
+  "systemctl restart"*) echo slices-names@1000.service >>"$HOST/active" ;;
   *" -batch -" | *"--load-file -") cat >/dev/null ;;
 esac
 """
@@ -76,7 +77,7 @@ class Host:
             path = self.folder / "bin" / name
             path.write_text(HOST, encoding="utf-8")
             path.chmod(0o755)
-        (self.folder / "active").write_text("Id=slices-dhcp.service\nActiveState=active\n\n", encoding="utf-8")
+        (self.folder / "active").write_text("slices-dhcp.service\n", encoding="utf-8")
         for name in ("clients", "shares"):
             (self.folder / name).write_text("[]", encoding="utf-8")
         for name in ("stopped", "never"):
@@ -153,7 +154,7 @@ def undisturbed(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Host
 
 # While the host is observed; before, among and after its files are written; while its services are reloaded.
 MOMENTS = {
-    "systemctl show": [],
+    "systemctl list-units": [],
     "conntrack --load-file": ["pending"],
     "systemctl --no-reload enable": ["pending", "hosts.d"],
     "systemctl reload": ["pending", "hosts.d"],
@@ -201,7 +202,7 @@ def test_the_report_of_an_ended_call_is_a_failure(program: Path, tmp_path: Path)
 
 def test_an_ended_call_in_check_mode_has_changed_nothing(program: Path, tmp_path: Path) -> None:
     host = Host(tmp_path / "host", program).prepare()
-    _rc, result = host.end(signal.SIGTERM, "systemctl show", check_mode=True)
+    _rc, result = host.end(signal.SIGTERM, "systemctl list-units", check_mode=True)
     assert (result["msg"], result["changed"]) == ("ended by SIGTERM; nothing was changed (check mode)", False)
     assert host.files() == {}
 

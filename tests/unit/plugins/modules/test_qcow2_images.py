@@ -48,7 +48,10 @@ def test_what_is_removed_from_the_trash_of_a_nearly_full_file_system_is_a_warnin
     monkeypatch.setattr(trash, "_is_full", lambda _state, _expected: True)
     args = {"slices": [{"slice_id": 1000, "vms": []}], "state_dir": str(tmp_path), "user": "me"}
     result = modules.run(monkeypatch, qcow2_images, FakeRunner(), **args)
-    told = f"the file system of the trash is nearly full, so these were removed before their time: {folder}"
+    told = (
+        "the file system of the trash is nearly full, so these disks were removed before their time: "
+        f"{folder}/a_img.qcow2 of an unknown slice (to be kept until 20"
+    )
     (warning,) = result["warnings"]
     assert told in str(warning)
     assert not folder.exists()

@@ -213,7 +213,7 @@ def test_a_valid_token_determines_the_acting_user(more: dict[str, str], variable
         (with_token(**{TOKEN: ""}), (), "acting_token_malformed"),
         (with_token(**{TOKEN: Token("bob", BOB, 1, CLOUD).signed(ACTING_KEY)}), (), "acting_token_expired"),
         (with_token(**{KEY: "secret"}), (), "acting_key_malformed"),
-        ({TOKEN: "x", KEY_FILE: "/nowhere"}, (), "acting_key_unusable"),
+        ({TOKEN: "x", KEY_FILE: "/nowhere"}, (), "acting_key_missing"),
     ],
 )
 def test_an_invalid_token_is_refused(environment: dict[str, str], named: Any, code: str) -> None:
@@ -229,9 +229,35 @@ def test_a_key_file_of_another_owner_or_with_a_wide_mode_is_refused(tmp_path: Pa
     assert read_key({KEY_FILE: str(path)}) == ACTING_KEY
     assert read_key({KEY_FILE: str(path), KEY: str(ACTING_KEY)}) == ACTING_KEY
     # A tenant's own credential would contain a tenant's own key.
-    with pytest.raises(Refused, match="it is not the key in"):
-        read_key({KEY_FILE: str(path), KEY: str(Key(CLOUD, "cd" * 32))})
+    other = refused_key({KEY_FILE: str(path), KEY: str(Key(CLOUD, "cd" * 32))})
+    assert other == Refusal("acting_keys_differ", KEY, {"path": str(path)})
+    assert f"{KEY}: it is not the key in {path}; " in other.message
     for mode in (0o640, 0o604):
         path.chmod(mode)
-        with pytest.raises(Refused, match=f"its mode is {mode:04o} and must be 0600"):
-            read_key({KEY_FILE: str(path)})
+        readable = refused_key({KEY_FILE: str(path)})
+        assert readable == Refusal("acting_key_readable", str(path), {"mode": f"{mode:04o}"})
+        assert readable.message.endswith(f"; run chmod 0600 {path}")
+
+
+def test_a_missing_or_unreadable_key_is_refused_with_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "acting.key"
+    missing = refused_key({KEY_FILE: str(path)})
+    assert missing == Refusal("acting_key_missing", str(path), {"variable": KEY})
+    assert missing.message.startswith(f"{path} does not exist; tokens are checked with the cloud's key; ")
+    assert read_key({KEY_FILE: str(path), KEY: str(ACTING_KEY)}) == ACTING_KEY
+    path.write_bytes(b"\xff")
+    path.chmod(0o600)
+    assert refused_key({KEY_FILE: str(path)}).code == "acting_key_unreadable"
+    path.unlink()
+    path.mkdir(mode=0o700)
+    folder = refused_key({KEY_FILE: str(path)})
+    assert folder == Refusal("acting_key_unreadable", str(path), {"why": "Is a directory"})
+    assert folder.message == f"{path}: it cannot be read: Is a directory; {folder.rule}"
+
+
+def refused_key(environment: dict[str, str]) -> Refusal:
+    """Return the only refusal of reading the key."""
+    with pytest.raises(Refused) as refused:
+        read_key(environment)
+    (refusal,) = refused.value.refusals
+    return refusal

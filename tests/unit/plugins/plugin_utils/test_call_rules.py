@@ -65,7 +65,7 @@ def test_only_admins_may_set_variables_that_ansible_itself_reads() -> None:
     assert {"lookup", "query", "dict", "hosts", "delegate_to", "vars"} <= template
     for playbook in read_table().playbooks.values():
         for name in connection | template:
-            assert playbook.strangers([name]) == [name]
+            assert playbook.admin_only([name]) == [name]
 
 
 KEYWORDS = re.compile("hosts|connection|port|remote_user|become(_user|_method|_exe|_flags)?|strategy|.*import_.*")
@@ -212,9 +212,9 @@ DEPLOY = Playbook("deploy", ("slices", "slice_name"), ("slices_file",))
 
 def test_a_tenant_may_set_only_listed_variables() -> None:
     names = ["slices", "awx_job_id", "tower_user_name", "slices_file", "slices_plan", "__x", "ansible_host", "awx"]
-    strangers = ["__x", "ansible_host", "awx", "slices_file", "slices_plan"]
-    assert DEPLOY.strangers(names) == strangers
-    figures = {"variables": strangers, "user": "bob", "accepted": ["slices", "slice_name"]}
+    restricted = ["__x", "ansible_host", "awx", "slices_file", "slices_plan"]
+    assert DEPLOY.admin_only(names) == restricted
+    figures = {"variables": restricted, "user": "bob", "accepted": ["slices", "slice_name"]}
     assert [(each.code, each.object, each.figures) for each in refuse(DEPLOY, names, "bob")] == [
         ("variables_of_admins", "playbook deploy", figures)
     ]

@@ -19,9 +19,20 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._domain import (
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.work_orders import hand_out, work_orders
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
-from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import ADDRESS, VLAN_POOL, address_number
+from ansible_collections.cloudrepo.slices.plugins.module_utils.allocations import (
+    ADDRESS,
+    VLAN_POOL,
+    VNC_PORT,
+    address_number,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.bounds import KNOWN_ID, KNOWN_REVISION, REVISION
-from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import HeldAddress, HeldSlice, HeldVlan, InUse
+from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import (
+    HeldAddress,
+    HeldSlice,
+    HeldVlan,
+    HeldVncPort,
+    InUse,
+)
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import LEFT_BEHIND, Cluster
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.report import NETWORK_NODE
@@ -98,6 +109,20 @@ def test_what_a_known_slice_has_on_hosts_and_not_in_a_restored_database_stays_re
     assert allocated(held) == ([], [])
 
 
+def test_the_display_of_a_forgotten_vm_keeps_its_port() -> None:
+    """Another QEMU on the worker could not listen on it."""
+    held = cluster()
+    slice_ = put(held, topology())
+    ports = [vm.vnc_port for vm in slice_.vms]
+    known = HeldSlice(slice_.slice_id, slice_.uuid, vnc_ports=tuple(map(HeldVncPort, ports)))
+    stranger = replace(STRANGER, vnc_ports=(HeldVncPort(ports[-1] + 1),))
+    counters.take_in(held, [InUse("worker1", 1036, None, (known, stranger))], complete=True)
+    assert held.left_behind(VNC_PORT) == {ports[-1] + 1}
+    assert put(held, topology(name="other")).vms[0].vnc_port == ports[-1] + 2
+    counters.take_in(held, [InUse("worker1", 1036, None, (known,))], complete=True)
+    assert held.left_behind(VNC_PORT) == set()
+
+
 @pytest.mark.parametrize(
     ("targets", "lost", "is_all"),
     [
@@ -114,20 +139,20 @@ def test_all_hosts_are_those_that_are_registered_and_not_lost(
     if lost is not None:
         lost_workers.declare(held, lost)
     hosts = [InUse(f"w{at}", target=target) for at, target in enumerate(targets)]
-    assert counters.are_all(held, hosts) is is_all
+    assert counters.cover_all_hosts(held, hosts) is is_all
 
 
 def test_addresses_are_released_only_if_the_network_node_is_among_the_hosts() -> None:
     held = cluster()
     workers = [InUse("w1", target=BOTH[0]), InUse("w2", target=BOTH[1])]
     counters.take_in(held, [InUse("node", 1036, None, (STRANGER,))], complete=True)
-    assert not counters.are_all(held, workers)
-    assert counters.are_all(held, [*workers, InUse("node", target=NETWORK_NODE)])
+    assert not counters.cover_all_hosts(held, workers)
+    assert counters.cover_all_hosts(held, [*workers, InUse("node", target=NETWORK_NODE)])
     held.extra.pop("left_behind")
-    assert counters.are_all(held, workers)
+    assert counters.cover_all_hosts(held, workers)
     held.identify(title="lab")
     machines.note_network_node(held, "ab" * 16)
-    assert not counters.are_all(held, workers), "it may have VLANs of slices as well"
+    assert not counters.cover_all_hosts(held, workers), "it may have VLANs of slices as well"
 
 
 def test_a_database_that_is_older_than_its_hosts_is_detected() -> None:

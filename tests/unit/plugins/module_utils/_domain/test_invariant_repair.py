@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariant_repair import repair
 from ansible_collections.cloudrepo.slices.plugins.module_utils._domain.invariants import breaches
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import FURTHER_POOLS, POOL_COUNT, pool_vlans
 
 from . import builders
@@ -70,7 +72,7 @@ def test_an_old_file_is_repaired() -> None:
         disks.format(2) + "VM 1000/vm2 (1002), VM 1101/vm2 (1103)",
     ]
     assert held.slices[1000].to_dict() == first
-    assert told == [
+    assert [each.message for each in told] == [
         "next_vm_id 1003 → 1101",
         "user student: added without a password, with a quota of 2 VMs",
         "slice 1100 (1100) of student: id → 1101, VLAN pool 100 → 120",
@@ -80,7 +82,7 @@ def test_an_old_file_is_repaired() -> None:
         "VM 1101/vm2 (1103): owner admin → student",
         "link 1101/1: VLAN 100 → 120",
         "link 1101/2: VLAN 400 → 121",
-        "slice 1101 (1101) of student: vlan_pool_used [100] → [120, 121]",
+        "slice 1101 (1101) of student: vlan_pool_used 100 → 120, 121",
         "VM 1101/vm1 (1102): eth0: MAC 52:54:00:03:e9:00 → 52:54:00:04:4e:00",
         "VM 1101/vm1 (1102): eth1: MAC 52:54:00:03:e9:01 → 52:54:00:04:4e:01",
         "VM 1101/vm1 (1102): eth1: VLAN 100, link 1 → VLAN 120, link 1",
@@ -95,9 +97,20 @@ def test_an_old_file_is_repaired() -> None:
         "VM 1101/vm2 (1103): VNC port 5902 → 5904",
         "VM 1101/vm1 (1102): address 10.60.7.101 → 10.60.7.102",
         "user admin: used_vms 5 → 2",
-        "user student: slices [] → [1101]",
+        "user student: slices none → 1101",
         "user student: used_vms 0 → 2",
         "worker 10.0.10.1: used_vms 7 → 2",
+    ]
+    assert [each.code for each in told] == [
+        "counter_raised",
+        "user_added",
+        "slice_renumbered",
+        *("vm_renumbered", "vm_renumbered", "owner_of_vm_changed", "owner_of_vm_changed"),
+        *("vlan_of_link_changed", "vlan_of_link_changed", "listed_vlans_corrected"),
+        *("mac_corrected", "mac_corrected", "interface_moved", "mac_corrected", "interface_moved"),
+        *("mac_corrected", "mac_corrected", "interface_moved", "mac_corrected", "interface_moved"),
+        *("vnc_port_changed", "vnc_port_changed", "address_changed"),
+        *("used_vms_corrected", "slices_of_user_corrected", "used_vms_corrected", "worker_vms_corrected"),
     ]
     assert repair(held) == []
 
@@ -150,31 +163,55 @@ def two_slices() -> Cluster:
 
 WEB, LAB = ("slices", "1000"), ("slices", "1003")
 LAB_EDGE = [
-    "VM lab/b (1005): eth2: VLAN 161, link 2 → VLAN 162, link 2",
-    "VM lab/c (1006): eth1: VLAN 161, link 2 → VLAN 162, link 2",
+    Refusal("interface_moved", "VM lab/b (1005): eth2", {"vlan": 161, "link_id": 2, "new_vlan": 162, "new_link_id": 2}),
+    Refusal("interface_moved", "VM lab/c (1006): eth1", {"vlan": 161, "link_id": 2, "new_vlan": 162, "new_link_id": 2}),
 ]
-GONE = ["link lab/2: removed, it does not connect two unused interfaces"]
+GONE = [Refusal("link_removed", "link lab/2")]
 LOOSE = [
-    "VM lab/b (1005): eth2: VLAN 161, link 2 → VLAN None, link None",
-    "VM lab/c (1006): eth1: VLAN 161, link 2 → VLAN None, link None",
+    Refusal(
+        "interface_moved", "VM lab/b (1005): eth2", {"vlan": 161, "link_id": 2, "new_vlan": None, "new_link_id": None}
+    ),
+    Refusal(
+        "interface_moved", "VM lab/c (1006): eth1", {"vlan": 161, "link_id": 2, "new_vlan": None, "new_link_id": None}
+    ),
 ]
-USED = "slice lab (1003) of alice: vlan_pool_used [160, 161] → [160, 161, 162]"
+USED = Refusal("listed_vlans_corrected", "slice lab (1003) of alice", {"before": [160, 161], "after": [160, 161, 162]})
 
 
 @pytest.mark.parametrize(
     ("place", "value", "told"),
     [
-        (("next_vm_id",), 1006, ["next_vm_id 1006 → 1007"]),
+        (("next_vm_id",), 1006, [Refusal("counter_raised", "next_vm_id", {"before": 1006, "after": 1007})]),
         (("next_vm_id",), 1007, []),
-        ((*WEB, "vms", 0, "worker_ip"), "10.0.10.9", ["worker 10.0.10.9: added with schedulable: false"]),
+        ((*WEB, "vms", 0, "worker_ip"), "10.0.10.9", [Refusal("worker_added", "worker 10.0.10.9")]),
         ((*WEB, "vms", 0, "worker_ip"), "", []),
-        ((*WEB, "vms", 0, "owner"), "bob", ["VM web/vm1 (1001): owner bob → admin"]),
-        ((*LAB, "vms", 1, "name"), "a", ["VM lab/a (1005): name → a-2"]),
-        ((*LAB, "vlan_pool_start"), 100, ["slice lab (1003) of alice: VLAN pool 100 → 160"]),
-        ((*LAB, "vlan_pool_end"), 180, ["slice lab (1003) of alice: VLAN pool 160 → 160"]),
-        ((*LAB, "links", 1, "vlan_id"), 160, ["link lab/2: VLAN 160 → 162", USED, *LAB_EDGE]),
-        ((*LAB, "links", 1, "vlan_id"), 180, ["link lab/2: VLAN 180 → 162", USED, *LAB_EDGE]),
-        ((*LAB, "links", 1, "link_id"), 1, ["link lab/1: id → 2"]),
+        (
+            (*WEB, "vms", 0, "owner"),
+            "bob",
+            [Refusal("owner_of_vm_changed", "VM web/vm1 (1001)", {"before": "bob", "after": "admin"})],
+        ),
+        ((*LAB, "vms", 1, "name"), "a", [Refusal("vm_renamed", "VM lab/a (1005)", {"after": "a-2"})]),
+        (
+            (*LAB, "vlan_pool_start"),
+            100,
+            [Refusal("pool_of_slice_corrected", "slice lab (1003) of alice", {"before": 100, "after": 160})],
+        ),
+        (
+            (*LAB, "vlan_pool_end"),
+            180,
+            [Refusal("pool_of_slice_corrected", "slice lab (1003) of alice", {"before": 160, "after": 160})],
+        ),
+        (
+            (*LAB, "links", 1, "vlan_id"),
+            160,
+            [Refusal("vlan_of_link_changed", "link lab/2", {"before": 160, "after": 162}), USED, *LAB_EDGE],
+        ),
+        (
+            (*LAB, "links", 1, "vlan_id"),
+            180,
+            [Refusal("vlan_of_link_changed", "link lab/2", {"before": 180, "after": 162}), USED, *LAB_EDGE],
+        ),
+        ((*LAB, "links", 1, "link_id"), 1, [Refusal("link_renumbered", "link lab/1", {"after": 2})]),
         ((*LAB, "links", 1, "vm2_id"), 1005, [*GONE, *LOOSE]),
         ((*LAB, "links", 1, "vm2_id"), 1007, [*GONE, *LOOSE]),
         ((*LAB, "links", 1, "vm1_interface"), "eth1", [*GONE, *LOOSE]),
@@ -182,72 +219,152 @@ USED = "slice lab (1003) of alice: vlan_pool_used [160, 161] → [160, 161, 162]
         (
             (*LAB, "vms", 0, "interfaces", 1, "mac"),
             "52:54:00:00:00:00",
-            ["VM lab/a (1004): eth1: MAC 52:54:00:00:00:00 → 52:54:00:03:ec:01"],
+            [
+                Refusal(
+                    "mac_corrected",
+                    "VM lab/a (1004): eth1",
+                    {"before": "52:54:00:00:00:00", "after": "52:54:00:03:ec:01"},
+                )
+            ],
         ),
         ((*LAB, "vms", 0, "interfaces", 1, "mac"), "52:54:00:03:EC:01", []),
         ((*LAB, "vms", 0, "interfaces", 1, "mac"), None, []),
         (
             (*LAB, "vms", 0, "interfaces", 1, "link_id"),
             None,
-            ["VM lab/a (1004): eth1: VLAN 160, link None → VLAN 160, link 1"],
+            [
+                Refusal(
+                    "interface_moved",
+                    "VM lab/a (1004): eth1",
+                    {"vlan": 160, "link_id": None, "new_vlan": 160, "new_link_id": 1},
+                )
+            ],
         ),
         (
             (*LAB, "vms", 0, "interfaces", 1, "vlan_id"),
             161,
-            ["VM lab/a (1004): eth1: VLAN 161, link 1 → VLAN 160, link 1"],
+            [
+                Refusal(
+                    "interface_moved",
+                    "VM lab/a (1004): eth1",
+                    {"vlan": 161, "link_id": 1, "new_vlan": 160, "new_link_id": 1},
+                )
+            ],
         ),
         (
             (*LAB, "vms", 0, "interfaces", 0, "vlan_id"),
             162,
-            ["VM lab/a (1004): eth0: VLAN 162, link None → VLAN None, link None"],
+            [
+                Refusal(
+                    "interface_moved",
+                    "VM lab/a (1004): eth0",
+                    {"vlan": 162, "link_id": None, "new_vlan": None, "new_link_id": None},
+                )
+            ],
         ),
         ((*LAB, "vms", 0, "interfaces", 0, "vlan_id"), 161, []),
         (
             (*LAB, "vms", 0, "interfaces", 0, "link_id"),
             1,
-            ["VM lab/a (1004): eth0: VLAN None, link 1 → VLAN None, link None"],
+            [
+                Refusal(
+                    "interface_moved",
+                    "VM lab/a (1004): eth0",
+                    {"vlan": None, "link_id": 1, "new_vlan": None, "new_link_id": None},
+                )
+            ],
         ),
         (
             (*WEB, "vms", 0, "interfaces", 0, "link_id"),
             1,
-            ["VM web/vm1 (1001): eth0: VLAN 400, link 1 → VLAN 400, link None"],
+            [
+                Refusal(
+                    "interface_moved",
+                    "VM web/vm1 (1001): eth0",
+                    {"vlan": 400, "link_id": 1, "new_vlan": 400, "new_link_id": None},
+                )
+            ],
         ),
-        ((*LAB, "vms", 0, "vnc_port"), 5900, ["VM lab/a (1004): VNC port 5900 → 5903"]),
-        ((*LAB, "vms", 0, "vnc_port"), 5901, ["VM lab/a (1004): VNC port 5901 → 5903"]),
+        (
+            (*LAB, "vms", 0, "vnc_port"),
+            5900,
+            [Refusal("vnc_port_changed", "VM lab/a (1004)", {"before": 5900, "after": 5903})],
+        ),
+        (
+            (*LAB, "vms", 0, "vnc_port"),
+            5901,
+            [Refusal("vnc_port_changed", "VM lab/a (1004)", {"before": 5901, "after": 5903})],
+        ),
         ((*LAB, "vms", 0, "vnc_port"), 5906, []),
         ((*LAB, "vms", 0, "vnc_port"), 65535, []),
-        ((*LAB, "vms", 0, "vnc_port"), 65536, ["VM lab/a (1004): VNC port 65536 → 5903"]),
+        (
+            (*LAB, "vms", 0, "vnc_port"),
+            65536,
+            [Refusal("vnc_port_changed", "VM lab/a (1004)", {"before": 65536, "after": 5903})],
+        ),
         (
             (*WEB, "vms", 1, "interfaces", 0, "ip_config", "ip"),
             "10.60.7.101",
-            ["VM web/vm2 (1002): address 10.60.7.101 → 10.60.7.102"],
+            [Refusal("address_changed", "VM web/vm2 (1002)", {"before": "10.60.7.101", "after": "10.60.7.102"})],
         ),
         (
             (*WEB, "vms", 1, "interfaces", 0, "ip_config", "ip"),
             "10.60.7",
-            ["VM web/vm2 (1002): address 10.60.7 → 10.60.7.102"],
+            [Refusal("address_changed", "VM web/vm2 (1002)", {"before": "10.60.7", "after": "10.60.7.102"})],
         ),
         ((*WEB, "vms", 1, "interfaces", 0, "ip_config", "ip"), "10.60.7.250", []),
-        ((*WEB, "vlan_pool_used"), [101], ["slice web (1000) of admin: vlan_pool_used [101] → [101, 100]"]),
+        (
+            (*WEB, "vlan_pool_used"),
+            [101],
+            [Refusal("listed_vlans_corrected", "slice web (1000) of admin", {"before": [101], "after": [101, 100]})],
+        ),
         (
             (*WEB, "vlan_pool_used"),
             [100, 101, 100],
-            ["slice web (1000) of admin: vlan_pool_used [100, 101, 100] → [100, 101]"],
+            [
+                Refusal(
+                    "listed_vlans_corrected",
+                    "slice web (1000) of admin",
+                    {"before": [100, 101, 100], "after": [100, 101]},
+                )
+            ],
         ),
         (
             (*WEB, "vlan_pool_used"),
             [100, 101, 120],
-            ["slice web (1000) of admin: vlan_pool_used [100, 101, 120] → [100, 101]"],
+            [
+                Refusal(
+                    "listed_vlans_corrected",
+                    "slice web (1000) of admin",
+                    {"before": [100, 101, 120], "after": [100, 101]},
+                )
+            ],
         ),
         ((*WEB, "vlan_pool_used"), [100, 101, 119], []),
-        (("users", "alice", "username"), "al", ["user alice: username al → alice"]),
-        (("users", "alice", "slices"), [1000], ["user alice: slices [1000] → [1003]"]),
-        (("users", "alice", "used_vms"), 2, ["user alice: used_vms 2 → 3"]),
-        (("workers", "10.0.10.1", "used_vms"), 2, ["worker 10.0.10.1: used_vms 2 → 3"]),
-        (("workers", "10.0.10.1", "used"), 0, ["worker 10.0.10.1: used 0 → 3"]),
+        (
+            ("users", "alice", "username"),
+            "al",
+            [Refusal("username_corrected", "user alice", {"before": "al", "after": "alice"})],
+        ),
+        (
+            ("users", "alice", "slices"),
+            [1000],
+            [Refusal("slices_of_user_corrected", "user alice", {"before": [1000], "after": [1003]})],
+        ),
+        (("users", "alice", "used_vms"), 2, [Refusal("used_vms_corrected", "user alice", {"before": 2, "after": 3})]),
+        (
+            ("workers", "10.0.10.1", "used_vms"),
+            2,
+            [Refusal("worker_vms_corrected", "worker 10.0.10.1", {"key": "used_vms", "before": 2, "after": 3})],
+        ),
+        (
+            ("workers", "10.0.10.1", "used"),
+            0,
+            [Refusal("worker_vms_corrected", "worker 10.0.10.1", {"key": "used", "before": 0, "after": 3})],
+        ),
     ],
 )
-def test_only_the_violation_is_repaired(place: tuple[str | int, ...], value: Any, told: list[str]) -> None:
+def test_only_the_violation_is_repaired(place: tuple[str | int, ...], value: Any, told: list[Refusal]) -> None:
     document: Any = two_slices().to_dict()
     found, (*way, last) = document, place
     for step in way:
@@ -285,7 +402,9 @@ def test_invalid_and_duplicate_further_pools_are_released() -> None:
     held = builders.cluster()
     web, lab = (builders.put(held, builders.topology(name)) for name in ("web", "lab"))
     web.extra[FURTHER_POOLS] = [POOL_COUNT, -1, lab.slice_id % POOL_COUNT, 77, 77]
-    assert repair(held) == ["slice web (1000) of admin: further_pools [100, -1, 3, 77, 77] → [77]"]
+    assert repair(held) == [
+        Refusal("further_pools_released", "slice web (1000) of admin", {"before": [100, -1, 3, 77, 77], "after": [77]})
+    ]
     assert breaches(held) == []
 
 
@@ -310,7 +429,7 @@ def test_names_are_completed_with_the_lowest_free_number() -> None:
     web, lab = held.slices.values()
     for vm, name in zip(lab.vms, ("a", "a", "a-2")):
         vm.name = name
-    assert repair(held) == ["VM lab/a (1005): name → a-3"]
+    assert repair(held) == [Refusal("vm_renamed", "VM lab/a (1005)", {"after": "a-3"})]
     lab.vms[1].name = "a"
     lab.vms[0].deleting = True
     assert repair(held) == []
@@ -318,10 +437,10 @@ def test_names_are_completed_with_the_lowest_free_number() -> None:
     assert repair(held) == []
     third = builders.put(held, builders.topology("third", owner="alice", vms=[], links=[]))
     third.extra["name"] = "lab"
-    assert repair(held) == [f"slice lab ({third.slice_id}) of alice: name → lab-2"]
+    assert repair(held) == [Refusal("slice_renamed", f"slice lab ({third.slice_id}) of alice", {"after": "lab-2"})]
     fourth = builders.put(held, builders.topology("fourth", owner="alice", vms=[], links=[]))
     fourth.extra["name"] = "lab"
-    assert repair(held) == [f"slice lab ({fourth.slice_id}) of alice: name → lab-3"]
+    assert repair(held) == [Refusal("slice_renamed", f"slice lab ({fourth.slice_id}) of alice", {"after": "lab-3"})]
 
 
 def test_what_cannot_be_repaired_stays_and_the_rest_is_repaired() -> None:
@@ -332,7 +451,9 @@ def test_what_cannot_be_repaired_stays_and_the_rest_is_repaired() -> None:
     web.vms[1].interfaces[0].ip_config = {"ip": "10.60.7.101"}
     web.extra["releasing"] = {"addresses": [f"10.60.7.{last}" for last in range(102, 251)]}
     lab.vms[2].vnc_port = 80
-    assert repair(held) == [each.replace("162", "160") for each in LAB_EDGE] + ["VM lab/c (1006): VNC port 80 → 5905"]
+    assert repair(held) == [replace(each, figures={**each.figures, "new_vlan": 160}) for each in LAB_EDGE] + [
+        Refusal("vnc_port_changed", "VM lab/c (1006)", {"before": 80, "after": 5905})
+    ]
     left = breaches(held)
     assert len([sentence for sentence in left if "several links are on VLAN 160" in sentence]) == 1
     assert len([sentence for sentence in left if "address 10.60.7.101 is allocated 2 times" in sentence]) == 1
@@ -345,7 +466,7 @@ def test_a_slice_keeps_the_pool_of_another_one_if_none_is_free() -> None:
     del held.slices[1003]
     held.slices[1100] = lab
     lab.slice_id = 1100
-    assert not [sentence for sentence in repair(held) if "id →" in sentence]
+    assert not [each for each in repair(held) if each.code == "slice_renumbered"]
     assert 1100 in held.slices
 
 
@@ -354,7 +475,7 @@ def test_released_addresses_that_are_in_use_or_no_addresses_are_not_released_aga
     web = held.slices[1000]
     web.extra["releasing"] = {"addresses": ["10.60.7.101", "many", "10.60.7.140", "10.60.7.140"]}
     assert repair(held) == [
-        f"slice web (1000) of admin: no longer releases address {text}"
+        Refusal("release_dropped", "slice web (1000) of admin", {"address": text})
         for text in ("10.60.7.101", "many", "10.60.7.140")
     ]
     assert web.extra["releasing"] == {"addresses": ["10.60.7.140"]}
@@ -371,7 +492,7 @@ def test_only_the_vm_with_a_taken_id_gets_another_one_and_its_ends_follow() -> N
         web["networks"][0]["members"][place]["vm_id"] = 1003
         held = Cluster.from_dict(document)
         told = repair(held)
-        assert told[0] == f"VM web/vm{place + 1} (1003): id → 1007"
+        assert told[0] == Refusal("vm_renumbered", f"VM web/vm{place + 1} (1003)", {"after": 1007})
         found = held.slices[1000]
         assert (found.links[0].vm1_id, found.links[0].vm2_id) == ends
         assert [member["vm_id"] for member in found.networks[0].extra["members"]] == members
@@ -400,8 +521,11 @@ def test_a_user_keeps_the_other_slices_when_one_gets_another_id() -> None:
     held.next_vm_id = 1101
     told = repair(held)
     assert held.users["alice"].slices == [1101, other.slice_id]
-    assert "slice lab (1100) of alice: id → 1101, VLAN pool 160 → 120" in told
-    assert not [sentence for sentence in told if sentence.startswith("user alice")]
+    assert (
+        Refusal("slice_renumbered", "slice lab (1100) of alice", {"after": 1101, "old_first": 160, "first": 120})
+        in told
+    )
+    assert not [each for each in told if each.object == "user alice"]
     assert breaches(held) == []
 
 
@@ -410,7 +534,7 @@ def test_the_names_of_slices_of_others_are_not_avoided() -> None:
     builders.put(held, builders.topology("lab-2", vms=[], links=[]))
     third = builders.put(held, builders.topology("third", owner="alice", vms=[], links=[]))
     third.extra["name"] = "lab"
-    assert repair(held) == [f"slice lab ({third.slice_id}) of alice: name → lab-2"]
+    assert repair(held) == [Refusal("slice_renamed", f"slice lab ({third.slice_id}) of alice", {"after": "lab-2"})]
 
 
 def test_a_link_with_a_taken_id_gets_the_one_after_the_highest() -> None:
@@ -421,7 +545,7 @@ def test_a_link_with_a_taken_id_gets_the_one_after_the_highest() -> None:
     for vm in lab.vms:
         for nic in vm.interfaces:
             nic.link_id = None if nic.link_id is None else 1
-    assert repair(held)[0] == "link lab/1: id → 2"
+    assert repair(held)[0] == Refusal("link_renumbered", "link lab/1", {"after": 2})
     assert [link.link_id for link in lab.links] == [1, 2]
 
 
@@ -433,8 +557,8 @@ def test_a_missing_owner_gets_the_quota_of_what_is_owned_and_a_missing_worker_no
         vm.worker_ip = "10.0.10.9"
     told = repair(held)
     assert told[:2] == [
-        "worker 10.0.10.9: added with schedulable: false",
-        "user alice: added without a password, with a quota of 4 VMs",
+        Refusal("worker_added", "worker 10.0.10.9"),
+        Refusal("user_added", "user alice", {"quota": 4}),
     ]
     assert not held.workers["10.0.10.9"].schedulable
     assert (held.users["alice"].quota_vms, held.users["alice"].password_hash) == (4, "!")
@@ -447,7 +571,7 @@ def test_a_missing_owner_comes_back_with_the_uuid_in_the_slices() -> None:
     held = two_slices()
     uuid = held.users["alice"].uuid
     del held.users["alice"]
-    assert repair(held)[0] == "user alice: added without a password, with a quota of 3 VMs"
+    assert repair(held)[0] == Refusal("user_added", "user alice", {"quota": 3})
     assert (held.users["alice"].uuid, breaches(held)) == (uuid, [])
 
 
@@ -459,9 +583,9 @@ def test_slices_of_an_earlier_user_of_a_name_stay_with_that_user() -> None:
     mine = builders.put(held, builders.topology("mine", owner="alice", vms=[], links=[]))
     told = repair(held)
     assert told[:3] == [
-        "user alice-2: added without a password, with a quota of 4 VMs",
-        "slice lab (1003) of alice: owner alice → alice-2",
-        "slice more (1007) of alice: owner alice → alice-2",
+        Refusal("user_added", "user alice-2", {"quota": 4}),
+        Refusal("owner_of_slice_changed", "slice lab (1003) of alice", {"before": "alice", "after": "alice-2"}),
+        Refusal("owner_of_slice_changed", "slice more (1007) of alice", {"before": "alice", "after": "alice-2"}),
     ]
     assert (held.users["alice-2"].uuid, held.users["alice-2"].slices) == (uuid, [1003, 1007])
     assert (held.users["alice"].uuid, held.users["alice"].slices) == (UUID, [mine.slice_id])
@@ -472,14 +596,16 @@ def test_a_slice_follows_its_owner_to_another_name() -> None:
     held = two_slices()
     held.users["bob"] = held.users.pop("alice")
     held.users["bob"].username = "bob"
-    assert repair(held)[0] == "slice lab (1003) of alice: owner alice → bob"
+    assert repair(held)[0] == Refusal(
+        "owner_of_slice_changed", "slice lab (1003) of alice", {"before": "alice", "after": "bob"}
+    )
     assert (held.users["bob"].slices, breaches(held)) == ([1003], [])
 
 
 def test_a_user_whose_uuid_is_missing_gets_that_of_the_slices() -> None:
     held = two_slices()
     uuid = held.users["alice"].extra.pop("uuid")
-    assert repair(held) == [f"user alice: UUID none → {uuid}"]
+    assert repair(held) == [Refusal("user_uuid_added", "user alice", {"after": uuid})]
     assert (held.users["alice"].uuid, breaches(held)) == (uuid, [])
 
 
@@ -498,10 +624,18 @@ def test_a_further_pool_belongs_to_the_first_slice_that_has_it() -> None:
     held = two_slices()
     web, lab = held.slices.values()
     web.extra[FURTHER_POOLS], lab.extra[FURTHER_POOLS] = [7, 1], [7, 8]
-    assert repair(held) == ["slice lab (1003) of alice: further_pools [7, 8] → [8]"]
+    assert repair(held) == [
+        Refusal("further_pools_released", "slice lab (1003) of alice", {"before": [7, 8], "after": [8]})
+    ]
     assert (web.further_pools, lab.further_pools) == ([7, 1], [8])
     web.extra[FURTHER_POOLS] = [POOL_COUNT - 1, POOL_COUNT]
-    assert repair(held) == [f"slice web (1000) of admin: further_pools [{POOL_COUNT - 1}, {POOL_COUNT}] → [99]"]
+    assert repair(held) == [
+        Refusal(
+            "further_pools_released",
+            "slice web (1000) of admin",
+            {"before": [POOL_COUNT - 1, POOL_COUNT], "after": [99]},
+        )
+    ]
 
 
 def test_a_link_of_a_vm_with_itself_is_removed() -> None:
@@ -509,12 +643,14 @@ def test_a_link_of_a_vm_with_itself_is_removed() -> None:
     lab = held.slices[1003]
     lab.links[1].vm2_id, lab.links[1].vm2_interface = 1005, "eth0"
     told = repair(held)
-    assert told[0] == "link lab/2: removed, it does not connect two unused interfaces"
+    assert told[0] == Refusal("link_removed", "link lab/2")
     assert [link.link_id for link in lab.links] == [1]
 
 
-@pytest.mark.parametrize(("next_id", "told"), [(0, ["next_vm_id 0 → 1"]), (1, [])])
-def test_without_objects_the_counter_is_above_zero(next_id: int, told: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("next_id", "told"), [(0, [Refusal("counter_raised", "next_vm_id", {"before": 0, "after": 1})]), (1, [])]
+)
+def test_without_objects_the_counter_is_above_zero(next_id: int, told: list[Refusal]) -> None:
     held = builders.cluster()
     held.next_vm_id = next_id
     assert repair(held) == told

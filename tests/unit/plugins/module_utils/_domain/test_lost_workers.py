@@ -218,9 +218,9 @@ def test_only_changes_of_the_list_of_lost_machines_make_later_orders_newer() -> 
         lambda: lost_workers.mark_returned(made, {**back, "machine_id": None}),
         lambda: lost_workers.mark_returned(made, back),
         lambda: lost_workers.mark_returned(made, back),
-        lambda: lost_workers.succeed(made, [back]),
-        lambda: lost_workers.succeed(made, [{**back, "machine_id": "d" * 32}]),
-        lambda: lost_workers.succeed(made, [{**back, "machine_id": "d" * 32}]),
+        lambda: lost_workers.add_replaced(made, [back]),
+        lambda: lost_workers.add_replaced(made, [{**back, "machine_id": "d" * 32}]),
+        lambda: lost_workers.add_replaced(made, [{**back, "machine_id": "d" * 32}]),
     ):
         act()
         seen.append((made.revision or 0) - AHEAD_OF_CLOCKS)
@@ -245,7 +245,7 @@ def test_only_changes_of_the_list_of_lost_machines_make_later_orders_newer() -> 
 def test_a_machine_that_is_replaced_by_another_one_is_lost(want: dict[str, str | None], lost: list[str]) -> None:
     made = cluster(2)
     made.workers[LEFT].extra["machine_id"] = MACHINE
-    lost_workers.succeed(made, [want])
+    lost_workers.add_replaced(made, [want])
     assert (sorted(made.lost_machines), made.extra.get("lost_machines", [])) == (lost, lost)
 
 

@@ -118,6 +118,16 @@ def test_quota_and_capacity_are_checked_as_for_new_vms():
     assert refusals(held)[0] == "slice web: user alice does not exist; existing: admin"
 
 
+def test_a_vm_of_a_lost_worker_does_not_keep_the_other_disks_in_the_trash():
+    held = cluster()
+    before = deployed(put(held, topology()))
+    delete(held, before)
+    held.lose("10.0.10.2")
+    found = restore(held)
+    assert [(each.worker_ip, each.status) for each in found.vms] == [("10.0.10.1", "design"), ("10.0.10.2", "error")]
+    assert breaches(held) == []
+
+
 def test_without_a_free_address_a_slice_is_refused():
     held = cluster()
     delete(held, deployed(put(held, topology())))

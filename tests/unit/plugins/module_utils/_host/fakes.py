@@ -47,8 +47,15 @@ class UnusedAnswer(AssertionError):
     """A prepared answer to a command that was not run."""
 
 
+LIST_UNITS = ("systemctl", "list-units", "--all", "--output=json", "--")
+SHOW_UNITS = ("systemctl", "show", "--property=Id,ActiveState,MainPID", "--")
+
+
 class FakeRunner:
     """Records every argv and its standard input, and returns the prepared answers.
+
+    Units are listed first, and then those are shown whose process is unknown. Unless an answer is prepared for the
+    list, both are answered, and recorded, like C(systemctl show) with the names of the list.
 
     Answers are prepared for all words of a command, or for its first ones followed by C(MORE). The longest match is
     used. C(check_answers) checks at the end of each test that every answer was used (conftest.py).
@@ -62,6 +69,7 @@ class FakeRunner:
         self._answers: dict[tuple[str, ...], list[Result]] = {}
         self._effects: dict[tuple[str, ...], Callable[[Sequence[str]], None]] = {}
         self._unused: dict[tuple[str, ...], int] = {}
+        self._listed: dict[str, str] = {}
         self.made.append(self)
 
     def tell(self, *words: str, stdout: str = "", stderr: str = "", rc: int = 0) -> FakeRunner:
@@ -77,9 +85,16 @@ class FakeRunner:
 
     def run(self, argv: Sequence[str], *, stdin: str | None = None, check: bool = True) -> Result:
         """See C(Runner)."""
+        listed, self._listed = self._listed, {}
+        names, is_shown = argv[len(SHOW_UNITS) :], tuple(argv[: len(SHOW_UNITS)]) == SHOW_UNITS
+        if listed and is_shown and listed.keys() >= set(names):
+            return Result(rc=0, stdout="\n\n".join(listed[name] for name in names), stderr="")
+        is_list = tuple(argv[: len(LIST_UNITS)]) == LIST_UNITS
+        if is_list and not any("list-units" in words for words in self._known(argv)):
+            return self._list(argv[len(LIST_UNITS) :], check=check)
         self.argvs.append(list(argv))
         self.stdins.append(stdin)
-        known = [words for words in self._answers if _match(words, tuple(argv))]
+        known = self._known(argv)
         if not known:
             raise UnexpectedCommand(f"no answer prepared for {list(argv)}")
         words = max(known, key=len)
@@ -91,6 +106,16 @@ class FakeRunner:
         if check and result.rc != 0:
             raise CommandFailed(cmd=argv, rc=result.rc, stdout=result.stdout, stderr=result.stderr)
         return result
+
+    def _known(self, argv: Sequence[str]) -> list[tuple[str, ...]]:
+        return [words for words in self._answers if _match(words, tuple(argv))]
+
+    def _list(self, names: Sequence[str], *, check: bool) -> Result:
+        shown = self.run([*SHOW_UNITS, *names], check=check)
+        blocks = {block.partition("Id=")[2].partition("\n")[0]: block for block in shown.stdout.split("\n\n")}
+        self._listed = {name: block.strip() for name, block in blocks.items() if name}
+        units = [{"unit": name, "active": _state(block)} for name, block in self._listed.items()]
+        return Result(rc=shown.rc, stdout=json.dumps(units), stderr=shown.stderr)
 
     @property
     def unused(self) -> list[str]:
@@ -108,6 +133,10 @@ class FakeRunner:
         unused = [each for fake in made for each in fake.unused]
         if unused:
             raise UnusedAnswer(f"not run: {'; '.join(unused)}")
+
+
+def _state(block: str) -> str:
+    return dict(line.partition("=")[::2] for line in block.splitlines()).get("ActiveState", "inactive")
 
 
 def _match(words: tuple[str, ...], argv: tuple[str, ...]) -> bool:

@@ -14,7 +14,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host import appl
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import vnc
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config import VNC_SECRET
 from ansible_collections.cloudrepo.slices.plugins.module_utils.applied import AppliedSlice, AppliedVm, KnownDisplay
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from .fakes import mark, uuid
@@ -71,8 +71,11 @@ def test_a_damaged_record_is_an_error_with_its_path(tmp_path: Path, text: str) -
     note(tmp_path, order(1000))
     path = tmp_path / "applied/worker/1000.json"
     path.write_text(text)
-    with pytest.raises(SlicesError, match=str(path)):
+    with pytest.raises(Refused) as refused:
         read(tmp_path)
+    assert [(each.code, each.object) for each in refused.value.refusals] == [("applied_order_unreadable", str(path))]
+    assert refused.value.message.startswith(f"{path} cannot be read as an applied work order (")
+    assert refused.value.fields["path"] == str(path)
 
 
 def test_a_damaged_record_does_not_hide_the_uuids_of_others(tmp_path: Path) -> None:
@@ -98,6 +101,19 @@ def test_passwords_are_those_of_displays_that_have_both_files(tmp_path: Path) ->
         for name in names:
             (folder / texts[name][0]).write_text(texts[name][1])
     assert applied_orders.passwords(str(tmp_path)) == [KnownDisplay(1001, "8b1a9953c4611296", "hMr3kWpa", uuid(1001))]
+
+
+@pytest.mark.parametrize("name", [vnc.NOTED, VNC_SECRET])
+def test_a_password_that_cannot_be_read_does_not_hide_those_of_others(tmp_path: Path, name: str) -> None:
+    for vm_id in (1001, 1002):
+        folder = tmp_path / f"vms/{vm_id}"
+        folder.mkdir(parents=True)
+        mark(folder, vm_uuid=uuid(vm_id))
+        for each in (vnc.NOTED, VNC_SECRET):
+            (folder / each).write_text("8b1a9953c4611296")
+    (tmp_path / "vms/1001" / name).unlink()
+    (tmp_path / "vms/1001" / name).mkdir()
+    assert [each.vm_id for each in applied_orders.passwords(str(tmp_path))] == [1002]
 
 
 def test_changed_states_of_vms_are_written(tmp_path: Path) -> None:

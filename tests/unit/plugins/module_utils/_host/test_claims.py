@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, claims, revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import applied_orders, claims, revisions, systemd
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.claims import Caller
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.holdings import KnownMachine
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.vlans import Vlans
@@ -180,12 +180,95 @@ def test_an_unclaimed_host_refuses_work_orders(tmp_path: Path) -> None:
     call(tmp_path, None)
 
 
+def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state_dir: str) -> None:
+    """Install the unit of a worker that site has prepared with a state folder."""
+    monkeypatch.setattr(systemd, "UNIT_DIR", str(tmp_path))
+    (tmp_path / "slices-fence.service").write_text(f"[Service]\nExecStart=/lib/slices-host check-machine {state_dir}\n")
+
+
+def claim_params(state_dir: Path, *, claim: bool) -> dict[str, Any]:
+    return {**USUAL.to_dict(), "state_dir": str(state_dir), "controller": "controller1", "claim": claim}
+
+
+@pytest.mark.parametrize("missing_ok", [False, True])
+def test_an_empty_state_folder_of_a_prepared_host_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing_ok: bool
+) -> None:
+    prepare(tmp_path, monkeypatch, f"{tmp_path}")
+    with pytest.raises(Refused) as refused:
+        call(tmp_path, LAB, missing_ok=missing_ok)
+    assert codes(refused) == ["claim_missing"]
+    with pytest.raises(Refused) as refused:
+        claims.plan_for(claim_params(tmp_path, claim=False), LAB, now="now")
+    assert codes(refused) == ["claim_missing"]
+    with pytest.raises(Refused) as refused:
+        claims.require_state(str(tmp_path))
+    assert codes(refused) == ["claim_missing"]
+    assert claims.plan_for(claim_params(tmp_path, claim=True), LAB, now="now").wanted.uuid == LAB.uuid
+
+
+def test_another_state_folder_does_not_make_a_host_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    claimed(first, LAB)
+    prepare(tmp_path, monkeypatch, str(first))
+    for check in (
+        lambda: call(second, LAB, missing_ok=True),
+        lambda: claims.plan_for(claim_params(second, claim=False), LAB, now="now"),
+        lambda: claims.require_state(str(second)),
+    ):
+        with pytest.raises(Refused) as refused:
+            check()
+        assert refused.value.refusals[0].message == (
+            f"this host was prepared with the state folder {first}, and not with {second}, which contains no claim; "
+            f"set cloudrepo_state_dir to {first}; or stop all VMs on the host and move the folder to {second}, then "
+            "run cloudrepo.slices.site"
+        )
+    first.rename(second)
+    call(second, LAB)
+    claims.require_state(str(second))
+    assert claims.plan_for(claim_params(second, claim=False), LAB, now="now").changes == []
+
+
+def test_another_cloud_does_not_get_a_host_with_another_state_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    claimed(first, LAB)
+    prepare(tmp_path, monkeypatch, str(first))
+    with pytest.raises(Refused) as refused:
+        claims.plan_for(claim_params(second, claim=False), OTHER, now="now")
+    assert codes(refused) == ["another_cloud"]
+    claimed(second, OTHER, claim=True)
+    with pytest.raises(Refused) as refused:
+        call(second, OTHER)
+    assert codes(refused) == ["another_cloud"]
+    prepare(tmp_path, monkeypatch, str(second))
+    call(second, OTHER)
+    with pytest.raises(Refused) as refused:
+        call(first, LAB)
+    assert codes(refused) == ["another_cloud"]
+
+
+def test_a_link_in_place_of_the_state_folder_is_the_same_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "state").symlink_to("moved")
+    prepare(tmp_path, monkeypatch, str(tmp_path / "state"))
+    with pytest.raises(Refused) as refused:
+        call(tmp_path / "moved", LAB)
+    assert codes(refused) == ["claim_missing"]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"uuid": "x"}'])
 def test_an_unreadable_claim_belongs_to_no_cloud(tmp_path: Path, text: str) -> None:
     (tmp_path / "cloud.json").write_text(text)
-    with pytest.raises(SlicesError) as error:
+    with pytest.raises(Refused) as refused:
         call(tmp_path, LAB)
-    assert str(tmp_path / "cloud.json") in error.value.message
+    path = str(tmp_path / "cloud.json")
+    assert [(each.code, each.object) for each in refused.value.refusals] == [("claim_unreadable", path)]
+    assert refused.value.message.startswith(f"{path} is not a valid claim (")
+    assert refused.value.message.endswith("); remove it and run cloudrepo.slices.site")
 
 
 def test_the_state_folder_and_its_parents_are_readable_by_all_users(tmp_path: Path) -> None:

@@ -189,6 +189,31 @@ def test_a_file_is_moved_by_renaming_it(tmp_path):
         files.move(str(path), str(target))
 
 
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_a_file_gets_another_name_in_place_of_what_had_it(tmp_path, is_interrupted):
+    path, target, draft = tmp_path / "a", tmp_path / "b", tmp_path / f".b{files.DRAFT}"
+    path.write_text("content")
+    target.write_text("other content")
+    if is_interrupted:
+        draft.write_text("of a run that was killed")
+    for _again in range(2):
+        files.link(str(path), str(target))
+        assert (path.stat().st_ino, sorted(os.listdir(tmp_path))) == (target.stat().st_ino, ["a", "b"])
+    with pytest.raises(FileNotFoundError):
+        files.link(str(tmp_path / "none"), str(target))
+
+
+def test_a_file_is_copied_if_its_other_name_is_on_another_file_system(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("content")
+    path.chmod(0o640)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        target = Path(elsewhere, "b")
+        files.link(str(path), str(target))
+        assert (path.read_text(), os.listdir(elsewhere)) == ("content", ["b"])
+        assert (target.read_text(), target.stat().st_mode & 0o777) == ("content", 0o640)
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_file_is_copied_to_another_file_system_completely_or_not_at_all(tmp_path, monkeypatch, fails):
     path = tmp_path / "a"

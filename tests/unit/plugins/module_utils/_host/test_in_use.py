@@ -119,6 +119,38 @@ def test_the_vlans_of_slices_are_those_of_their_ports(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("display", "ports"),
+    [
+        ("10.0.10.1:6 with a password", [5906]),
+        ("[fd00::1]:7", [5907]),
+        ("unix:/run/cloudrepo/1036/vnc.sock with a password", []),
+        ("none", []),
+        ("10.0.10.1:0", []),
+        (None, []),
+    ],
+)
+def test_the_ports_of_displays_are_those_with_which_vms_were_started(
+    display: str | None, ports: list[int], tmp_path: Path
+) -> None:
+    (tmp_path / "vms/1036").mkdir(parents=True)
+    mark(tmp_path / "vms/1036", 1035, slice_uuid=uuid(1))
+    started = {"interfaces": [], **({} if display is None else {"vnc": display})}
+    (tmp_path / "vms/1036/vm.json").write_text(json.dumps(started))
+    (found,) = in_use.look(str(tmp_path), no_switch(), unit_dir=str(tmp_path / "units"))["slices"]
+    assert found.get("vnc_ports", []) == [{"vnc_port": port} for port in ports]
+
+
+def test_a_vm_whose_file_cannot_be_read_is_no_obstacle(tmp_path: Path) -> None:
+    for vm_id in (1036, 1037):
+        (tmp_path / f"vms/{vm_id}").mkdir(parents=True)
+        mark(tmp_path / f"vms/{vm_id}", 1035)
+    (tmp_path / "vms/1036/vm.json").mkdir()
+    (tmp_path / "vms/1037/vm.json").write_text('{"interfaces": [], "vnc": "10.0.10.1:7"}')
+    (found,) = in_use.look(str(tmp_path), no_switch(), unit_dir=str(tmp_path / "units"))["slices"]
+    assert found["vnc_ports"] == [{"vnc_port": 5907}]
+
+
 def test_a_switch_that_does_not_respond_is_not_one_without_ports(tmp_path: Path) -> None:
     (tmp_path / "networks/1009").mkdir(parents=True)
     why = "ovs-vsctl: unix:/var/run/openvswitch/db.sock: database connection failed"

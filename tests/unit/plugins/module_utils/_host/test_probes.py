@@ -301,7 +301,7 @@ def test_only_the_answer_to_its_own_request_counts(
 def test_a_console_is_busy_until_it_was_quiet_for_a_while(
     place: Place, monkeypatch: pytest.MonkeyPatch, quiet_s: float, is_busy: bool
 ) -> None:
-    monkeypatch.setattr(probes, "_nudge", lambda _path: "")
+    monkeypatch.setattr(probes, "_press_enter", lambda _path: "")
     Path(place.socket).touch()
     os.utime(place.socket, (1000, 1000))
     Path(place.log).write_text("booting")
@@ -324,7 +324,7 @@ def test_a_console_that_cannot_be_opened_is_told(place: Place, monkeypatch: pyte
     def fail(_path: str) -> str:
         raise SlicesError("it is in use")
 
-    monkeypatch.setattr(probes, "_nudge", fail)
+    monkeypatch.setattr(probes, "_press_enter", fail)
     for path in (place.socket, place.log):
         Path(path).touch()
         os.utime(path, (1000, 1000))
@@ -334,7 +334,7 @@ def test_a_console_that_cannot_be_opened_is_told(place: Place, monkeypatch: pyte
 def test_a_prompt_that_was_written_when_qemu_started_does_not_count(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probes, "_nudge", lambda _path: "")
+    monkeypatch.setattr(probes, "_press_enter", lambda _path: "")
     Path(place.log).write_text("~ # ")
     Path(place.socket).touch()
     for path in (place.socket, place.log):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import processes
 
@@ -43,6 +44,14 @@ def test_files_are_found_through_a_link_to_their_folder(tmp_path):
         path.unlink()
         assert processes.deleted_file(os.getpid(), str(path)) is not None
         assert processes.open_paths([str(path)]) == set()
+
+
+def test_processes_are_found_by_their_cgroup():
+    mine = Path("/proc/self/cgroup").read_text().splitlines()[-1].split(":", 2)[2]
+    found = processes.in_cgroups([mine, "/missing.slice"])
+    assert found.keys() == {mine}
+    assert os.getpid() in found[mine]
+    assert processes.in_cgroups([]) == {}
 
 
 def test_a_process_that_has_ended_has_no_files():

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder, revision_text
 
 LOCKS = Path("/proc/locks")
@@ -78,10 +78,11 @@ def test_an_unreadable_file_of_revisions_is_an_error(tmp_path, text):
     (tmp_path / "revisions").mkdir()
     (tmp_path / "revisions/worker").write_text(text)
     with pytest.raises(
-        SlicesError,
+        Refused,
         match=r"revisions/worker cannot be read as a list of applied work orders .*; remove it and deploy again$",
-    ):
+    ) as refused:
         revisions.older(dated({1000: TIME}), **place(tmp_path))
+    assert [each.code for each in refused.value.refusals] == ["revisions_unreadable"]
 
 
 def test_the_first_revision_is_accepted(tmp_path):

@@ -11,9 +11,9 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import systemd
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.systemd import Unit, Units, template_text
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
 
-from .fakes import MORE, FakeRunner, journal, uuid
+from .fakes import LIST_UNITS, MORE, SHOW_UNITS, FakeRunner, journal, uuid
 
 SHOWN = """\
 Id=cloudrepo-1000@1001.service
@@ -29,25 +29,59 @@ ActiveState=active
 """
 
 
-def test_units_are_observed_in_one_call(tmp_path):
+def test_units_are_listed_and_shown_only_where_their_process_is_unknown(tmp_path):
     wants = tmp_path / "multi-user.target.wants"
     wants.mkdir()
     for name in ("cloudrepo-1000@1001.service", "cloudrepo-2000@2001.service", "ssh.service"):
         (wants / name).symlink_to(tmp_path / f"{name.partition('@')[0]}@.service")
     systemd.write_templates(dict.fromkeys((1000, 2000), template_text("cloudrepo-0")), unit_dir=str(tmp_path))
-    runner = FakeRunner().tell("systemctl", "show", MORE, stdout=SHOWN)
+    listed = [
+        {"unit": "cloudrepo-1000@1001.service", "active": "active"},
+        {"unit": "cloudrepo-1000@1002.service", "active": "failed"},
+        {"unit": "cloudrepo-1000@1003.service", "active": "inactive"},
+        {"unit": "cloudrepo-1000.slice", "active": "active"},
+    ]
+    names = ["cloudrepo-1000@*.service", "cloudrepo-1000.slice"]
+    show = [*SHOW_UNITS, "cloudrepo-1000@1001.service", "cloudrepo-1000@1002.service"]
+    runner = FakeRunner().tell(*LIST_UNITS, *names, stdout=json.dumps(listed)).tell(*show, stdout=SHOWN)
 
     assert systemd.observe({1000}, runner, unit_dir=str(tmp_path)) == Units(
         vms={
             1001: Unit(1000, 1001, "active", 4821),
             1002: Unit(1000, 1002, "failed"),
+            1003: Unit(1000, 1003),
         },
         enabled=frozenset({(1000, 1001)}),
         templates={1000: template_text("cloudrepo-0")},
         slices=frozenset({1000}),
     )
-    names = ["cloudrepo-1000@*.service", "cloudrepo-1000.slice"]
-    assert runner.argvs == [["systemctl", "show", "--property=Id,ActiveState,MainPID", "--", *names]]
+    assert runner.argvs == [[*LIST_UNITS, *names], show]
+
+
+@pytest.mark.parametrize(
+    ("state", "pids", "is_shown"),
+    [
+        ("active", [7], False),
+        ("inactive", [], False),
+        ("active", [], True),
+        ("active", [7, 8], True),
+        ("activating", [7], True),
+        ("failed", [], True),
+    ],
+)
+def test_systemd_is_asked_for_a_pid_only_where_the_cgroup_of_an_active_unit_does_not_tell_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, pids: list[int], is_shown: bool
+) -> None:
+    unit = "cloudrepo-1000@1001.service"
+    cgroups = {f"/cloudrepo.slice/cloudrepo-1000.slice/{unit}": pids}
+    monkeypatch.setattr(
+        systemd.processes, "in_cgroups", lambda paths: {path: cgroups[path] for path in paths if cgroups[path]}
+    )
+    runner = FakeRunner().tell(*LIST_UNITS, MORE, stdout=json.dumps([{"unit": unit, "active": state}]))
+    if is_shown:
+        runner.tell(*SHOW_UNITS, unit, stdout=f"Id={unit}\nActiveState={state}\nMainPID=9\n")
+    expected = Unit(1000, 1001, state, 9 if is_shown else next(iter(pids), None))
+    assert systemd.observe({1000}, runner, unit_dir=str(tmp_path)).vms == {1001: expected}
 
 
 def test_entries_without_a_name_are_ignored():
@@ -191,6 +225,19 @@ def test_all_units_are_seen_whatever_their_slices(tmp_path) -> None:
         templates=dict.fromkeys((1000, 2000), template_text("cloudrepo-0")),
     )
     assert runner.argvs[0][-1] == "cloudrepo-*@*.service"
+
+
+def test_a_folder_in_place_of_a_template_concerns_its_slice_only(tmp_path) -> None:
+    (tmp_path / "cloudrepo-1000@.service").mkdir()
+    systemd.write_templates({2000: template_text("cloudrepo-0")}, unit_dir=str(tmp_path))
+    runner = FakeRunner().tell("systemctl", "show", MORE, stdout="")
+    there = {1000: "", 2000: template_text("cloudrepo-0")}
+    assert systemd.observe_all(runner, unit_dir=str(tmp_path)).templates == there
+    runner.tell("systemctl", "show", MORE, stdout="")
+    assert systemd.observe([2000], runner, unit_dir=str(tmp_path)).templates == {2000: there[2000]}
+    runner.tell("systemctl", "show", MORE, stdout="")
+    with pytest.raises(SlicesError, match=f"{tmp_path}/cloudrepo-1000@.service cannot be read: Is a directory"):
+        systemd.observe([1000], runner, unit_dir=str(tmp_path))
 
 
 def test_units_are_observed_again_by_their_names() -> None:

@@ -525,14 +525,14 @@ def test_a_disk_is_deleted_on_a_full_file_system(tmp_path: Path, monkeypatch: py
     keeping = replace(place(tmp_path), disk_retention_h=24)
     going = [replace(one, revision=2_000) for one in data_order(tmp_path, is_given_up=True)]
     _todo, result = run_job(tmp_path, started(), orders=going, settings=keeping)
-    assert result["warnings"] == [nearly_full(path)]
+    (warning,) = result["warnings"]
+    assert warning.startswith(nearly_full(f"{path} of slice 1000 (to be kept until 20"))
     assert not path.exists()
     assert json.loads((tmp_path / "revisions/worker").read_text()) == {"1000": 2_000}
 
 
-def nearly_full(*paths: object) -> str:
-    removed = ", ".join(map(str, paths))
-    return f"the file system of the trash is nearly full, so these were removed before their time: {removed}"
+def nearly_full(begin: str) -> str:
+    return f"the file system of the trash is nearly full, so these disks were removed before their time: {begin}"
 
 
 def test_a_delete_tells_what_it_removes_from_the_trash_of_a_nearly_full_file_system(
@@ -549,8 +549,8 @@ def test_a_delete_tells_what_it_removes_from_the_trash_of_a_nearly_full_file_sys
     keeping = replace(place(tmp_path), disk_retention_h=24)
     _todo, result = run_job(tmp_path, started(), orders=data_order(tmp_path, is_given_up=True), settings=keeping)
     (warning,) = result["warnings"]
-    gone = warning.removeprefix(nearly_full("")).split(", ")
-    assert [path.rpartition("-")[2] for path in gone] == ["1777", "1001"]
+    gone = [each.partition(" (")[0].rpartition("-")[2] for each in warning.removeprefix(nearly_full("")).split("; ")]
+    assert gone == ["1777/a_img.qcow2 of an unknown slice", "1001/db_00000001.qcow2 of slice 1000"]
     assert list((tmp_path / "trash").iterdir()) == []
 
 

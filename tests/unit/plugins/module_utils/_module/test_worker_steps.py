@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host import revisions, worker_orphans
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.arguments import CALLS
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module import worker_steps
 from ansible_collections.cloudrepo.slices.plugins.module_utils._module.edge import listed
@@ -58,7 +58,7 @@ def test_in_check_mode_an_unclaimed_host_may_become_one_of_the_cloud(tmp_path: P
 def test_what_only_the_host_has_is_part_of_a_preview_of_all_slices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check_mode: bool, complete: bool, is_told: bool
 ) -> None:
-    monkeypatch.setattr(worker_steps.worker_orphans, "only_here", lambda *_args, **_options: [1003])
+    monkeypatch.setattr(worker_orphans, "only_here", lambda *_args, **_options: [1003])
     change = Change("tap", "tap_1001_eth0", "delete", {}, None)
     todo: Any = SimpleNamespace(result={"vms": []}, changes=[change])
     found = worker_steps.steps(params(tmp_path, complete=complete), check_mode).result(todo)

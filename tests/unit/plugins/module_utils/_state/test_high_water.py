@@ -21,7 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state.open_store
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.store import Store
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cloud import Cloud
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseRefused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
 
@@ -287,8 +287,9 @@ def test_an_unreadable_high_water_mark_is_reported_with_a_remedy(tmp_path: Path,
     take_id(store)
     path.with_name(f"{name}.high-water").write_text(text)
     for write in (False, True):
-        with pytest.raises(DatabaseError) as caught, store.transaction(write=write):
+        with pytest.raises(DatabaseRefused) as caught, store.transaction(write=write):
             pytest.fail("the block must not run")
+        assert [refusal.code for refusal in caught.value.refusals] == ["high_water_unreadable"]
         assert str(caught.value).startswith(
             f"{path}.high-water, which contains the highest ids of {store.name}, cannot be read ("
         )

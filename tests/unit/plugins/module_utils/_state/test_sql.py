@@ -46,8 +46,9 @@ def test_without_sqlalchemy_it_is_said_how_to_install_it(monkeypatch: pytest.Mon
     with pytest.raises(DatabaseError) as caught:
         SqlDatabase("sqlite:////srv/database.sqlite", lock_timeout_s=1)
     assert caught.value.message == (
-        "an SQL database requires SQLAlchemy 2 or newer for Ansible's Python interpreter on this host (Debian's "
-        "python3-sqlalchemy is 1.4 before trixie); install requirements.txt of the collection with pip"
+        "an SQL database requires SQLAlchemy 2 or newer (Debian 12 has 1.4) for Ansible's Python interpreter on this "
+        "host; install requirements.txt of the collection with pip, or set ansible_python_interpreter to an "
+        "interpreter that has it"
     )
 
 
@@ -115,8 +116,9 @@ def test_the_schema_refuses_duplicates(url: str, breaking: Callable[[Slice], Non
                 assert cluster.slices[1000].vms
             breaking(add(cluster, 1003, 1004, "second"))
 
-    with pytest.raises(DatabaseError, match=r"rejected the change: |exists twice, which is not possible"):
+    with pytest.raises(DatabaseRefused, match=r"rejected the change: |exists twice, which is not possible") as caught:
         store_it()
+    assert {refusal.code for refusal in caught.value.refusals} <= {"change_rejected", "row_twice"}
     with store.transaction(write=False) as cluster:
         assert list(cluster.slices) == [1000]
 
@@ -151,8 +153,10 @@ def test_values_that_json_cannot_represent_are_refused(url: str) -> None:
         with store.transaction(write=True) as cluster:
             cluster.extra["made"] = datetime.date(2026, 11, 22)
 
-    with pytest.raises(DatabaseError, match=r"datetime.date\(2026, 11, 22\) is a date, which cannot be stored"):
+    with pytest.raises(DatabaseRefused, match=r"datetime.date\(2026, 11, 22\) is a date, which cannot be s") as caught:
         store_it()
+    figures = {"type": "date"}
+    assert caught.value.refusals == [Refusal("value_not_storable", "value datetime.date(2026, 11, 22)", figures)]
 
 
 def test_another_schema_version_and_a_damaged_document_are_reported(url: str) -> None:

@@ -16,7 +16,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._state import yam
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.history_file import HistoryFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state.yaml_file import YamlFile
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, DatabaseRefused
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, DatabaseRefused, Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.history import Caller, Entry, Kept
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import VM, Slice
 from ansible_collections.cloudrepo.slices.plugins.module_utils.workers import Worker
@@ -136,10 +136,12 @@ def test_a_slice_stored_under_another_id_is_an_error(store: YamlFile) -> None:
 
 def test_a_lock_timeout_reports_the_holder(store: YamlFile) -> None:
     other = YamlFile(store.path, lock_timeout_s=0.05)
-    with store.transaction(write=True), pytest.raises(DatabaseError) as caught, other.transaction(write=True):
+    with store.transaction(write=True), pytest.raises(DatabaseRefused) as caught, other.transaction(write=True):
         pytest.fail("the block must not run")
     holder = f"process {os.getpid()} on {os.uname().nodename}"
-    assert str(caught.value) == f"database {store.path} is locked by {holder}; gave up after 0.05 s"
+    figures = {"holder": holder, "timeout_s": 0.05}
+    assert caught.value.refusals == [Refusal("database_locked", f"database {store.path}", figures)]
+    assert str(caught.value) == f"database {store.path} is locked by {holder}; gave up after 0.05 s; run again"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._state import yaml_text
 from ansible_collections.cloudrepo.slices.plugins.module_utils.cluster import Cluster
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import DatabaseError, DatabaseRefused, Refusal
 from ansible_collections.cloudrepo.slices.plugins.module_utils.models import Slice
 
 
@@ -72,8 +72,14 @@ def test_tags_do_not_create_objects() -> None:
 def test_without_pyyaml_a_message_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     yaml_text.need_yaml()
     monkeypatch.setattr(yaml_text, "HAS_YAML", False)
-    with pytest.raises(DatabaseError, match="PyYAML"):
+    with pytest.raises(DatabaseRefused) as caught:
         yaml_text.need_yaml()
+    figures = {"library": "PyYAML", "package": "python3-yaml"}
+    assert caught.value.refusals == [Refusal("library_missing", "the database", figures)]
+    assert caught.value.message == (
+        "the database requires PyYAML for Ansible's Python interpreter on this host; install python3-yaml, or set "
+        "ansible_python_interpreter to an interpreter that has it"
+    )
 
 
 def test_the_module_can_be_imported_without_pyyaml(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +111,7 @@ def test_a_fingerprint_differs_after_any_change() -> None:
     ],
 )
 def test_the_reason_is_one_sentence(text: str, message: str) -> None:
-    with pytest.raises(DatabaseError) as caught:
+    with pytest.raises(DatabaseRefused) as caught:
         yaml_text.read(text, name="the file")
+    assert [refusal.code for refusal in caught.value.refusals] == ["database_invalid"]
     assert re.fullmatch(message, caught.value.message, re.DOTALL)

@@ -52,6 +52,21 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Ref
             ),
         ),
         ("host_unclaimed", "worker 10.0.10.1", {}, "worker 10.0.10.1 belongs to no cloud; run cloudrepo.slices.site"),
+        (
+            "folder_of_another_slice",
+            "VM 1004 (a)",
+            {"path": "/srv/vms/1004", "owner": 1006, "held": "u1", "got": "u2"},
+            "VM 1004 (a): /srv/vms/1004 on this host belongs to slice 1006 (u1), the work order is for slice u2; move "
+            "the folder back if somebody has renamed it; otherwise delete that VM of slice 1006 first",
+        ),
+        (
+            "claim_missing",
+            "this host",
+            {"path": "/srv/state"},
+            "this host was prepared with the state folder /srv/state, which contains no claim; mount the file system "
+            "of /srv/state if it is not mounted, or restore the folder; if what it contained is lost, run "
+            "cloudrepo.slices.site with -e claim_hosts=true",
+        ),
     ],
 )
 def test_a_message_has_object_figures_and_rule(code: str, about: str, figures: dict[str, Any], message: str) -> None:

@@ -18,7 +18,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.netservices
     read_services,
 )
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change, diff
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 
 from ..fakes import MORE, FakeRunner, UnexpectedCommand, nic, orders, slices, vm
 from ..netservices.test_work_order import LAN
@@ -510,14 +510,6 @@ def test_a_pruned_trunk_is_not_changed_with_the_bridge():
         assert [(change.id, (change.after or {})["trunks"]) for change in todo.changes] == [("trunk0", "1-4094")]
 
 
-def test_numbers_of_a_kind_run_out():
-    everything = set(range(1, 1 << 16))
-    with pytest.raises(SlicesError, match=r"port tap_1001_eth0: all [0-9]+ OpenFlow numbers of its kind are in use"):
-        ovs.plan_access_ports(
-            orders(vm(1001, 100)), switch(), bridge="br-int", management_vlan=400, reserved=everything
-        )
-
-
 def test_an_administrator_may_limit_an_uplink():
     want = bridge(switch(), TRUNK).ports.add[0]
     have = switch(replace(want, live_number=1, altered=("ingress_policing_rate",)))
@@ -542,11 +534,6 @@ def test_a_port_keeps_a_number_that_it_has_without_a_request() -> None:
 
 
 NETDEV = ["set", "Bridge", "br-int", "datapath_type=netdev"]
-
-
-def test_numbers_of_vms_are_between_those_of_other_ports_and_those_that_openflow_reserves() -> None:
-    assert range(1, 1000) == ovs.INFRASTRUCTURE_NUMBERS
-    assert range(1000, 0xFF00) == ovs.ACCESS_NUMBERS
 
 
 @pytest.mark.parametrize(
@@ -609,4 +596,4 @@ def test_another_management_vlan_stays_on_a_pruned_trunk_and_its_ports_are_added
     moved = planned(switch(*planned(switch(), 3000).wanted), 100)
     assert [new.tag for _old, new in moved.replug] == [100]
     ordinary = planned(switch(*planned(switch(), 400).wanted), 100)
-    assert (ordinary.replug, len(ordinary.mend)) == ((), 1)
+    assert (ordinary.replug, len(ordinary.update)) == ((), 1)

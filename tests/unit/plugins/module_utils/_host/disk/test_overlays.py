@@ -323,6 +323,51 @@ def test_a_removed_overlay_is_kept_in_the_trash(tmp_path):
     assert entry.retention_s == 24 * 3600
 
 
+@pytest.mark.parametrize("text", [None, "{", '{"slice_id": 1000}'])
+def test_a_disk_in_a_folder_with_a_damaged_owner_file_goes_to_the_trash_and_comes_back(tmp_path, text):
+    need_attributes(tmp_path)
+    base_image(tmp_path)
+    path = tmp_path / "vms/1001/vm1_img.qcow2"
+    wanted = vm(1001, state_dir=str(tmp_path), disks=[disk(1001, state_dir=str(tmp_path), uuid=uuid(1))])
+    qcow2(path, GIB, f"{tmp_path}/images/base.img")
+    os.setxattr(path, origins.ATTRIBUTE, uuid(1).encode())
+    if text is not None:
+        (path.parent / MARK).write_text(text)
+    gone = given_up(1001, state_dir=str(tmp_path), uuid=uuid(1))
+    before = path.stat().st_ino
+    apply_plan(tmp_path, runner=FakeRunner(), given_up=[gone], retention_h=24)
+    assert not path.parent.exists()
+    assert [(entry.slice_id, list(entry.disks)) for entry in trash.entries(str(tmp_path))] == [(1000, [uuid(1)])]
+    apply_plan(tmp_path, wanted, runner=FakeRunner())
+    assert path.stat().st_ino == before
+
+
+@pytest.mark.parametrize("own", [None, uuid(2)])
+def test_a_disk_that_may_be_another_one_stays_in_a_folder_with_a_damaged_owner_file(tmp_path, own):
+    need_attributes(tmp_path)
+    path = tmp_path / "vms/1001/vm1_img.qcow2"
+    path.parent.mkdir(parents=True)
+    path.write_text("what a tenant wrote")
+    if own is not None:
+        os.setxattr(path, origins.ATTRIBUTE, own.encode())
+    gone = given_up(1001, state_dir=str(tmp_path), uuid=uuid(1))
+    assert apply_plan(tmp_path, runner=FakeRunner(), given_up=[gone], retention_h=24).changes == []
+    assert path.read_text() == "what a tenant wrote"
+
+
+def test_a_damaged_folder_that_is_a_link_is_not_followed_by_a_deletion(tmp_path):
+    need_attributes(tmp_path)
+    path = tmp_path / "elsewhere/vm1_img.qcow2"
+    path.parent.mkdir()
+    path.write_text("what a tenant wrote")
+    os.setxattr(path, origins.ATTRIBUTE, uuid(1).encode())
+    (tmp_path / "vms").mkdir()
+    (tmp_path / "vms/1001").symlink_to(path.parent)
+    gone = given_up(1001, state_dir=str(tmp_path), uuid=uuid(1))
+    assert apply_plan(tmp_path, runner=FakeRunner(), given_up=[gone], retention_h=24).changes == []
+    assert path.read_text() == "what a tenant wrote"
+
+
 def test_an_overlay_is_restored_from_the_trash(tmp_path):
     base_image(tmp_path)
     path = tmp_path / "vms/1001/vm1_img.qcow2"
@@ -830,7 +875,7 @@ def test_a_disk_that_was_just_removed_from_the_trash_is_not_restored(
 
 
 def test_without_anything_to_discard_nothing_was_removed(tmp_path: Path) -> None:
-    removed = list[str]()
+    removed = list[trash.Early]()
     where = {"state_dir": str(tmp_path), "accounts": ME, "runner": FakeRunner()}
     overlays.apply(overlays.DiskPlan(), Disks(), **where, removed=removed)
     assert removed == []

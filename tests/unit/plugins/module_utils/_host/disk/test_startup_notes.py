@@ -9,7 +9,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import
 ID = "0d9c8b7a65f4e3d2c1b0a9f8e7d6c5b4"
 
 
-def test_a_note_goes_with_its_disk_and_is_forgotten(tmp_path: Path) -> None:
+def test_a_note_belongs_to_its_disk_until_it_is_forgotten(tmp_path: Path) -> None:
     disk, other = f"{tmp_path}/vm1_img.qcow2", f"{tmp_path}/other.qcow2"
     assert startup_notes.read(disk) is None
     startup_notes.write(disk, ID)
@@ -17,13 +17,10 @@ def test_a_note_goes_with_its_disk_and_is_forgotten(tmp_path: Path) -> None:
     assert [(path.name, path.stat().st_mode & 0o777) for path in tmp_path.iterdir()] == [
         ("vm1_img.qcow2.startup", 0o600)
     ]
-    startup_notes.move(disk, other)
-    assert (startup_notes.read(disk), startup_notes.read(other)) == (None, ID)
-    startup_notes.forget(other)
-    assert startup_notes.read(other) is None
+    startup_notes.forget(disk)
+    assert startup_notes.read(disk) is None
 
 
-def test_a_disk_without_a_note_is_moved_and_forgotten_as_well(tmp_path: Path) -> None:
-    startup_notes.move(f"{tmp_path}/a.qcow2", f"{tmp_path}/b.qcow2")
+def test_a_disk_without_a_note_is_forgotten_as_well(tmp_path: Path) -> None:
     startup_notes.forget(f"{tmp_path}/a.qcow2")
     assert list(tmp_path.iterdir()) == []

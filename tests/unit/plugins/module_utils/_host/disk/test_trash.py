@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import times, vm_folders
-from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import startup_notes, trash
+from ansible_collections.cloudrepo.slices.plugins.module_utils._host.disk import origins, startup_notes, trash
 
 from ..fakes import mark, uuid
+from .test_origins import need_attributes
 
 DAY_S = 24 * 3600
 
@@ -373,6 +374,66 @@ def test_what_a_killed_run_has_moved_with_a_disk_comes_back_with_it(tmp_path, mo
     assert (folder / "uefi_variables.fd").read_text() == "boots from the second partition"
 
 
+@pytest.mark.parametrize("is_killed_after", [False, True])
+def test_a_restore_that_is_killed_loses_nothing_if_the_vm_is_deleted_then(tmp_path, monkeypatch, is_killed_after):
+    """The deletion removes the folder of a VM without disks, and moves the disk to the trash again otherwise."""
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark(folder, disks={"a_img.qcow2": uuid(1)})
+    (folder / "a_img.qcow2").write_text("what the tenant wrote")
+    (folder / "uefi_variables.fd").write_text("boots from the second partition")
+    startup_notes.write(f"{folder}/a_img.qcow2", "a" * 32)
+    found = vm_folders.read_one(str(folder))
+    assert found is not None
+    there = {path.name: path.read_text() for path in folder.iterdir()}
+    kept = {"state_dir": str(tmp_path), "retention_s": DAY_S, "companions": ("uefi_variables.fd",)}
+    trash.put([f"{folder}/a_img.qcow2"], found, **kept)
+    move = os.rename
+
+    def kill(source: str, target: str) -> None:
+        if is_killed_after:
+            move(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", kill)
+    with pytest.raises(KeyboardInterrupt):
+        trash.take(trash.find(str(tmp_path))[uuid(1)], f"{folder}/a_img.qcow2", companions=("uefi_variables.fd",))
+    monkeypatch.setattr(os, "rename", move)
+    trash.put(vm_folders.overlays(str(folder)), found, **kept)
+    vm_folders.remove(str(folder))
+    folder.mkdir()
+    trash.take(trash.find(str(tmp_path))[uuid(1)], f"{folder}/a_img.qcow2", companions=("uefi_variables.fd",))
+    (folder / vm_folders.MARK).write_text(there[vm_folders.MARK])
+    assert {path.name: path.read_text() for path in folder.iterdir()} == there
+
+
+def test_what_belongs_to_one_disk_is_restored_while_another_stays_in_the_trash(tmp_path):
+    folder = tmp_path / "vms/1001"
+    folder.mkdir(parents=True)
+    mark(folder, disks={"a_img.qcow2": uuid(1), "b.qcow2": uuid(2)})
+    for name in ("a_img.qcow2", "b.qcow2"):
+        (folder / name).write_text(name)
+        startup_notes.write(f"{folder}/{name}", name[0] * 32)
+    found = vm_folders.read_one(str(folder))
+    assert found is not None
+    trash.put(vm_folders.overlays(str(folder)), found, state_dir=str(tmp_path), retention_s=DAY_S)
+    path = trash.find(str(tmp_path))[uuid(1)]
+    trash.take(path, f"{folder}/a_img.qcow2")
+    assert sorted(os.listdir(os.path.dirname(path))) == ["b.qcow2", "b.qcow2.startup", vm_folders.MARK, "retention_s"]
+    assert startup_notes.read(f"{folder}/a_img.qcow2") == "a" * 32
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"slice_id": 1000}'])
+def test_a_disk_in_the_trash_is_found_by_its_own_uuid_if_the_owner_file_is_damaged(tmp_path, text):
+    need_attributes(tmp_path)
+    path = Path(put(tmp_path, 1001))
+    os.setxattr(path, origins.ATTRIBUTE, uuid(1001).encode())
+    path.with_name(vm_folders.MARK).unlink()
+    if text is not None:
+        path.with_name(vm_folders.MARK).write_text(text)
+    assert trash.find(str(tmp_path)) == {uuid(1001): str(path)}
+
+
 def test_a_run_that_is_killed_while_it_moves_disks_has_said_how_long_they_stay(tmp_path, monkeypatch):
     """Otherwise the next run would apply its own retention time, which may be none."""
     rename = os.rename
@@ -447,7 +508,7 @@ def full_until(freed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trash.files, "write_text", write_text)
 
 
-def deleted(state_dir: Path, number: int) -> tuple[Path, list[str]]:
+def deleted(state_dir: Path, number: int) -> tuple[Path, list[trash.Early]]:
     """Delete a disk, and return its former path and what was removed in place of being kept."""
     folder = state_dir / f"vms/{number}"
     disk = folder / "a_img.qcow2"
@@ -463,7 +524,7 @@ def test_a_full_file_system_makes_space_for_a_disk_with_the_oldest_in_the_trash(
     vm_folders.remove(str(path.parent))
     full_until(oldest, monkeypatch)
     disk, removed = deleted(tmp_path, 1001)
-    assert removed == [str(oldest)]
+    assert removed == [trash.Early((f"{oldest}/a_img.qcow2",), 1000, DAY_S - 9)]
     assert not disk.exists()
     assert set(trash.find(str(tmp_path))) == {uuid(1001), uuid(1003)}
     assert other.exists()
@@ -475,7 +536,7 @@ def test_a_disk_is_removed_if_there_is_no_space_for_keeping_it(tmp_path, monkeyp
     vm_folders.remove(str(path.parent))
     full_until(tmp_path, monkeypatch)
     disk, removed = deleted(tmp_path, 1001)
-    assert removed == [str(disk)]
+    assert removed == [trash.Early((str(disk),), 1000, DAY_S)]
     assert not disk.exists()
     assert list((tmp_path / "trash").iterdir()) == []
     assert trash.empty(str(tmp_path), retention_s=60) == []
@@ -509,6 +570,22 @@ def test_a_file_system_is_full_below_a_twentieth_and_below_10_gib(blocks: int, f
     unit = 1 if blocks < 1 << 20 else 4 << 20
     state = os.statvfs_result((unit, unit, blocks, 0, free, 0, 0, 0, 0, 255))
     assert trash._is_full(state) is is_full
+
+
+def test_a_warning_names_slice_disks_and_until_when_they_would_have_been_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trash.time, "time", lambda: 1_795_371_735.5)
+    removed = [trash.Early(("/a", "/b"), 1000, 3600), trash.Early(("/c",), None, 60)]
+    assert trash.warnings([]) == []
+    assert trash.warnings(removed) == [
+        "the file system of the trash is nearly full, so these disks were removed before their time: "
+        "/a, /b of slice 1000 (to be kept until 2026-11-22T19:22:15Z); "
+        "/c of an unknown slice (to be kept until 2026-11-22T18:23:15Z)"
+    ]
+
+
+def test_a_folder_without_disks_that_was_removed_early_is_named_itself(tmp_path):
+    entry = trash.Entry(str(tmp_path), 60, {}, 1000, 90)
+    assert trash.Early.of(entry, DAY_S) == trash.Early((str(tmp_path),), 1000, 30)
 
 
 def test_only_disks_with_a_uuid_are_found_in_the_trash(tmp_path):

@@ -330,7 +330,7 @@ def test_files_of_nobody_are_removed_and_marks_of_runs_are_closed(
     )
     folders = Folders(str(tmp_path), LINKS)
     have = replace(
-        as_wanted(FULL), texts=texts(FULL[0], folders), strangers=(str(stranger),), active=frozenset({DHCP, NETWORK})
+        as_wanted(FULL), texts=texts(FULL[0], folders), stray_files=(str(stranger),), active=frozenset({DHCP, NETWORK})
     )
     todo = netservices_plan.plan(FULL, have, folders, bridge="br-int")
     runner = FakeRunner()

@@ -83,8 +83,8 @@ def test_slices_with_changes_have_begun_and_units_of_slices_have_owners() -> Non
     assert todo.owners == {
         f"slices-{kind}@{slice_id}.service": slice_id for slice_id in (1000, 1042) for kind in ("names", "network")
     }
-    assert (todo.asked_for("restart"), todo.asked_for("reload")) == ([NAMES, DHCP], [])
-    assert netservices_plan.ServicesPlan().asked_for("restart") == []
+    assert (todo.units_to("restart"), todo.units_to("reload")) == ([NAMES, DHCP], [])
+    assert netservices_plan.ServicesPlan().units_to("restart") == []
 
 
 def test_objects_in_the_desired_state_are_not_changed():
@@ -387,11 +387,11 @@ def test_senders_whose_file_does_not_change_are_told_by_themselves() -> None:
 
 @pytest.mark.parametrize("folder", ["shares", "dhcp-hosts", "other"])
 @pytest.mark.parametrize("is_active", [True, False])
-def test_strangers_restart_what_reads_their_folder(folder: str, is_active: bool) -> None:
+def test_stray_files_restart_what_reads_their_folder(folder: str, is_active: bool) -> None:
     places = {"shares": FOLDERS.all_shares, "dhcp-hosts": FOLDERS.dhcp_hosts, "other": "/s/other"}
     wanted = as_wanted(FULL)
     have = replace(
-        wanted, strangers=(f"{places[folder]}/x",), active=wanted.active if is_active else wanted.active - {DHCP}
+        wanted, stray_files=(f"{places[folder]}/x",), active=wanted.active if is_active else wanted.active - {DHCP}
     )
     drift: list[Change] = []
     units = netservices_plan._shared(have, FOLDERS, drift)

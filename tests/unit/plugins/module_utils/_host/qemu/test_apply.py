@@ -21,7 +21,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.apply 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.plan import Constraints, Host
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.vm_plan import Prune, VmPlan
 from ansible_collections.cloudrepo.slices.plugins.module_utils.changes import Change
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.work_order import SliceOrder
 
 from ..fakes import (
@@ -278,8 +278,11 @@ def test_a_new_vm_whose_carrier_cannot_be_dropped_is_an_error(tmp_path):
 
 def test_a_vm_without_a_folder_is_an_error(tmp_path):
     order = orders(vm(1001, 100, state_dir=str(tmp_path)), state_dir=str(tmp_path))
-    with pytest.raises(SlicesError, match="it is created by qcow2_images"):
+    with pytest.raises(Refused) as refused:
         apply_plan(tmp_path, order, Host(), FakeRunner(), FakeMonitor())
+    folder = f"VM folder {tmp_path}/vms/1001"
+    assert refused.value.refusals == [Refusal("vm_folder_missing", folder)]
+    assert refused.value.message == f"{folder} does not exist; run cloudrepo.slices.qcow2_images, which creates it"
 
 
 def test_only_the_states_of_changed_vms_are_observed_again(tmp_path):

@@ -30,6 +30,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu.config
     restart_reasons,
     root_port,
     root_ports,
+    started_vnc_port,
     started_with_password,
     taps_text,
 )
@@ -420,6 +421,20 @@ def test_a_display_without_a_password_requires_a_restart():
     assert not started_with_password(before)
     assert started_with_password(as_started(one(), SETTINGS))
     assert restart_reasons(before, as_started(one(), SETTINGS)) == ("vnc 10.0.10.1:1 → 10.0.10.1:1 with a password",)
+
+
+@pytest.mark.parametrize(
+    ("listens", "port"),
+    [
+        ({}, 5901),
+        ({"vnc_listen": "loopback"}, 5901),
+        ({"vnc_address": "fd00::1"}, 5901),
+        ({"vnc_listen": "unix"}, None),
+        ({"vnc_listen": "none"}, None),
+    ],
+)
+def test_the_port_of_a_display_is_read_back(listens, port):
+    assert started_vnc_port(as_started(one(), settings(**listens))) == port
 
 
 def test_the_ipv6_address_of_a_display_is_bracketed():

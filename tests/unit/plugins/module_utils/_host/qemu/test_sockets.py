@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.qemu import sockets
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused
 
 
 @pytest.fixture
@@ -47,17 +47,21 @@ def test_sockets_of_other_users_are_not_used(path: str, monkeypatch: pytest.Monk
     stranger = os.getuid() + off_by
     before = open_sockets()
     monkeypatch.setattr(sockets, "_listener", lambda _client: (os.getpid(), stranger))
-    with pytest.raises(SlicesError) as caught:
+    with pytest.raises(Refused) as caught:
         sockets.connect(path, timeout_s=1)
-    assert all(str(part) in caught.value.message for part in (stranger, path, os.getuid()))
+    figures = {"path": path, "folder": str(Path(path).parent), "owner": os.getuid()}
+    assert caught.value.refusals == [Refusal("socket_of_another_user", f"user {stranger}", figures)]
     assert open_sockets() == before, "connection closed"
 
 
 def test_a_symbolic_link_is_not_a_folder(path: str, tmp_path: Path) -> None:
     (tmp_path / "1002").symlink_to(Path(path).parent)
     before = open_sockets()
-    with pytest.raises(SlicesError, match="1002"):
-        sockets.connect(str(tmp_path / "1002" / "qmp.sock"), timeout_s=1)
+    socket = str(tmp_path / "1002" / "qmp.sock")
+    with pytest.raises(Refused) as caught:
+        sockets.connect(socket, timeout_s=1)
+    figures = {"folder": str(tmp_path / "1002")}
+    assert caught.value.refusals == [Refusal("owner_of_socket_unknown", f"the owner of {socket}", figures)]
     assert open_sockets() == before
 
 

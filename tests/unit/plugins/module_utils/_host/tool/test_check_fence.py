@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import fences, systemd
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import check_fence
 from ansible_collections.cloudrepo.slices.plugins.module_utils.claim import Claim
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refusal, Refused, SlicesError
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 
 from ..fakes import FakeRunner, uuid
@@ -73,9 +73,13 @@ def test_vms_of_a_lost_machine_are_disabled_and_stopped_before_they_start(host: 
     runner = FakeRunner().tell(*SHOW, stdout="Id=cloudrepo-1005@1006.service\nActiveState=active\nMainPID=7\n")
     units = ["cloudrepo-1000@1001.service", "cloudrepo-1003@1004.service", "cloudrepo-1005@1006.service"]
     runner.tell(*STOP, *units)
-    with answering(answer(host, OTHER, MACHINE)) as server, pytest.raises(SlicesError, match="declared lost") as error:
+    with answering(answer(host, OTHER, MACHINE)) as server, pytest.raises(Refused) as error:
         check(host, server, runner)
-    assert all(unit in error.value.message for unit in units)
+    assert error.value.refusals == [Refusal("machine_lost", "this machine", {"count": 3, "names": units})]
+    assert error.value.message == (
+        f"this machine was declared lost, so 3 VMs do not run: {', '.join(units)}; run cloudrepo.slices.site to use it "
+        "again, then cloudrepo.slices.deploy and cloudrepo.slices.orphans"
+    )
     assert enabled(host) == []
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host import claims, host_info, systemd
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import check_machine
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import Refused
 from ansible_collections.cloudrepo.slices.plugins.module_utils.identity import machine_mark
 
 from ..fakes import FakeRunner, uuid
@@ -56,10 +56,12 @@ def test_a_copied_host_starts_no_vms_before_site_and_deploy(host: Path, machine_
         (host / "machine-id").write_text(machine_id)
     names = systemd.enabled_names(str(host))
     runner = FakeRunner().tell(*SHOW).tell("systemctl", "stop", "--no-block", "--", *names)
-    with pytest.raises(SlicesError) as error:
+    with pytest.raises(Refused) as error:
         check(host, runner)
     for told in ("lab", uuid(1), mark, machine_mark(uuid(1), MACHINE), *names, "site", "deploy", "orphans"):
         assert told in error.value.message
+    (refusal,) = error.value.refusals
+    assert (refusal.code, refusal.figures["count"]) == ("machine_copied", len(names))
     assert systemd.enabled_names(str(host)) == []
 
 
@@ -74,7 +76,7 @@ def test_an_emptied_machine_id_does_not_make_the_next_one_the_claimed_one(host: 
     claim(host)
     (host / "machine-id").write_text(CLONE)
     runner = FakeRunner().tell(*SHOW).tell("systemctl", "stop", "--no-block", "--", *systemd.enabled_names(str(host)))
-    with pytest.raises(SlicesError, match="is not the machine that lab"):
+    with pytest.raises(Refused, match="this host is not the machine that lab"):
         check(host, runner)
 
 

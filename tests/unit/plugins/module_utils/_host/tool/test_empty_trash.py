@@ -18,7 +18,8 @@ def test_expired_disks_are_deleted_and_reported(tmp_path, capsys):
     old = put(tmp_path, 1001, ago_s=2 * DAY_S)
     put(tmp_path, 1002)
     assert empty_trash.main(str(tmp_path), "24") == 0
-    assert capsys.readouterr().out == f"slices-host: removed {os.path.dirname(old)} from the trash after 48.0 h\n"
+    gone = f"{os.path.dirname(old)} of slice 1000"
+    assert capsys.readouterr().out == f"slices-host: removed {gone} from the trash after 48.0 h\n"
     assert len(trash.entries(str(tmp_path))) == 1
 
 
@@ -40,7 +41,8 @@ def test_a_disk_that_goes_early_is_reported_with_the_reason(tmp_path, monkeypatc
     monkeypatch.setattr(trash.empty, "__kwdefaults__", {"statvfs": lambda _path: full})
     assert empty_trash.main(str(tmp_path), "24") == 0
     assert capsys.readouterr().out == (
-        f"slices-host: removed {path} from the trash after 1.0 h of 24 h: the file system is nearly full\n"
+        f"slices-host: removed {path} of slice 1000 from the trash after 1.0 h of 24 h: "
+        "the file system is nearly full\n"
     )
 
 
@@ -55,4 +57,4 @@ def test_a_disk_is_early_until_its_last_second(tmp_path, monkeypatch, capsys, ag
     entry = trash.Entry("/s/trash/1", age_s, overlays={}, slice_id=1000, retention_s=3_600_000)
     monkeypatch.setattr(trash, "empty", lambda _state_dir, **_options: [entry])
     assert empty_trash.main(str(tmp_path), "24") == 0
-    assert capsys.readouterr().out == f"slices-host: removed /s/trash/1 from the trash {kept}\n"
+    assert capsys.readouterr().out == f"slices-host: removed /s/trash/1 of slice 1000 from the trash {kept}\n"

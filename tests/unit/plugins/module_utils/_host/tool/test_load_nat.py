@@ -7,7 +7,7 @@ import pytest
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool import load_nat
 from ansible_collections.cloudrepo.slices.plugins.module_utils._host.tool.load_nat import load
-from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, SlicesError
+from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import CommandFailed, Refusal, Refused
 
 from ..fakes import FakeRunner
 from .mains import exit_of
@@ -35,8 +35,10 @@ def test_refused_rules_keep_the_recorded_listing(tmp_path):
 @pytest.mark.parametrize(("rules", "shares"), [(1, 0), (0, 1)])
 def test_a_file_without_both_tables_is_an_error(tmp_path, rules, shares):
     runner = FakeRunner().tell("nft", "-f", "nat.nft").tell(*LIST, rc=rules).tell(*SHARES, rc=shares)
-    with pytest.raises(SlicesError, match=r"nat\.nft does not contain the nftables tables of this collection"):
+    with pytest.raises(Refused) as refused:
         load("nat.nft", runner, run_dir=str(tmp_path))
+    assert refused.value.refusals == [Refusal("nat_rules_missing", "nat.nft")]
+    assert refused.value.message.startswith("nat.nft does not contain the nftables tables of this collection; run ")
 
 
 def test_the_exit_code_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
