@@ -34,6 +34,7 @@ IMPERATIVES = {
     *(
         "list",
         "merge",
+        "mount",
         "move",
         "name",
         "omit",

@@ -122,7 +122,7 @@ def test_a_vm_of_a_lost_worker_does_not_keep_the_other_disks_in_the_trash():
     held = cluster()
     before = deployed(put(held, topology()))
     delete(held, before)
-    held.lose("10.0.10.2")
+    held.mark_lost("10.0.10.2")
     found = restore(held)
     assert [(each.worker_ip, each.status) for each in found.vms] == [("10.0.10.1", "design"), ("10.0.10.2", "error")]
     assert breaches(held) == []
