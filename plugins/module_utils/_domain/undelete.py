@@ -212,7 +212,11 @@ def _conflicts(cluster: Cluster, slice_: Slice) -> Iterator[Refusal]:
         for breach in cloud_vlans.vlan_conflicts(slice_, cluster.vlans)
     )
     for allocation in allocated(slice_):
-        if allocation.kind in (ID, MAC_BLOCK, VLAN_POOL) and _is_taken(cluster, allocation.kind, allocation.number):
+        if allocation.kind not in (ID, MAC_BLOCK, VLAN_POOL):
+            continue
+        if allocation.number in cluster.left_behind(allocation.kind):
+            yield Refusal("left_on_hosts", where, {"what": show(allocation.kind, allocation.number)})
+        elif cluster.held(allocation.kind, allocation.number, allocation.number):
             yield Refusal("allocated_meanwhile", where, {"what": show(allocation.kind, allocation.number)})
 
 

@@ -68,6 +68,11 @@ EDITS = {
         "a deleted slice is restored with its ids and VLANs",
         "{what} has been allocated to another slice in the meantime; {rule}",
     ),
+    "left_on_hosts": Rule(
+        "a deleted slice is restored with its ids and VLANs",
+        "hosts still have {what} of a slice that the database does not have; {rule}",
+        "remove what is left with cloudrepo.slices.orphans, then run cloudrepo.slices.site",
+    ),
     "slice_name_in_use": Rule(
         "names are unique among the slices of an owner", "name {got} is in use by slice {slice_id} of {owner}; {rule}"
     ),

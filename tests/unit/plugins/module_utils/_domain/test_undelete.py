@@ -104,6 +104,17 @@ def test_a_name_or_a_pool_that_another_slice_has_is_refused():
     ]
 
 
+def test_a_pool_that_hosts_still_have_is_not_said_to_be_another_slices():
+    held = cluster()
+    delete(held, deployed(put(held, topology())))
+    held.leave_behind({"vlan_pool": [0]})
+    assert refusals(held) == [
+        "slice web: hosts still have VLAN pool 0 of a slice that the database does not have; a deleted slice is "
+        "restored with its ids and VLANs; remove what is left with cloudrepo.slices.orphans, then run "
+        "cloudrepo.slices.site",
+    ]
+
+
 def test_quota_and_capacity_are_checked_as_for_new_vms():
     held = cluster()
     delete(held, deployed(put(held, topology(owner="alice"))))
