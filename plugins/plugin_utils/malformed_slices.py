@@ -15,7 +15,7 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.cloudrepo.slices.plugins.module_utils.argument_types import type_refusals
 from ansible_collections.cloudrepo.slices.plugins.module_utils.errors import MOST_REFUSALS, Refusal, Refused
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import misfits, unknown_options
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import type_problems, unknown_options
 
 OPTION = "slices"
 
@@ -101,7 +101,9 @@ def _refusals(wanted: Any, name: str, option: Mapping[str, Any]) -> list[Refusal
         # As a text, because long lists are shortened.
         supported = ", ".join(unknown[0].supported)
         return [Refusal("unsupported_options", name, {"options": options, "supported": supported})]
-    wrong = [each.removeprefix(f"{OPTION}.") for each in misfits(wanted, option, OPTION)] or [checked.error_messages[0]]
+    wrong = [each.removeprefix(f"{OPTION}.") for each in type_problems(wanted, option, OPTION)] or [
+        checked.error_messages[0]
+    ]
     return [
         Refusal("malformed_slice", name, {"why": str(remove_values(each, checked._no_log_values))}) for each in wrong
     ]

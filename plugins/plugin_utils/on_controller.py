@@ -27,7 +27,7 @@ from ansible_collections.cloudrepo.slices.plugins.plugin_utils.malformed_slices 
 )
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.run_variables import caller, decide, refuse_middle
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.startup_texts import with_texts
-from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, validated, why_misfit
+from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import Invalid, type_problem_lines, validated
 
 _MODULES = "ansible_collections.cloudrepo.slices.plugins.modules"
 
@@ -75,7 +75,7 @@ class OnController(ActionBase):  # type: ignore[misc]  # Ansible has no types
         wrap_async = bool(self._task.async_val)
         result = dict(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async))
         if result.get("failed") and "refusals" not in result and arguments:
-            result["msg"] = why_misfit(args, arguments) or result.get("msg")
+            result["msg"] = type_problem_lines(args, arguments) or result.get("msg")
         return result
 
     def _run_here(self, code: Any, args: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

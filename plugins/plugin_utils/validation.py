@@ -71,7 +71,7 @@ def unknown_options(args: Mapping[str, Any], spec: Mapping[str, Any], where: str
                     yield from unknown_options(each, spec[name]["options"], item)
 
 
-def misfits(args: Mapping[str, Any], option: Mapping[str, Any], where: str = "") -> Iterator[str]:
+def type_problems(args: Mapping[str, Any], option: Mapping[str, Any], where: str = "") -> Iterator[str]:
     """Yield a sentence for each option that is missing or has a value of another type, with its place in nested lists.
 
     Ansible has none of the places, and only names the first of these values.
@@ -89,20 +89,20 @@ def misfits(args: Mapping[str, Any], option: Mapping[str, Any], where: str = "")
                 yield f"{where} needs {' or '.join(names)}"
     for name, wanted in option["options"].items():
         if args.get(name) is not None and (where or "options" in wanted):
-            yield from _misfits_of_value(args[name], wanted, f"{where}.{name}" if where else name)
+            yield from _problems_of_value(args[name], wanted, f"{where}.{name}" if where else name)
 
 
-def why_misfit(args: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
-    """Return the first lines of C(misfits), empty if there are none.
+def type_problem_lines(args: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    """Return the first lines of C(type_problems), empty if there are none.
 
     Args:
         args: the arguments of a task.
         arguments: the keywords of AnsibleModule that describe them.
     """
-    return "\n".join(first_lines(list(misfits(args, {"options": arguments["argument_spec"]}))))
+    return "\n".join(first_lines(list(type_problems(args, {"options": arguments["argument_spec"]}))))
 
 
-def _misfits_of_value(value: Any, wanted: Mapping[str, Any], place: str) -> Iterator[str]:
+def _problems_of_value(value: Any, wanted: Mapping[str, Any], place: str) -> Iterator[str]:
     kind = wanted.get("type", "str")
     try:
         converted = (kind if callable(kind) else DEFAULT_TYPE_VALIDATORS[kind])(value)
@@ -112,23 +112,23 @@ def _misfits_of_value(value: Any, wanted: Mapping[str, Any], place: str) -> Iter
         return
     if kind == "list" and "elements" in wanted:
         entry = {**wanted, "type": wanted["elements"]}
-        found = [_misfits_of_entry(each, entry, _entry(place, number, each)) for number, each in enumerate(converted)]
+        found = [_problems_of_entry(each, entry, _entry(place, number, each)) for number, each in enumerate(converted)]
         if isinstance(value, list):
             yield from chain.from_iterable(found)
         # Ansible splits a text at its commas.
         elif any(map(list, found)):
             yield f"{place} must be {_form(wanted)}, got {_shown(value, wanted)}"
     elif kind == "dict" and "options" in wanted:
-        yield from misfits(converted, wanted, place)
+        yield from type_problems(converted, wanted, place)
     elif wanted.get("choices") and converted not in wanted["choices"]:
         yield f"{place} must be one of {', '.join(map(str, wanted['choices']))}, got {_shown(value, wanted)}"
 
 
-def _misfits_of_entry(value: Any, wanted: Mapping[str, Any], place: str) -> Iterator[str]:
+def _problems_of_entry(value: Any, wanted: Mapping[str, Any], place: str) -> Iterator[str]:
     if value is None:
         yield f"{place} must be {_form(wanted)}, got null"
     else:
-        yield from _misfits_of_value(value, wanted, place)
+        yield from _problems_of_value(value, wanted, place)
 
 
 def _form(wanted: Mapping[str, Any]) -> str:
@@ -181,7 +181,7 @@ def validated(action: str, args: Mapping[str, Any], arguments: Mapping[str, Any]
         where = f"Unsupported parameters for ({action}) module: " if is_strange else ""
         unknown = unknown_options(args, arguments["argument_spec"]) if is_strange else ()
         places = first_lines([f"{each.place}: did you mean {each.near}?" for each in unknown if each.near])
-        wrong = "" if is_strange else why_misfit(args, arguments)
+        wrong = "" if is_strange else type_problem_lines(args, arguments)
         message = wrong or " ".join([f"{where}{checked.error_messages[0]}", *places])
         failure = {"failed": True, "changed": False, "msg": message}
         raise Invalid(dict(remove_values(failure, checked._no_log_values)))

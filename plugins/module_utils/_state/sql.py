@@ -70,7 +70,7 @@ class SqlDatabase:
                 "library": "SQLAlchemy 2 or newer (Debian 12 has 1.4)",
                 "package": "requirements.txt of the collection with pip",
             }
-            raise DatabaseRefused([Refusal("library_missing", "an SQL database", {**needed})])
+            raise DatabaseRefused([Refusal("library_missing", "an SQL database", needed)])
         self.name = f"database {url_secrets.masked(url)}"
         self._secrets = url_secrets.secrets(url)
         self.lock_timeout_s = lock_timeout_s

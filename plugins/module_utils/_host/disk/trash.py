@@ -369,12 +369,12 @@ def _names(path: str) -> Iterator[str]:
 
 def _entry(path: str, age_s: float) -> Entry:
     folder, paths = vm_folders.read_one(path), vm_folders.overlays(path)
-    named, own = {} if folder is None else folder.disks, origins.read(paths)
+    named = {} if folder is None else folder.disks
     return Entry(
         path=path,
         age_s=age_s,
         # Its own UUID is there if the owner file is damaged as well.
-        overlays={each: own[each].uuid or named.get(os.path.basename(each)) for each in paths if each in own},
+        overlays={each: origins.uuid_of(each) or named.get(os.path.basename(each)) for each in paths},
         slice_id=None if folder is None else folder.slice_id,
         retention_s=_retention_s(path),
     )

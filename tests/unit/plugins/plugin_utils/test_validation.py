@@ -11,7 +11,7 @@ from ansible_collections.cloudrepo.slices.plugins.module_utils import names
 from ansible_collections.cloudrepo.slices.plugins.modules import slice as slice_module
 from ansible_collections.cloudrepo.slices.plugins.plugin_utils.validation import (
     Invalid,
-    misfits,
+    type_problems,
     unknown_options,
     validated,
 )
@@ -153,10 +153,10 @@ def test_a_value_of_another_type_has_its_place_in_the_topology(topology: dict[st
         {"links": [{"endpoints": "vm1:eth1,vm2:eth1"}], "vlan_pools": "2"},
     ],
 )
-def test_values_that_ansible_converts_are_no_misfits(topology: dict[str, Any]) -> None:
+def test_values_that_ansible_converts_are_no_type_problems(topology: dict[str, Any]) -> None:
     slices = {"slices": [{"name": "web", **topology}]}
     validated("slice", slices, SLICES)
-    assert list(misfits(slices, {"options": SLICES["argument_spec"]})) == []
+    assert list(type_problems(slices, {"options": SLICES["argument_spec"]})) == []
 
 
 def test_of_many_typing_errors_some_are_told() -> None:
